@@ -1,0 +1,132 @@
+#include "base/std.h"
+#include "base/log.h"
+
+#include <syslog.h>
+
+/* The one writable global besides the signal pipe: a process has one sink. */
+static struct {
+	const char *program;
+	enum log_level max;
+	FILE *file; /* NULL: stderr */
+	bool syslog;
+	bool journal; /* "<N>" prefixes */
+} sink = {.program = "standby-tools", .max = LVL_INFO};
+
+static const int priority[] = {
+    [LVL_ERROR] = LOG_ERR,
+    [LVL_WARNING] = LOG_WARNING,
+    [LVL_INFO] = LOG_INFO,
+    [LVL_VERBOSE] = LOG_INFO,
+    [LVL_DEBUG] = LOG_DEBUG,
+};
+
+static const struct {
+	const char *name;
+	int facility;
+} facilities[] = {
+    {"auth", LOG_AUTH},
+    {"authpriv", LOG_AUTHPRIV},
+    {"cron", LOG_CRON},
+    {"daemon", LOG_DAEMON},
+    {"user", LOG_USER},
+    {"local0", LOG_LOCAL0},
+    {"local1", LOG_LOCAL1},
+    {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3},
+    {"local4", LOG_LOCAL4},
+    {"local5", LOG_LOCAL5},
+    {"local6", LOG_LOCAL6},
+    {"local7", LOG_LOCAL7},
+};
+
+void
+log_init(const char *program, enum log_level max)
+{
+	sink.program = program;
+	sink.max = max;
+	sink.journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+enum log_level
+log_max(void)
+{
+	return sink.max;
+}
+
+static int
+to_syslog(const char *facility)
+{
+	int f = LOG_DAEMON;
+
+	if (facility != NULL) {
+		f = -1;
+		for (size_t i = 0; i < NELEM(facilities); i++)
+			if (strcasecmp(facilities[i].name, facility) == 0)
+				f = facilities[i].facility;
+		if (f == -1) {
+			errno = EINVAL;
+			return -1;
+		}
+	}
+	openlog(sink.program, LOG_PID, f);
+	sink.syslog = true;
+	return 0;
+}
+
+int
+log_to(const char *where)
+{
+	int fd;
+	FILE *f;
+
+	if (where == NULL || strcmp(where, "stderr") == 0)
+		return 0;
+	if (strcmp(where, "syslog") == 0)
+		return to_syslog(NULL);
+	if (strncmp(where, "syslog:", 7) == 0)
+		return to_syslog(where + 7);
+	fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	if ((f = fdopen(fd, "a")) == NULL) {
+		(void)close(fd);
+		return -1;
+	}
+	(void)setvbuf(f, NULL, _IOLBF, 0);
+	sink.file = f;
+	return 0;
+}
+
+void
+log_line(enum log_level level, const char *kind, const char *fmt, ...)
+{
+	char text[8192];
+	char stamp[32] = "";
+	va_list ap;
+	int saved = errno;
+	time_t now;
+	struct tm tm;
+
+	if (level > sink.max)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (sink.syslog) {
+		syslog(priority[level], "%s%s%s", kind ? kind : "",
+		    kind ? ": " : "", text);
+		errno = saved;
+		return;
+	}
+	if (sink.file != NULL) {
+		now = time(NULL);
+		if (gmtime_r(&now, &tm) != NULL)
+			(void)strftime(stamp, sizeof(stamp),
+			    "%Y-%m-%dT%H:%M:%SZ ", &tm);
+	} else if (sink.journal) {
+		(void)snprintf(stamp, sizeof(stamp), "<%d>", priority[level]);
+	}
+	(void)fprintf(sink.file ? sink.file : stderr, "%s%s: %s%s%s\n", stamp,
+	    sink.program, kind ? kind : "", kind ? ": " : "", text);
+	errno = saved;
+}

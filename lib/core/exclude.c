@@ -1,0 +1,224 @@
+#include "base/std.h"
+#include "core/exclude.h"
+#include "core/path.h"
+
+#include <fnmatch.h>
+
+enum where {
+	AT_TOP,	  /* name stands in PGDATA itself */
+	ANYWHERE, /* last component, at any depth */
+	EXACTLY	  /* whole path */
+};
+
+/* Sources: basebackup.c excludeFiles and excludeDirContents, 10-18;
+ * faults.md B26. */
+static const struct row {
+	enum where where;
+	const char *pattern;
+	enum exclude_verdict verdict;
+	const char *why;
+} rows[] = {
+    {AT_TOP, "postmaster.pid", EXCLUDE_ALL, "of the running server"},
+    {AT_TOP, "postmaster.opts", EXCLUDE_ALL, "of the running server"},
+    {AT_TOP, "backup_label", EXCLUDE_ALL, "ours is written at the end"},
+    {AT_TOP, "backup_label.old", EXCLUDE_ALL, "of an earlier backup"},
+    {AT_TOP, "tablespace_map", EXCLUDE_ALL, "ours is written at the end"},
+    {AT_TOP, "tablespace_map.old", EXCLUDE_ALL, "of an earlier backup"},
+    {AT_TOP, "backup_manifest", EXCLUDE_ALL, "of an earlier backup"},
+    {AT_TOP, "standby.signal", EXCLUDE_ALL, "ours is written at the end"},
+    {AT_TOP, "recovery.signal", EXCLUDE_ALL, "of an earlier recovery"},
+    {AT_TOP, "recovery.conf", EXCLUDE_ALL, "ours is written at the end"},
+    {AT_TOP, "recovery.done", EXCLUDE_ALL, "of an earlier recovery"},
+    {AT_TOP, "promote", EXCLUDE_ALL, "would promote"},
+    {AT_TOP, "fallback_promote", EXCLUDE_ALL, "would promote"},
+    {AT_TOP, "logrotate", EXCLUDE_ALL, "signal file of the logger"},
+    {AT_TOP, "postgresql.auto.conf.tmp", EXCLUDE_ALL, "half written"},
+    {AT_TOP, "current_logfiles", EXCLUDE_ALL, "names the source's logs"},
+    {AT_TOP, "current_logfiles.tmp", EXCLUDE_ALL, "half written"},
+    {AT_TOP, "core", EXCLUDE_ALL, "core dump"},
+    {AT_TOP, "core.*", EXCLUDE_ALL, "core dump"},
+    {AT_TOP, ".standby-clone.*", EXCLUDE_ALL, "ours"},
+    {AT_TOP, "lost+found", EXCLUDE_ALL, "of the file system"},
+    {EXACTLY, "global/pg_control.standby-clone*", EXCLUDE_ALL, "ours"},
+    {ANYWHERE, "*.standby-clone.tmp", EXCLUDE_ALL, "ours, half written"},
+    {ANYWHERE, "pgsql_tmp*", EXCLUDE_ALL, "temporary files of queries"},
+    {ANYWHERE, "pg_internal.init*", EXCLUDE_ALL, "cache, made again"},
+    {ANYWHERE, ".DS_Store", EXCLUDE_ALL, "of the file system"},
+    {EXACTLY, "pg_wal", EXCLUDE_CONTENTS, "WAL is streamed or fetched"},
+    {EXACTLY, "pg_xlog", EXCLUDE_CONTENTS, "WAL is streamed or fetched"},
+    {EXACTLY, "pg_replslot", EXCLUDE_CONTENTS, "slots are not inherited"},
+    {EXACTLY, "pg_dynshmem", EXCLUDE_CONTENTS, "emptied at start"},
+    {EXACTLY, "pg_notify", EXCLUDE_CONTENTS, "emptied at start"},
+    {EXACTLY, "pg_serial", EXCLUDE_CONTENTS, "emptied at start"},
+    {EXACTLY, "pg_snapshots", EXCLUDE_CONTENTS, "emptied at start"},
+    {EXACTLY, "pg_stat_tmp", EXCLUDE_CONTENTS, "emptied at start"},
+    {EXACTLY, "pg_subtrans", EXCLUDE_CONTENTS, "emptied at start"},
+};
+
+static bool
+row_matches(const struct row *r, const char *path)
+{
+	switch (r->where) {
+	case AT_TOP:
+		return strchr(path, '/') == NULL &&
+		    fnmatch(r->pattern, path, 0) == 0;
+	case ANYWHERE:
+		return fnmatch(r->pattern, path_base(path), 0) == 0;
+	case EXACTLY:
+		return fnmatch(r->pattern, path, FNM_PATHNAME) == 0;
+	}
+	return false;
+}
+
+static bool
+same(const char *setting, const char *path)
+{
+	return setting != NULL && strcmp(setting, path) == 0;
+}
+
+static bool
+pattern_matches(const struct exclude *x, const char *path)
+{
+	for (size_t i = 0; i < x->npatterns; i++) {
+		const char *p = x->patterns[i];
+		bool whole = strchr(p, '/') != NULL;
+
+		if (*p == '/')
+			p++;
+		if (fnmatch(p, whole ? path : path_base(path),
+			whole ? FNM_PATHNAME : 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name beside the directory of our version in a tablespace. */
+static bool
+foreign_in_tablespace(const struct exclude *x, const char *path)
+{
+	size_t n = path_tablespace(path, NULL);
+
+	if (n == 0 || path[n] == '\0')
+		return false;
+	path += n + 1;
+	if (strchr(path, '/') != NULL)
+		return false;
+	if (x->tblspc_dir != NULL)
+		return strcmp(path, x->tblspc_dir) != 0;
+	return strncmp(path, "PG_", 3) != 0;
+}
+
+enum exclude_verdict
+exclude_check(const struct exclude *x, const char *path, bool is_dir)
+{
+	if (foreign_in_tablespace(x, path) || pattern_matches(x, path))
+		return EXCLUDE_ALL;
+	if (is_dir && (same(x->log_dir, path) || same(x->stats_temp, path)))
+		return EXCLUDE_CONTENTS;
+	if (same(x->trigger, path))
+		return EXCLUDE_ALL;
+	for (size_t i = 0; i < NELEM(rows); i++)
+		if ((is_dir || rows[i].verdict == EXCLUDE_ALL) &&
+		    row_matches(&rows[i], path))
+			return rows[i].verdict;
+	return EXCLUDE_NO;
+}
+
+bool
+exclude_covers(const struct exclude *x, const char *path, bool is_dir)
+{
+	char up[PATH_LIMIT + 1];
+	size_t n = strlen(path);
+
+	if (n > PATH_LIMIT || exclude_check(x, path, is_dir) == EXCLUDE_ALL)
+		return true;
+	for (size_t i = 1; i < n; i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(up, path, i);
+		up[i] = '\0';
+		if (exclude_check(x, up, true) != EXCLUDE_NO)
+			return true;
+	}
+	return false;
+}
+
+bool
+exclude_protects(const struct exclude *x, const char *path, bool is_dir)
+{
+	char up[PATH_LIMIT + 1];
+	size_t n = strlen(path);
+
+	(void)is_dir;
+	if (n > PATH_LIMIT)
+		return true;
+	for (size_t i = 1; i <= n; i++) {
+		if (i < n && path[i] != '/')
+			continue;
+		memcpy(up, path, i);
+		up[i] = '\0';
+		if (foreign_in_tablespace(x, up) || pattern_matches(x, up) ||
+		    strcmp(path_base(up), "lost+found") == 0)
+			return true;
+		if (i < n && same(x->log_dir, up))
+			return true;
+	}
+	return strncmp(path, ".standby-clone.", 15) == 0 ||
+	    strncmp(path, "global/pg_control.standby-clone", 31) == 0;
+}
+
+int
+exclude_relative(const char *setting, const char *pgdata, char *rel,
+    size_t size)
+{
+	size_t n = strlen(pgdata);
+	const char *p = setting;
+	size_t len;
+
+	while (n > 1 && pgdata[n - 1] == '/')
+		n--;
+	if (*p == '/') {
+		if (strncmp(p, pgdata, n) != 0 || p[n] != '/')
+			return 0;
+		p += n;
+		while (*p == '/')
+			p++;
+	}
+	while (p[0] == '.' && p[1] == '/')
+		p += 2;
+	len = strlen(p);
+	while (len > 0 && p[len - 1] == '/')
+		len--;
+	if (len >= size || path_check(p, len) != NULL)
+		return 0;
+	memcpy(rel, p, len);
+	rel[len] = '\0';
+	return 1;
+}
+
+void
+exclude_list(struct buf *b)
+{
+	static const char *const place[] = {
+	    [AT_TOP] = "", [ANYWHERE] = "**/", [EXACTLY] = ""};
+
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		char what[64];
+
+		(void)snprintf(what, sizeof(what), "%s%s%s",
+		    place[rows[i].where], rows[i].pattern,
+		    rows[i].verdict == EXCLUDE_CONTENTS ? "/*" : "");
+		buf_addf(b, "%-36s %s\n", what, rows[i].why);
+	}
+	buf_addf(b, "%-36s %s\n", "(log_directory)/*",
+	    "the real one, when it lies in the data directory");
+	buf_addf(b, "%-36s %s\n", "(stats_temp_directory)/*",
+	    "the real one, when it lies in the data directory");
+	buf_addf(b, "%-36s %s\n", "(trigger_file, promote_trigger_file)",
+	    "would promote");
+	buf_addf(b, "%-36s %s\n", "(unlogged relations)",
+	    "all forks but _init");
+	buf_addf(b, "%-36s %s\n", "(temporary relations)", "t<backend>_<number>");
+	buf_addf(b, "%-36s %s\n", "(tablespaces)",
+	    "all but the directory of this version");
+}

@@ -1,0 +1,57 @@
+/*
+ * Text of recovery.conf and of our block in postgresql.auto.conf.  Pure:
+ * text in, text out.
+ */
+#ifndef CORE_PGCONF_H
+#define CORE_PGCONF_H
+
+#include "base/std.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct pgconf_recovery {
+	int version;                  /* of the standby */
+	const char *primary_conninfo; /* conninfo text, unquoted; required */
+	const char *slot;             /* or NULL */
+	const char *trigger_file;     /* or NULL; refused from 16 */
+	const char *restore_command;  /* or NULL */
+	const char *min_apply_delay;  /* or NULL */
+};
+
+/*
+ * A value in single quotes, by the rules of that version's file parser.  Line
+ * ends become \n and \r; where the parser has no escapes (9.0) they cannot be
+ * written, which pgconf_recovery_conf refuses.
+ */
+void pgconf_add_quoted(struct buf *b, const char *value, int version);
+/* The reverse, for tests and for reading: "'..'" or a bare word; appends to
+ * value.  Returns the number of bytes consumed, or -1: neither. */
+ssize_t pgconf_unquote(const char *text, int version, struct buf *value);
+
+/*
+ * recovery.conf (< 12): whole file.  ERR_RECOVERY_CONF: a setting that this
+ * version does not have, or (9.0) a line above 1022 bytes or a line end within
+ * a value.
+ */
+int pgconf_recovery_conf(
+    const struct pgconf_recovery *r, struct buf *out, struct err *e);
+/*
+ * postgresql.auto.conf (12+): `old` with every line that sets one of our keys
+ * (primary_conninfo, primary_slot_name, promote_trigger_file,
+ * restore_command and recovery_min_apply_delay when given, recovery_target,
+ * recovery_target_name, _time, _xid, _lsn, _timeline, _inclusive, _action)
+ * commented out, an older block of ours removed, and one block of ours at the
+ * end: what is given, recovery_target* = '', recovery_target_timeline =
+ * 'latest', and empty values for a slot and (below 16) a trigger file that are
+ * not given, since postgresql.conf may hold them.  Foreign lines that were put
+ * into our block are kept.  Applying it to its own output changes nothing.
+ */
+int pgconf_auto_conf(const struct pgconf_recovery *r, const char *old,
+    struct buf *out, struct err *e);
+/* The last value set for name in a configuration text (no includes), unquoted,
+ * replaces value; returns 1, 0 when not set, -1 no memory.  Names compare
+ * without case; lines that the server would refuse do not count. */
+int pgconf_get(
+    const char *text, const char *name, int version, struct buf *value);
+
+#endif

@@ -1,0 +1,328 @@
+#include "base/std.h"
+#include "base/word.h"
+#include "core/text.h"
+
+#define MAX_FRACTION 1000000 /* 6 digits: times 2^40 still fits 64 bits */
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit size_units[] = {
+    {"", 1},
+    {"B", 1},
+    {"kB", UINT64_C(1) << 10},
+    {"KB", UINT64_C(1) << 10},
+    {"MB", UINT64_C(1) << 20},
+    {"GB", UINT64_C(1) << 30},
+    {"TB", UINT64_C(1) << 40},
+};
+
+static const struct unit time_units[] = {
+    {"", 1000},
+    {"ms", 1},
+    {"s", 1000},
+    {"min", 60000},
+    {"h", 3600000},
+    {"d", 86400000},
+};
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Digits to *v; returns what follows, NULL if there is none or too many. */
+static const char *
+digits(const char *s, uint64_t *v)
+{
+	*v = 0;
+	if (!is_digit(*s))
+		return NULL;
+	for (; is_digit(*s); s++) {
+		if (*v > (UINT64_MAX - (uint64_t)(*s - '0')) / 10)
+			return NULL;
+		*v = *v * 10 + (uint64_t)(*s - '0');
+	}
+	return s;
+}
+
+/* ".25" to *part of *scale (25 of 100). */
+static const char *
+fraction(const char *s, uint64_t *part, uint64_t *scale)
+{
+	const char *from = s + 1;
+
+	*part = 0;
+	*scale = 1;
+	if (*s != '.')
+		return s;
+	if ((s = digits(from, part)) == NULL)
+		return NULL;
+	for (; from < s; from++)
+		if ((*scale *= 10) > MAX_FRACTION)
+			return NULL;
+	return s;
+}
+
+static const struct unit *
+find_unit(const char *name, const struct unit *units, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(units[i].name, name) == 0)
+			return &units[i];
+	return NULL;
+}
+
+/* Number, spaces, unit; up to limit. */
+static int
+parse_amount(const char *s, const struct unit *units, size_t n, uint64_t limit,
+    uint64_t *value)
+{
+	uint64_t whole, part, scale, v;
+	const struct unit *u;
+	const char *end;
+
+	if ((s = digits(s, &whole)) == NULL ||
+	    (s = fraction(s, &part, &scale)) == NULL)
+		return -1;
+	end = s;
+	while (*s == ' ')
+		s++;
+	if ((*s == '\0' && s != end) || (u = find_unit(s, units, n)) == NULL)
+		return -1;
+	if (scale > 1 && u->factor == 1)
+		return -1; /* half a byte */
+	if (whole > limit / u->factor)
+		return -1;
+	v = whole * u->factor;
+	part = part * u->factor / scale;
+	if (part > limit - v)
+		return -1;
+	*value = v + part;
+	return 0;
+}
+
+int
+text_size(const char *s, uint64_t *bytes)
+{
+	return parse_amount(
+	    s, size_units, NELEM(size_units), UINT64_MAX, bytes);
+}
+
+int
+text_time(const char *s, int64_t *ms)
+{
+	uint64_t v;
+
+	if (parse_amount(s, time_units, NELEM(time_units), INT64_MAX, &v) == -1)
+		return -1;
+	*ms = (int64_t)v;
+	return 0;
+}
+
+void
+text_add_size(struct buf *b, uint64_t bytes)
+{
+	static const char *const names[] = {"B", "kB", "MB", "GB", "TB"};
+	uint64_t unit = 1, tenths = 0, whole = bytes;
+	size_t i;
+
+	/* Round first: 1023.99 MB is 1.0 GB, not 1024 MB. */
+	for (i = 0; i < NELEM(names); i++, unit *= 1024) {
+		tenths =
+		    bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
+		whole = bytes / unit + (bytes % unit >= (unit + 1) / 2);
+		if (whole < 1024 || i == NELEM(names) - 1)
+			break;
+	}
+	if (i >= 2 && tenths < 1000)
+		buf_addf(b, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10,
+		    tenths % 10, names[i]);
+	else
+		buf_addf(b, "%" PRIu64 " %s", whole, names[i]);
+}
+
+/* "2 h 5 min" out of 125 small units of which `per` make a large one. */
+static void
+add_pair(struct buf *b, uint64_t v, uint64_t per, const char *large,
+    const char *small)
+{
+	buf_addf(
+	    b, "%" PRIu64 " %s %" PRIu64 " %s", v / per, large, v % per, small);
+}
+
+void
+text_add_duration(struct buf *b, int64_t ms)
+{
+	uint64_t t = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+
+	if (ms < 0)
+		buf_addc(b, '-');
+	if (t < 100) {
+		buf_addf(b, "%" PRIu64 " ms", t);
+		return;
+	}
+	if ((t + 50) / 100 < 600) {
+		t = (t + 50) / 100;
+		buf_addf(b, "%" PRIu64 ".%" PRIu64 " s", t / 10, t % 10);
+		return;
+	}
+	t = (t + 500) / 1000;
+	if (t < 3600) {
+		add_pair(b, t, 60, "min", "s");
+		return;
+	}
+	t = (t + 30) / 60;
+	if (t < UINT64_C(48) * 60)
+		add_pair(b, t, 60, "h", "min");
+	else
+		add_pair(b, (t + 30) / 60, 24, "d", "h");
+}
+
+void
+text_add_count(struct buf *b, uint64_t n)
+{
+	char digit[24];
+	int len = snprintf(digit, sizeof(digit), "%" PRIu64, n);
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			buf_addc(b, ',');
+		buf_addc(b, digit[i]);
+	}
+}
+
+/*
+ * Length of the UTF-8 character at p, 0 when it is not one: overlong forms,
+ * surrogates and values above U+10FFFF are not.
+ */
+static size_t
+utf8_char(const unsigned char *p, size_t n, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t len;
+
+	if (p[0] < 0x80)
+		len = 1;
+	else
+		len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+	*code = p[0];
+	if (len == 1)
+		return 1;
+	if (p[0] < 0xC2 || p[0] > 0xF4 || len > n)
+		return 0;
+	*code = p[0] & (0x7Fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+		*code = *code << 6 | (p[i] & 0x3Fu);
+	}
+	if (*code < least[len] || *code > 0x10FFFF ||
+	    (*code >= 0xD800 && *code <= 0xDFFF))
+		return 0;
+	return len;
+}
+
+/* Characters that move the cursor, end a line, or reorder what is read. */
+static bool
+is_unsafe(uint32_t code)
+{
+	static const struct {
+		uint32_t first, last;
+	} range[] = {
+	    {0x00, 0x1F}, {'\\', '\\'}, {0x7F, 0x9F},
+	    {0x061C, 0x061C}, /* Arabic letter mark */
+	    {0x200E, 0x200F}, /* left-to-right, right-to-left mark */
+	    {0x2028, 0x202E}, /* line, paragraph; embeddings, overrides */
+	    {0x2066, 0x2069}, /* isolates */
+	};
+
+	for (size_t i = 0; i < NELEM(range); i++)
+		if (code >= range[i].first && code <= range[i].last)
+			return true;
+	return false;
+}
+
+void
+text_add_escaped(struct buf *b, const void *data, size_t n)
+{
+	const unsigned char *p = data;
+	uint32_t code;
+	size_t len;
+
+	for (; n > 0; p += len, n -= len) {
+		len = utf8_char(p, n, &code);
+		if (len > 0 && !is_unsafe(code)) {
+			buf_add(b, p, len);
+			continue;
+		}
+		if (len == 0)
+			len = 1;
+		for (size_t i = 0; i < len; i++)
+			buf_addf(b, "\\%03o", (unsigned)p[i]);
+	}
+}
+
+static void
+add_line(struct buf *b, const char *line, size_t n, const char *prefix)
+{
+	size_t np = strlen(prefix);
+
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
+	buf_add(b, prefix, np);
+	if (np > 0 && prefix[np - 1] != ' ')
+		buf_addc(b, ' ');
+	text_add_escaped(b, line, n);
+	buf_addc(b, '\n');
+}
+
+void
+text_add_tail(struct buf *b, const void *data, size_t n, size_t max_lines,
+    const char *prefix)
+{
+	const char *p = data, *end;
+	size_t from, lines = 0, len;
+
+	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
+		n--;
+	if (n == 0 || max_lines == 0)
+		return;
+	for (from = n; from > 0; from--)
+		if (p[from - 1] == '\n' && ++lines == max_lines)
+			break;
+	while (from < n) {
+		end = memchr(p + from, '\n', n - from);
+		len = end == NULL ? n - from : (size_t)(end - (p + from));
+		add_line(b, p + from, len, prefix);
+		from += len + 1;
+	}
+}
+
+const char *
+text_nearest(const char *s, const char *const *words, size_t n)
+{
+	return word_nearest(s, words, n);
+}
+
+void
+text_slot_name(const char *name, char *out)
+{
+	size_t i;
+
+	for (i = 0; i < 63 && name[i] != '\0'; i++) {
+		if (name[i] >= 'A' && name[i] <= 'Z')
+			out[i] = (char)(name[i] - 'A' + 'a');
+		else if ((name[i] >= 'a' && name[i] <= 'z') ||
+			 is_digit(name[i]))
+			out[i] = name[i];
+		else
+			out[i] = '_';
+	}
+	if (i == 0)
+		out[i++] = '_';
+	out[i] = '\0';
+}

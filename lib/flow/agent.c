@@ -1,0 +1,198 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "flow/agent.h"
+#include "flow/agent_int.h"
+
+#define LAST_WORDS_MS 2000 /* to get an ERR frame out */
+
+static int
+send_hello(struct agent *a, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	wire_encode_hello(&b, PACKAGE_VERSION);
+	rc = buf_ok(&b) ? chan_send_buf(a->c, WIRE_HELLO, &b, e)
+			: err_set_nomem(e);
+	buf_free(&b);
+	return rc;
+}
+
+/* The rest of HELLO may look different in another version. */
+static bool
+foreign_version(const struct buf *b, unsigned *version)
+{
+	const uint8_t *p = (const uint8_t *)b->data;
+
+	if (b->len < 10 || memcmp(p, WIRE_MAGIC, 8) != 0)
+		return false;
+	*version = (unsigned)p[8] << 8 | p[9];
+	return *version != WIRE_VERSION;
+}
+
+static int
+mismatch(unsigned version, const char *package, size_t n, struct err *e)
+{
+	(void)err_set(e, ERR_AGENT,
+	    "this standby-agent is version %s (protocol %d), the client is "
+	    "version %.*s (protocol %u)",
+	    PACKAGE_VERSION, WIRE_VERSION, (int)MIN_OF(n, (size_t)64), package,
+	    version);
+	return err_hint(e, "Install the same version of standby-tools on both "
+			   "hosts, or use --push-agent.");
+}
+
+static int
+take_hello(struct agent *a, struct err *e)
+{
+	struct wire_hello h;
+	unsigned version;
+
+	if (foreign_version(&a->req, &version))
+		return mismatch(version, "unknown", 7, e);
+	if (wire_decode_hello(a->req.data, a->req.len, &h, e) == -1)
+		return -1;
+	if (h.version != WIRE_VERSION ||
+	    h.package.len != strlen(PACKAGE_VERSION) ||
+	    memcmp(h.package.s, PACKAGE_VERSION, h.package.len) != 0)
+		return mismatch(h.version, h.package.s, h.package.len, e);
+	a->greeted = true;
+	return 0;
+}
+
+static int
+send_done(struct agent *a, struct err *e)
+{
+	struct wire_done d = {.files = a->files, .bytes = a->bytes_sent};
+	struct buf b = BUF_INIT;
+	int rc;
+
+	if (a->req.len != 0)
+		return err_set(e, ERR_PROTOCOL, "DONE has a payload");
+	if (a->pages.active || a->sig.active)
+		return err_set(
+		    e, ERR_PROTOCOL, "DONE while a file is not at its end");
+	streamdigest_end(a->ends, d.digest);
+	wire_encode_done(&b, &d);
+	rc = buf_ok(&b) ? chan_send_buf(a->c, WIRE_DONE, &b, e)
+			: err_set_nomem(e);
+	buf_free(&b);
+	if (rc == 0)
+		rc = chan_flush(a->c, deadline_in(WIRE_DEAD_MS), e);
+	return rc;
+}
+
+static const struct request {
+	uint8_t type;
+	int (*serve)(struct agent *a, struct err *e);
+} requests[] = {
+    {WIRE_MANIFEST, agent_open_manifest},
+    {WIRE_BATCH, agent_files_batch},
+    {WIRE_PAGES, agent_pages},
+    {WIRE_SIG, agent_files_sig},
+    {WIRE_CONTROL, agent_open_control},
+};
+
+/* HELLO, OPEN, then requests; 1 after DONE. */
+static int
+serve_one(struct agent *a, struct err *e)
+{
+	uint8_t type;
+
+	if (agent_io_next(a, &type, e) == -1)
+		return -1;
+	if (!a->greeted)
+		return type == WIRE_HELLO
+			   ? take_hello(a, e)
+			   : err_set(e, ERR_PROTOCOL,
+				 "the first frame is not HELLO but type %u",
+				 type);
+	if (type == WIRE_DONE)
+		return send_done(a, e) == -1 ? -1 : 1;
+	if (a->t == NULL)
+		return type == WIRE_OPEN
+			   ? agent_open(a, e)
+			   : err_set(e, ERR_PROTOCOL,
+				 "a request of type %u before OPEN", type);
+	for (size_t i = 0; i < NELEM(requests); i++)
+		if (requests[i].type == type)
+			return requests[i].serve(a, e);
+	return err_set(e, ERR_PROTOCOL,
+	    "a request of type %u is not known or not due", type);
+}
+
+static int
+serve(struct agent *a, struct err *e)
+{
+	int rc;
+
+	if (send_hello(a, e) == -1)
+		return -1;
+	if (geteuid() == 0) {
+		(void)err_set(
+		    e, ERR_ROOT, "standby-agent must not run as root");
+		return err_hint(e, "Log in as the user that runs the server: "
+				   "--ssh=USER@HOST.");
+	}
+	while ((rc = serve_one(a, e)) == 0)
+		;
+	return rc == 1 ? 0 : -1;
+}
+
+/* Tell the client what happened, if it still listens. */
+static void
+last_words(struct agent *a, const struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	wire_encode_err(&b, a->id, e);
+	if (buf_ok(&b) && chan_send_buf(a->c, WIRE_ERR, &b, NULL) == 0)
+		(void)chan_flush(a->c, deadline_in(LAST_WORDS_MS), NULL);
+	buf_free(&b);
+}
+
+static void
+agent_free(struct agent *a)
+{
+	agent_files_free(&a->pages);
+	agent_files_free(&a->sig);
+	rsdiff_free(a->diff);
+	streamdigest_free(a->ends);
+	zip_free(a->zip);
+	tree_close(a->t);
+	buf_free(&a->queue);
+	buf_free(&a->req);
+	buf_free(&a->raw);
+	buf_free(&a->zipped);
+	free(a->data);
+}
+
+int
+agent_serve(struct chan *c, struct err *e)
+{
+	int64_t now = clock_ms();
+	struct err own = ERR_INIT;
+	struct agent a = {
+	    .c = c,
+	    .id = WIRE_NO_ID,
+	    .heard = now,
+	    .next_ping = now + WIRE_PING_MS,
+	    .chunk = WIRE_CHUNK,
+	    .pages = {.fd = -1},
+	    .sig = {.fd = -1},
+	};
+	int rc = -1;
+
+	if (e == NULL)
+		e = &own;
+	a.data = malloc(AGENT_READ);
+	a.ends = streamdigest_new();
+	if (a.data == NULL || a.ends == NULL)
+		(void)err_set_nomem(e);
+	else
+		rc = serve(&a, e);
+	if (rc == -1)
+		last_words(&a, e);
+	agent_free(&a);
+	return rc;
+}

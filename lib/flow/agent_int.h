@@ -1,0 +1,104 @@
+/*
+ * Inside of flow/agent.c and its parts: agent_io.c (the channel: keep-alive,
+ * bounds, rate), agent_open.c (OPEN, CONTROL, MANIFEST), agent_files.c (BATCH,
+ * SIG), agent_pages.c (PAGES).
+ */
+#ifndef FLOW_AGENT_INT_H
+#define FLOW_AGENT_INT_H
+
+#include "base/std.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/pgcontrol.h"
+#include "core/wire.h"
+#include "io/chan.h"
+#include "io/pagedelta.h"
+#include "io/rsdelta.h"
+#include "io/tree.h"
+#include "io/zip.h"
+
+#define AGENT_OUT_MAX (1024u * 1024u)     /* bytes that wait for the client */
+#define AGENT_IN_MAX (8u * 1024u * 1024u) /* requests that wait for us */
+#define AGENT_READ (1024u * 1024u)        /* bytes of a read of PAGES */
+
+/* A file that several frames talk about. */
+struct agent_file {
+	bool active; /* FIRST was seen, LAST was not */
+	uint32_t id;
+	int fd; /* -1: see status */
+	uint8_t status;
+	uint64_t limit, size; /* size: bytes covered so far */
+	char *path;
+	struct filedigest *digest;
+};
+
+struct agent {
+	struct chan *c;
+	bool greeted; /* HELLO came and matched */
+
+	/* Requests that came in while another one was served. */
+	struct buf queue;
+	size_t queue_pos;
+	bool done_queued; /* the client may close its end now */
+	struct buf req;   /* payload of the request being served */
+	uint32_t id;      /* of the file being served, for ERR */
+	int64_t next_ping, heard, ticked; /* clock_ms */
+
+	/* OPEN */
+	struct tree *t; /* NULL: not opened */
+	uint64_t seed;
+	uint32_t block_size;
+	char tblspc_dir[64]; /* "PG_15_202209061" */
+	const char *wal_dir;
+	struct zip *zip;
+	bool zipping;
+	struct buf raw, zipped; /* of one frame */
+
+	/* --max-rate: bytes that may be sent now; may fall below 0 */
+	uint64_t max_rate;
+	int64_t tokens, tokens_at;
+	size_t chunk; /* bytes of a data frame */
+
+	uint64_t bytes_read, bytes_sent, files;
+	struct streamdigest *ends; /* of all FILE_END payloads */
+
+	uint8_t *data; /* AGENT_READ bytes */
+	struct agent_file pages, sig;
+	uint32_t pages_next; /* block that the next span begins with */
+	bool pages_eof;
+	struct rsdiff *diff;
+};
+
+/* Serve the channel for a moment without waiting: PING, PONG, end of file,
+ * silence; other frames are queued. */
+int agent_io_tick(struct agent *a, struct err *e);
+/* The same when there is something to write or it is time: for loops over
+ * small things, so that they do not make two system calls for each. */
+int agent_io_breathe(struct agent *a, struct err *e);
+/* The same for that long. */
+int agent_io_sleep(struct agent *a, int64_t ms, struct err *e);
+/* The next request in *type and a->req; waits for it. */
+int agent_io_next(struct agent *a, uint8_t *type, struct err *e);
+/* Send a frame of which much may come: compressed when it pays, at the rate
+ * allowed, and not before the queue is short.  head may be NULL, 0. */
+int agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
+    const void *data, size_t n, struct err *e);
+
+int agent_open(struct agent *a, struct err *e);
+int agent_open_control(struct agent *a, struct err *e);
+int agent_open_manifest(struct agent *a, struct err *e);
+
+/* Borrowed text of the wire as a C string; ERR_PROTOCOL when it is not a path
+ * of core/path.h.  free() it. */
+char *agent_files_path(const struct wire_str *s, struct err *e);
+/* Open f->path for reading; sets f->fd or f->status.  -1: ERR_SOURCE_IO. */
+int agent_files_open(struct agent *a, struct agent_file *f, struct err *e);
+/* Send FILE_END and let go of the file. */
+int agent_files_end(struct agent *a, struct agent_file *f, struct err *e);
+void agent_files_free(struct agent_file *f);
+int agent_files_batch(struct agent *a, struct err *e);
+int agent_files_sig(struct agent *a, struct err *e);
+
+int agent_pages(struct agent *a, struct err *e);
+
+#endif

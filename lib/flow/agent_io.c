@@ -1,0 +1,222 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "flow/agent_int.h"
+
+#define PONG_ROOM (4 * AGENT_OUT_MAX)
+#define TICK_BYTES (128u * 1024u) /* agent_io_breathe */
+#define TICK_MS 50
+#define SILENCE_TEXT                                                           \
+	"nothing was heard from the client for %d s", WIRE_DEAD_MS / 1000
+
+static int
+answer_ping(struct agent *a, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc = 0;
+
+	/* A client that asks and never reads gets no more answers. */
+	if (chan_queued(a->c) > PONG_ROOM)
+		return 0;
+	wire_encode_pong(&b, a->bytes_read);
+	if (!buf_ok(&b))
+		rc = err_set_nomem(e);
+	else
+		rc = chan_send_buf(a->c, WIRE_PONG, &b, e);
+	buf_free(&b);
+	return rc;
+}
+
+static int
+enqueue(struct agent *a, const struct frame *f, struct err *e)
+{
+	uint8_t head[WIRE_HEADER];
+
+	if (a->queue.len - a->queue_pos + f->len > AGENT_IN_MAX)
+		return err_set(e, ERR_PROTOCOL,
+		    "more than %u bytes of requests wait to be served",
+		    AGENT_IN_MAX);
+	if (a->queue_pos > 0 && a->queue_pos >= a->queue.len / 2) {
+		buf_consume(&a->queue, a->queue_pos);
+		a->queue_pos = 0;
+	}
+	wire_encode_header(head, f->type, (uint32_t)f->len);
+	buf_add(&a->queue, head, sizeof(head));
+	buf_add(&a->queue, f->data, f->len);
+	if (f->type == WIRE_DONE)
+		a->done_queued = true;
+	return buf_ok(&a->queue) ? 0 : err_set_nomem(e);
+}
+
+static int
+take(struct agent *a, const struct frame *f, struct err *e)
+{
+	struct err theirs = ERR_INIT;
+
+	switch (f->type) {
+	case WIRE_PING:
+		return answer_ping(a, e);
+	case WIRE_PONG:
+		return 0;
+	case WIRE_ERR:
+		(void)wire_decode_err(f->data, f->len, NULL, &theirs);
+		return err_set(
+		    e, ERR_AGENT, "the client gave up: %s", theirs.text);
+	default:
+		return enqueue(a, f, e);
+	}
+}
+
+static int
+keep_alive(struct agent *a, struct err *e)
+{
+	int64_t now = clock_ms();
+
+	if (a->c->last_in > a->heard)
+		a->heard = a->c->last_in;
+	if (now - a->heard > WIRE_DEAD_MS)
+		return err_set(e, ERR_AGENT, SILENCE_TEXT);
+	if (now < a->next_ping)
+		return 0;
+	a->next_ping = now + WIRE_PING_MS;
+	if (chan_queued(a->c) > PONG_ROOM)
+		return 0;
+	return chan_send(a->c, WIRE_PING, NULL, 0, NULL, 0, e);
+}
+
+int
+agent_io_tick(struct agent *a, struct err *e)
+{
+	struct frame f;
+	int rc;
+
+	a->ticked = clock_ms();
+	if (chan_pump(a->c, e) == -1)
+		return -1;
+	while ((rc = chan_next(a->c, &f, e)) == 1)
+		if (take(a, &f, e) == -1)
+			return -1;
+	if (rc == -1)
+		return -1;
+	/* Whoever asked for work and left does not want it any more. */
+	if (a->c->eof && !a->done_queued)
+		return err_set(e, ERR_AGENT,
+		    "the client has closed the "
+		    "connection");
+	return keep_alive(a, e);
+}
+
+/* Until something can be done, or the time of the next PING. */
+static int
+wait_a_while(struct agent *a, int64_t deadline, struct err *e)
+{
+	if (chan_wait(a->c, NULL, 0, MIN_OF(deadline, a->next_ping), e) == -1)
+		return -1;
+	return agent_io_tick(a, e);
+}
+
+int
+agent_io_sleep(struct agent *a, int64_t ms, struct err *e)
+{
+	int64_t deadline = clock_ms() + ms;
+
+	do {
+		if (wait_a_while(a, deadline, e) == -1)
+			return -1;
+	} while (!deadline_passed(deadline));
+	return 0;
+}
+
+int
+agent_io_next(struct agent *a, uint8_t *type, struct err *e)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (agent_io_tick(a, e) == -1)
+		return -1;
+	while (a->queue_pos == a->queue.len) {
+		buf_reset(&a->queue);
+		a->queue_pos = 0;
+		if (wait_a_while(a, DEADLINE_NEVER, e) == -1)
+			return -1;
+	}
+	p = (const uint8_t *)a->queue.data + a->queue_pos;
+	if (wire_decode_header(p, type, &len) == -1)
+		return err_set(e, ERR_INTERNAL, "queue of requests is broken");
+	buf_reset(&a->req);
+	buf_add(&a->req, p + WIRE_HEADER, len);
+	a->queue_pos += WIRE_HEADER + len;
+	return buf_ok(&a->req) ? 0 : err_set_nomem(e);
+}
+
+/* --- sending ---------------------------------------------------------------
+ */
+
+/* A bucket that holds a quarter of a second and may go into debt by one
+ * frame, so that a frame is never cut. */
+static int
+pay(struct agent *a, size_t n, struct err *e)
+{
+	int64_t now, rate = (int64_t)a->max_rate;
+
+	if (rate == 0)
+		return 0;
+	for (;;) {
+		now = clock_ms();
+		/* More than 1 s would fill the bucket anyway. */
+		a->tokens +=
+		    rate / 1000 * MIN_OF(now - a->tokens_at, 1000) +
+		    rate % 1000 * MIN_OF(now - a->tokens_at, 1000) / 1000;
+		a->tokens = MIN_OF(a->tokens, MAX_OF(rate / 4, 1));
+		a->tokens_at = now;
+		if (a->tokens > 0)
+			break;
+		if (agent_io_sleep(
+			a, MIN_OF(-a->tokens * 1000 / rate + 1, 1000), e) == -1)
+			return -1;
+	}
+	a->tokens -= (int64_t)n;
+	return 0;
+}
+
+int
+agent_io_breathe(struct agent *a, struct err *e)
+{
+	if (chan_queued(a->c) < TICK_BYTES && clock_ms() - a->ticked < TICK_MS)
+		return 0;
+	return agent_io_tick(a, e);
+}
+
+static int
+drain(struct agent *a, struct err *e)
+{
+	if (agent_io_breathe(a, e) == -1)
+		return -1;
+	while (chan_queued(a->c) > AGENT_OUT_MAX)
+		if (wait_a_while(a, DEADLINE_NEVER, e) == -1)
+			return -1;
+	return 0;
+}
+
+int
+agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
+    const void *data, size_t n, struct err *e)
+{
+	bool zipped = false;
+
+	if (a->zipping) {
+		buf_reset(&a->raw);
+		buf_add(&a->raw, head, hn);
+		buf_add(&a->raw, data, n);
+		if (!buf_ok(&a->raw))
+			return err_set_nomem(e);
+		zipped =
+		    zip_pack(a->zip, a->raw.data, a->raw.len, &a->zipped) == 1;
+	}
+	if (pay(a, WIRE_HEADER + (zipped ? a->zipped.len : hn + n), e) == -1 ||
+	    drain(a, e) == -1)
+		return -1;
+	if (zipped)
+		return chan_send_buf(a->c, type | WIRE_ZIPPED, &a->zipped, e);
+	return chan_send(a->c, type, head, hn, data, n, e);
+}

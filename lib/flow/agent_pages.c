@@ -1,0 +1,181 @@
+#include "base/std.h"
+#include "flow/agent_int.h"
+
+/* A run of blocks that differ, within what was read at once. */
+struct run {
+	uint32_t block;      /* number of its first block */
+	const uint8_t *data; /* NULL: none */
+	size_t n;
+};
+
+static int
+send_run(struct agent *a, struct run *r, struct err *e)
+{
+	uint8_t head[8];
+	int rc;
+
+	if (r->data == NULL)
+		return 0;
+	wire_put_u32(head, a->pages.id);
+	wire_put_u32(head + 4, r->block);
+	a->bytes_sent += r->n;
+	rc = agent_io_data(a, WIRE_RUN, head, sizeof(head), r->data, r->n, e);
+	r->data = NULL;
+	return rc;
+}
+
+/* Compare n bytes at a->data, which begin with the given block, with what the
+ * client has: nhash hashes from hash on. */
+static int
+compare(struct agent *a, uint32_t block, size_t n, const uint8_t *hash,
+    size_t nhash, struct err *e)
+{
+	uint8_t own[PAGEHASH];
+	struct run r = {.data = NULL};
+	size_t len, i = 0;
+
+	for (size_t at = 0; at < n; at += len, i++) {
+		len = MIN_OF((size_t)a->block_size, n - at);
+		pagehash(a->seed, a->data + at, len, own);
+		filedigest_add_hash(a->pages.digest, own);
+		if (i < nhash &&
+		    memcmp(own, hash + i * PAGEHASH, PAGEHASH) == 0) {
+			if (send_run(a, &r, e) == -1)
+				return -1;
+			continue;
+		}
+		if (r.data != NULL && r.n + len > a->chunk &&
+		    send_run(a, &r, e) == -1)
+			return -1;
+		if (r.data == NULL)
+			r = (struct run){
+			    .block = block + (uint32_t)i, .data = a->data + at};
+		r.n += len;
+	}
+	return send_run(a, &r, e);
+}
+
+/* n bytes at the offset, fewer only at the end of the file. */
+static ssize_t
+read_at(struct agent *a, size_t n, uint64_t off, struct err *e)
+{
+	size_t got = 0;
+	ssize_t r;
+
+	while (got < n) {
+		r = pread(
+		    a->pages.fd, a->data + got, n - got, (off_t)(off + got));
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return err_set_errno(e, ERR_SOURCE_IO,
+			    "could not read file \"%s\"", a->pages.path);
+		if (r == 0)
+			break;
+		got += (size_t)r;
+	}
+	a->bytes_read += got;
+	return (ssize_t)got;
+}
+
+/*
+ * One span.  The hash is made of the bytes that were read to be sent (faults
+ * B14), in portions that stay in the cache of the processor.  Once the end of
+ * the file was seen it stays the end: bytes that are appended while we read
+ * belong to WAL, and there must be no hole in what the digest covers.
+ */
+static int
+serve_span(struct agent *a, const struct wire_pages *p, struct err *e)
+{
+	uint64_t bs = a->block_size, off = p->block * bs;
+	uint64_t end = MIN_OF(off + p->count * bs, a->pages.limit);
+	uint32_t block = p->block, done;
+	size_t want;
+	ssize_t n;
+
+	while (off < end && !a->pages_eof) {
+		want = (size_t)MIN_OF(end - off, (uint64_t)AGENT_READ);
+		if ((n = read_at(a, want, off, e)) == -1)
+			return -1;
+		a->pages_eof = (size_t)n < want;
+		done = block - p->block;
+		if (compare(a, block, (size_t)n,
+			p->hash + (size_t)MIN_OF(done, p->nhash) * PAGEHASH,
+			done < p->nhash ? p->nhash - done : 0, e) == -1)
+			return -1;
+		a->pages.size += (uint64_t)n;
+		off += (uint64_t)n;
+		block += AGENT_READ / a->block_size;
+		if (agent_io_tick(a, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+first(struct agent *a, const struct wire_pages *p, struct err *e)
+{
+	struct agent_file *f = &a->pages;
+
+	if (f->active)
+		return err_set(e, ERR_PROTOCOL,
+		    "PAGES of file %u begin before those of file %u have ended",
+		    p->id, f->id);
+	if ((f->path = agent_files_path(&p->path, e)) == NULL)
+		return -1;
+	f->active = true;
+	f->id = p->id;
+	f->limit = p->limit;
+	a->pages_next = 0;
+	a->pages_eof = false;
+	if (agent_files_open(a, f, e) == -1)
+		return -1;
+	if (f->fd != -1)
+		(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
+}
+
+static int
+check(const struct agent *a, const struct wire_pages *p, struct err *e)
+{
+	if ((p->flags & ~(WIRE_FIRST | WIRE_LAST)) != 0 || p->id == WIRE_NO_ID)
+		return err_set(
+		    e, ERR_PROTOCOL, "PAGES has an unknown flag or no id");
+	if (p->count > WIRE_PAGES_MAX || p->nhash > p->count ||
+	    (p->count == 0 && !(p->flags & WIRE_LAST)))
+		return err_set(e, ERR_PROTOCOL,
+		    "PAGES of file %u: a span of %u blocks with %u hashes",
+		    p->id, p->count, p->nhash);
+	if (!(p->flags & WIRE_FIRST) &&
+	    (!a->pages.active || a->pages.id != p->id))
+		return err_set(e, ERR_PROTOCOL,
+		    "PAGES of file %u, which has not begun", p->id);
+	if (!(p->flags & WIRE_FIRST) && p->path.len != 0)
+		return err_set(
+		    e, ERR_PROTOCOL, "PAGES of file %u name it twice", p->id);
+	return 0;
+}
+
+int
+agent_pages(struct agent *a, struct err *e)
+{
+	struct wire_pages p;
+
+	if (wire_decode_pages(a->req.data, a->req.len, &p, e) == -1 ||
+	    check(a, &p, e) == -1)
+		return -1;
+	a->id = p.id;
+	if ((p.flags & WIRE_FIRST) && first(a, &p, e) == -1)
+		return -1;
+	if (p.block != a->pages_next || p.block > UINT32_MAX - p.count)
+		return err_set(e, ERR_PROTOCOL,
+		    "PAGES of file %u: block %u comes after block %u", p.id,
+		    p.block, a->pages_next);
+	a->pages_next = p.block + p.count;
+	if (a->pages.fd != -1 && serve_span(a, &p, e) == -1)
+		return -1;
+	if (p.flags & WIRE_LAST)
+		return agent_files_end(a, &a->pages, e);
+	a->id = WIRE_NO_ID;
+	return 0;
+}

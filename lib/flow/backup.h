@@ -1,0 +1,60 @@
+/*
+ * One online backup: start, keep alive, stop.  Start and stop are one session
+ * (from 9.6 the server ends the backup when it ends); before 9.6 the exclusive
+ * mode is used, with our own label, and backup_end stops it on every path.
+ */
+#ifndef FLOW_BACKUP_H
+#define FLOW_BACKUP_H
+
+#include "base/std.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/pg.h"
+
+struct backup {
+	struct pg *pg;		/* owned from backup_open on */
+	const struct pg_opts *opts; /* borrowed: reconnect for an exclusive stop */
+	bool exclusive;
+	bool running;
+	bool pinging;		/* a ping is under way */
+	int64_t ping_sent, ping_next; /* clock_ms */
+	char label[256];	/* "standby-clone <uuid>" or the user's + uuid */
+	uint64_t start_lsn, stop_lsn;
+	uint32_t timeline;	/* at start */
+	uint64_t system_identifier;
+	int version;
+	bool from_standby;
+	char server_started[64]; /* exclusive: of the server we started on */
+	struct buf labelfile;	/* bytes of backup_label (>= 9.6) */
+	struct buf spcmap;	/* bytes of tablespace_map (>= 9.6) */
+};
+
+/* Open the session (before it: fork every worker, see architecture.md). */
+int backup_open(struct backup *b, const struct pg_opts *o, struct err *e);
+/* fast: checkpoint now, else spread.  deadline bounds the checkpoint. */
+int backup_start(struct backup *b, const char *label, const char *uuid,
+    bool fast, bool force_exclusive, int64_t deadline, struct err *e);
+/*
+ * Keep-alive for a poll loop.  backup_pollfd: descriptor to poll for reading
+ * while the backup runs, else -1; call backup_tick on readiness and at least
+ * each second: sends a ping every 5 s that re-reads recovery state, timeline
+ * and backend pid; ERR_BACKUP_LOST when the session is gone, the answer takes
+ * more than 10 s, or the server is not the one it was (promoted, demoted).
+ */
+int backup_pollfd(const struct backup *b);
+int backup_tick(struct backup *b, struct err *e);
+/*
+ * Stop; fills stop_lsn, labelfile, spcmap.  wait_for_archive only where the
+ * version cannot do without (9.6: never cancelled; <= 9.5: cancelled after
+ * 60 s, which is safe).  A NULL or unparsable label is ERR_BACKUP_LOST.
+ */
+int backup_stop(struct backup *b, bool wait_for_archive, int64_t deadline,
+    struct err *e);
+/* Ends an exclusive backup of ours if one runs, reconnecting once and not
+ * stopped by signals; any other ends with the session.  Returns 0, or -1 with
+ * e (ERR_LEFT_BEHIND) saying the SQL a person must run.  Closes the session in
+ * any case, keeps labelfile and spcmap.  Safe on a zeroed struct, and twice. */
+int backup_end(struct backup *b, struct err *e);
+void backup_free(struct backup *b); /* labelfile and spcmap; NULL-safe */
+
+#endif

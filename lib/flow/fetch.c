@@ -1,0 +1,452 @@
+#include "base/std.h"
+#include "flow/fetch.h"
+#include "flow/fetch_int.h"
+
+/* What may be under way: enough to fill a long fast line, little enough for the
+ * agent's queue. */
+#define WINDOW_BYTES (UINT64_C(64) << 20)
+#define WINDOW_FILES 512
+#define BATCH_FILES 64
+#define BATCH_BYTES (UINT64_C(4) << 20)
+#define QUEUE_LIMIT (512u * 1024u) /* bytes waiting in the channel */
+#define FILE_COST 16384 /* a small file costs more than its bytes */
+
+static const struct fetch_method *const methods[] = {
+    [ACT_COPY] = &fetch_copy,
+    [ACT_PAGES] = &fetch_pages,
+    [ACT_DELTA] = &fetch_delta,
+    [FETCH_READ] = &fetch_read,
+};
+
+static const struct fetch_method *
+method(const struct task *t)
+{
+	return methods[t->job.kind];
+}
+
+struct fetch *
+fetch_new(const struct fetch_opts *o, struct err *e)
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+
+	if (f == NULL) {
+		(void)err_set_nomem(e);
+		return NULL;
+	}
+	f->o = *o;
+	f->tail = &f->head;
+	f->session = streamdigest_new();
+	f->block = malloc((size_t)FETCH_SPAN * o->block_size);
+	if (f->session == NULL || f->block == NULL) {
+		(void)err_set_nomem(e);
+		fetch_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+static void
+task_free(struct task *t)
+{
+	if (t == NULL)
+		return;
+	if (t->fd != -1)
+		(void)close(t->fd);
+	if (t->basis_fd != -1)
+		(void)close(t->basis_fd);
+	rssig_free(t->sig);
+	rspatch_free(t->patch);
+	filedigest_free(t->digest);
+	free(t->hash);
+	free((char *)(uintptr_t)t->job.path);
+	free(t);
+}
+
+void
+fetch_free(struct fetch *f)
+{
+	struct task *t, *next;
+
+	if (f == NULL)
+		return;
+	for (t = f->head; t != NULL; t = next) {
+		next = t->next;
+		task_free(t);
+	}
+	streamdigest_free(f->session);
+	buf_free(&f->frame);
+	buf_free(&f->out);
+	free(f->block);
+	free(f);
+}
+
+void
+fetch_set_tree(struct fetch *f, struct tree *tree)
+{
+	f->o.tree = tree;
+}
+
+/* Asked for in batches. */
+static bool
+whole(const struct task *t)
+{
+	return t->job.kind == ACT_COPY || t->job.kind == FETCH_READ;
+}
+
+static void
+append(struct fetch *f, struct task *t)
+{
+	t->next = NULL;
+	*f->tail = t;
+	f->tail = &t->next;
+	if (f->sending == NULL)
+		f->sending = t;
+	f->pending++;
+}
+
+int
+fetch_add(struct fetch *f, const struct fetch_job *job, struct err *e)
+{
+	struct task *t;
+
+	if (job->kind >= NELEM(methods) || methods[job->kind] == NULL)
+		return err_set(e, ERR_INTERNAL, "fetch: bad job");
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return err_set_nomem(e);
+	t->fd = t->basis_fd = -1;
+	t->job = *job;
+	if ((t->job.path = strdup(job->path)) == NULL) {
+		free(t);
+		return err_set_nomem(e);
+	}
+	append(f, t);
+	return 0;
+}
+
+static bool
+room(const struct fetch *f)
+{
+	return f->window < WINDOW_BYTES &&
+	    chan_queued(f->o.agent) < QUEUE_LIMIT;
+}
+
+static void
+count_cost(struct fetch *f, struct task *t)
+{
+	if (t->begun)
+		return;
+	t->begun = true;
+	t->cost = t->job.size + FILE_COST;
+	f->window += t->cost;
+}
+
+/* Whole files travel many to a request. */
+static int
+send_batch(struct fetch *f, struct err *e)
+{
+	uint8_t count[4];
+	uint32_t n = 0;
+	uint64_t bytes = 0;
+	struct task *t;
+
+	buf_reset(&f->frame);
+	for (t = f->sending; t != NULL && whole(t); t = t->next) {
+		struct wire_file w = {.id = t->job.id,
+		    .flags = (uint8_t)((t->job.flags & ACT_LIMIT ? 0 :
+			WIRE_FILE_TO_EOF) | (t->job.flags & FETCH_SAME ?
+			WIRE_FILE_SAME : 0)),
+		    .limit = t->job.size,
+		    .path = {t->job.path, strlen(t->job.path)}};
+
+		if (n > 0 && (n == BATCH_FILES || bytes > BATCH_BYTES))
+			break;
+		wire_encode_file(&f->frame, &w);
+		count_cost(f, t);
+		t->requested = true;
+		bytes += t->job.size;
+		n++;
+	}
+	f->sending = t;
+	wire_put_u32(count, n);
+	if (!buf_ok(&f->frame))
+		return err_set_nomem(e);
+	return chan_send(f->o.agent, WIRE_BATCH, count, sizeof(count),
+	    f->frame.data, f->frame.len, e);
+}
+
+int
+fetch_send(struct fetch *f, struct err *e)
+{
+	struct task *t = f->sending;
+
+	if (t == NULL || !room(f))
+		return 0;
+	if (whole(t))
+		return send_batch(f, e) == -1 ? -1 : f->sending != NULL;
+	count_cost(f, t);
+	if (method(t)->send(f, t, e) == -1)
+		return -1;
+	if (t->requested)
+		f->sending = t->next;
+	return f->sending != NULL;
+}
+
+int
+fetch_local_error(struct task *t, const char *what, struct err *e)
+{
+	int saved = errno;
+
+	(void)err_set_errno(e, ERR_TARGET_IO, "could not %s \"%s\"", what,
+	    t->job.path);
+	if (saved == ENOSPC || saved == EDQUOT)
+		(void)err_hint(e, "Make room for at least %" PRIu64 " bytes on "
+		    "the target's file system and run the same command again; "
+		    "it continues.", t->job.size);
+	else if (saved == ELOOP || saved == ENOTDIR || saved == ENOENT)
+		(void)err_hint(e, "Something else changes the target "
+		    "directory while it is being written: stop it, then run "
+		    "the same command again.");
+	errno = saved;
+	return -1;
+}
+
+const char *
+fetch_tmp_name(const struct task *t, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "%s" FETCH_TMP, t->job.path);
+	return buf;
+}
+
+int
+fetch_open_new(struct fetch *f, struct task *t, struct err *e)
+{
+	char tmp[1200];
+	const char *name = t->job.path;
+
+	if (t->fd != -1)
+		return 0;
+	if (t->job.flags & ACT_ASIDE)
+		name = fetch_tmp_name(t, tmp, sizeof(tmp));
+	t->fd = tree_openat(f->o.tree, name,
+	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, t->job.mode);
+	if (t->fd == -1)
+		return fetch_local_error(t, "create file", e);
+	if (t->job.size >= (1u << 20) &&
+	    fallocate(t->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)t->job.size) == -1 &&
+	    (errno == ENOSPC || errno == EDQUOT))
+		return fetch_local_error(t, "make room for file", e);
+	return 0;
+}
+
+int
+fetch_write(struct task *t, const void *p, size_t n, uint64_t offset,
+    struct err *e)
+{
+	const char *from = p;
+
+	while (n > 0) {
+		ssize_t w = pwrite(t->fd, from, n, (off_t)offset);
+
+		if (w == -1 && errno == EINTR)
+			continue;
+		if (w == -1)
+			return fetch_local_error(t, "write file", e);
+		from += w;
+		n -= (size_t)w;
+		offset += (uint64_t)w;
+	}
+	t->written = MAX_OF(t->written, offset);
+	return 0;
+}
+
+/* The file is complete: size, mode, name. */
+static int
+settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
+{
+	char tmp[1200];
+	int fd = t->fd;
+
+	if (t->job.kind == FETCH_READ)
+		return 0;
+	if (ftruncate(fd, (off_t)size) == -1)
+		return fetch_local_error(t, "truncate file", e);
+	if (fchmod(fd, t->job.mode) == -1)
+		return fetch_local_error(t, "set the mode of file", e);
+	t->fd = -1;
+	if (close(fd) == -1)
+		return fetch_local_error(t, "close file", e);
+	if ((t->job.flags & ACT_ASIDE) &&
+	    tree_rename(f->o.tree, fetch_tmp_name(t, tmp, sizeof(tmp)),
+		t->job.path) == -1)
+		return fetch_local_error(t, "rename file", e);
+	return 0;
+}
+
+static void
+drop_tmp(struct fetch *f, struct task *t)
+{
+	char tmp[1200];
+
+	if (t->job.flags & ACT_ASIDE)
+		(void)tree_unlink(f->o.tree,
+		    fetch_tmp_name(t, tmp, sizeof(tmp)));
+}
+
+/* Take the task off the queue's head and report it. */
+static int
+retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
+    struct err *e)
+{
+	struct fetch_result r = {.id = t->job.id, .status = end->status,
+	    .size = end->size, .changed = t->received};
+
+	memcpy(r.digest, end->digest, sizeof(r.digest));
+
+	f->head = t->next;
+	if (f->head == NULL)
+		f->tail = &f->head;
+	f->pending--;
+	f->window -= t->cost;
+	f->done_bytes += t->job.size;
+	task_free(t);
+	return f->o.done(f->o.arg, &r, e);
+}
+
+/* What was received is not what was sent: once more, whole (faults B17). */
+static int
+again_whole(struct fetch *f, struct task *t, struct err *e)
+{
+	struct fetch_job job = t->job;
+	int rc;
+
+	if (t->retried || t->job.kind == FETCH_READ)
+		return err_set(e, ERR_TRANSFER,
+		    "file \"%s\" differs from the source after it was fetched "
+		    "whole a second time", t->job.path);
+	drop_tmp(f, t);
+	job.kind = ACT_COPY;
+	job.flags &= (uint8_t)~ACT_UNSHARE;
+	if ((rc = fetch_add(f, &job, e)) == 0) {
+		struct task *last;
+
+		for (last = f->head; last->next != NULL; last = last->next)
+			;
+		last->retried = true;
+	}
+	f->head = t->next;
+	f->pending--;
+	f->window -= t->cost;
+	task_free(t);
+	return rc;
+}
+
+/* The source has no such file any more: neither may the target. */
+static int
+gone(struct fetch *f, struct task *t, struct err *e)
+{
+	if (t->job.kind == FETCH_READ)
+		return 0;
+	drop_tmp(f, t);
+	if (tree_unlink(f->o.tree, t->job.path) == -1 && errno != ENOENT)
+		return fetch_local_error(t, "remove file", e);
+	return 0;
+}
+
+static int
+file_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
+{
+	struct task *t = f->head;
+	uint8_t digest[WIRE_HASH];
+
+	if (t == NULL || t->job.id != end->id || !t->requested)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent ended a file that was not asked for");
+	if (end->status != WIRE_FILE_OK) {
+		if (end->status == WIRE_FILE_VANISHED && gone(f, t, e) == -1)
+			return -1;
+		drop_tmp(f, t);
+		return retire(f, t, end, e);
+	}
+	if ((t->job.flags & ACT_LIMIT) && end->size > t->job.size)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent more of \"%s\" than was asked for",
+		    t->job.path);
+	if (method(t)->finish(f, t, end->size, digest, e) == -1)
+		return -1;
+	if (memcmp(digest, end->digest, sizeof(digest)) != 0)
+		return again_whole(f, t, e);
+	if (settle(f, t, end->size, e) == -1)
+		return -1;
+	return retire(f, t, end, e);
+}
+
+static int
+content(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
+    struct err *e)
+{
+	struct task *t = f->head;
+
+	if (n < 4 || t == NULL || !t->begun || t->job.id != wire_get_u32(data) ||
+	    method(t)->frame != type)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent content that was not asked for");
+	f->bytes += n - 4 - (type == WIRE_RUN ? 4 : 0);
+	return method(t)->data(f, t, data + 4, n - 4, e);
+}
+
+static int
+span(struct fetch *f, const uint8_t *data, size_t n, struct err *e)
+{
+	struct task *t = f->head;
+	uint64_t bytes;
+
+	if (n != 8 || t == NULL || t->job.kind != ACT_PAGES ||
+	    t->job.id != wire_get_u32(data))
+		return err_set(e, ERR_PROTOCOL, "agent sent a bad span");
+	bytes = (uint64_t)wire_get_u32(data + 4) * f->o.block_size;
+	bytes = MIN_OF(bytes, t->job.size);
+	if (bytes > t->handled) {
+		f->window -= bytes - t->handled;
+		t->cost -= bytes - t->handled;
+		t->handled = bytes;
+	}
+	return 0;
+}
+
+int
+fetch_frame(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
+    struct err *e)
+{
+	struct wire_file_end end;
+
+	if (type == WIRE_SPAN)
+		return span(f, data, n, e);
+	if (type != WIRE_FILE_END)
+		return content(f, type, data, n, e);
+	if (wire_decode_file_end(data, n, &end, e) == -1)
+		return -1;
+	f->files++;
+	streamdigest_add(f->session, data, n);
+	return file_end(f, &end, e);
+}
+
+size_t
+fetch_pending(const struct fetch *f)
+{
+	return f->pending;
+}
+
+uint64_t
+fetch_handled(const struct fetch *f)
+{
+	return f->done_bytes + (f->head == NULL ? 0 : f->head->handled);
+}
+
+void
+fetch_totals(struct fetch *f, uint64_t *files, uint64_t *bytes,
+    uint8_t digest[16])
+{
+	*files = f->files;
+	*bytes = f->bytes;
+	streamdigest_end(f->session, digest);
+}

@@ -1,0 +1,67 @@
+/*
+ * Fetch files: requests to an agent and what is done with its answers.  Jobs
+ * are queued; requests go out while earlier answers come in (always several
+ * under way); answers come in the order of the requests.  Single-threaded and
+ * non-blocking: the caller pumps the channel.
+ */
+#ifndef FLOW_FETCH_H
+#define FLOW_FETCH_H
+
+#include "base/std.h"
+#include "base/err.h"
+#include "core/plan.h"
+#include "io/chan.h"
+#include "io/tree.h"
+
+#define FETCH_READ 32 /* job kind: the content goes to the caller's sink */
+#define FETCH_SAME 128 /* job flag: the name must still lead to the same file
+			* after reading (WAL) */
+
+struct fetch_job {
+	uint32_t id;
+	uint8_t kind;	 /* ACT_COPY, ACT_PAGES, ACT_DELTA */
+	uint8_t flags;	 /* ACT_*, FETCH_SAME */
+	uint64_t size;	 /* of the source, from the manifest */
+	uint32_t mode;	 /* of the target */
+	const char *path;
+};
+
+struct fetch_result {
+	uint32_t id;
+	uint8_t status;	  /* enum wire_file_status */
+	uint64_t size;	  /* of the file now */
+	uint64_t changed; /* bytes that were received as content */
+	uint8_t digest[16]; /* of the content, io/pagedelta.h */
+};
+
+struct fetch_opts {
+	struct chan *agent;
+	struct tree *tree; /* NULL: FETCH_READ only, until fetch_set_tree */
+	uint64_t seed;
+	uint32_t block_size;
+	int (*done)(void *arg, const struct fetch_result *r, struct err *e);
+	/* Content of a FETCH_READ job, in order. */
+	int (*sink)(void *arg, uint32_t id, const void *p, size_t n,
+	    struct err *e);
+	void *arg;
+};
+
+struct fetch;
+struct fetch *fetch_new(const struct fetch_opts *o, struct err *e);
+void fetch_free(struct fetch *f);
+void fetch_set_tree(struct fetch *f, struct tree *tree); /* borrowed */
+int fetch_add(struct fetch *f, const struct fetch_job *job, struct err *e);
+/* Queue requests while there is room.  Does at most one portion of local
+ * reading (4 MiB); 1: more could be sent at once, 0: nothing to do now. */
+int fetch_send(struct fetch *f, struct err *e);
+/* One DATA, RUN, DELTA, SPAN or FILE_END frame (already unpacked). */
+int fetch_frame(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
+    struct err *e);
+size_t fetch_pending(const struct fetch *f); /* jobs not done */
+/* Bytes of source files dealt with so far: for the progress display. */
+uint64_t fetch_handled(const struct fetch *f);
+/* Sums over all answers, to be compared with the agent's DONE. */
+void fetch_totals(struct fetch *f, uint64_t *files, uint64_t *bytes,
+    uint8_t digest[16]);
+
+#endif

@@ -1,0 +1,85 @@
+#include "base/std.h"
+#include "flow/fetch_int.h"
+
+/* Requests of whole files are batched in fetch.c. */
+static int
+copy_send(struct fetch *f, struct task *t, struct err *e)
+{
+	(void)f;
+	(void)t;
+	return err_set(e, ERR_INTERNAL, "fetch: whole files go in batches");
+}
+
+static int
+read_begin(struct fetch *f, struct task *t, struct err *e)
+{
+	if (t->digest != NULL)
+		return 0;
+	if ((t->digest = filedigest_new()) == NULL)
+		return err_set_nomem(e);
+	filedigest_start(t->digest, f->o.seed, f->o.block_size);
+	return 0;
+}
+
+static int
+copy_begin(struct fetch *f, struct task *t, struct err *e)
+{
+	if (read_begin(f, t, e) == -1)
+		return -1;
+	return fetch_open_new(f, t, e);
+}
+
+static int
+copy_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
+    struct err *e)
+{
+	if (copy_begin(f, t, e) == -1 ||
+	    fetch_write(t, p, n, t->received, e) == -1)
+		return -1;
+	filedigest_add(t->digest, p, n);
+	t->received += n;
+	t->handled = MIN_OF(t->received, t->job.size);
+	return 0;
+}
+
+static int
+copy_finish(struct fetch *f, struct task *t, uint64_t size,
+    uint8_t digest[WIRE_HASH], struct err *e)
+{
+	if (copy_begin(f, t, e) == -1)
+		return -1;
+	if (t->received != size)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent %" PRIu64 " bytes of \"%s\" and says %" PRIu64,
+		    t->received, t->job.path, size);
+	filedigest_end(t->digest, size, digest);
+	return 0;
+}
+
+/* The same, but the content goes to the caller. */
+static int
+read_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
+    struct err *e)
+{
+	if (read_begin(f, t, e) == -1)
+		return -1;
+	filedigest_add(t->digest, p, n);
+	t->received += n;
+	return f->o.sink(f->o.arg, t->job.id, p, n, e);
+}
+
+static int
+read_finish(struct fetch *f, struct task *t, uint64_t size,
+    uint8_t digest[WIRE_HASH], struct err *e)
+{
+	if (read_begin(f, t, e) == -1)
+		return -1;
+	filedigest_end(t->digest, size, digest);
+	return 0;
+}
+
+const struct fetch_method fetch_read = {.send = copy_send, .data = read_data,
+    .finish = read_finish, .frame = WIRE_DATA};
+
+const struct fetch_method fetch_copy = {.send = copy_send, .data = copy_data,
+    .finish = copy_finish, .frame = WIRE_DATA};

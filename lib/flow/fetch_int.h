@@ -1,0 +1,71 @@
+/* Inside of fetch: one task and its three methods. */
+#ifndef FLOW_FETCH_INT_H
+#define FLOW_FETCH_INT_H
+
+#include "core/wire.h"
+#include "flow/fetch.h"
+#include "io/pagedelta.h"
+#include "io/rsdelta.h"
+
+#define FETCH_TMP ".standby-clone.tmp"
+#define FETCH_SPAN 512 /* blocks per PAGES request */
+
+struct task {
+	struct task *next;
+	struct fetch_job job; /* path is owned */
+	int fd;		      /* file that is written, or -1 */
+	int basis_fd;	      /* DELTA: the old content */
+	bool requested;	      /* the whole request has gone out */
+	bool begun;	      /* its first part has */
+	bool retried;	      /* second try, whole */
+	uint64_t received;    /* content bytes that arrived */
+	uint64_t written;     /* end of what was written */
+	uint64_t handled;     /* for the progress */
+	uint64_t cost;	      /* counted against the window */
+	/* PAGES */
+	uint64_t local_size;
+	uint32_t nblocks, next_block;
+	uint8_t *hash; /* nblocks * 16 */
+	/* DELTA */
+	struct rssig *sig;
+	struct rspatch *patch;
+	/* COPY, DELTA */
+	struct filedigest *digest;
+};
+
+struct fetch {
+	struct fetch_opts o;
+	struct task *head, **tail; /* in the order of the requests */
+	struct task *sending;	   /* first one not wholly requested */
+	size_t pending;
+	uint64_t window; /* cost of what is requested and not answered */
+	uint64_t done_bytes;
+	uint64_t files, bytes;
+	struct streamdigest *session;
+	struct buf frame, out;
+	uint8_t *block; /* FETCH_SPAN * block_size */
+};
+
+/* How a kind of job asks, takes content, and ends. */
+struct fetch_method {
+	/* Queue the next part of the request; sets t->requested at the end. */
+	int (*send)(struct fetch *f, struct task *t, struct err *e);
+	/* One content frame behind its id. */
+	int (*data)(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
+	    struct err *e);
+	/* End of file: digest of what is in the target's file now. */
+	int (*finish)(struct fetch *f, struct task *t, uint64_t size,
+	    uint8_t digest[WIRE_HASH], struct err *e);
+	uint8_t frame; /* type of its content frames */
+};
+extern const struct fetch_method fetch_copy, fetch_pages, fetch_delta,
+    fetch_read;
+
+int fetch_local_error(struct task *t, const char *what, struct err *e);
+/* Open the file to write: its own name, or the temporary one. */
+int fetch_open_new(struct fetch *f, struct task *t, struct err *e);
+int fetch_write(struct task *t, const void *p, size_t n, uint64_t offset,
+    struct err *e);
+const char *fetch_tmp_name(const struct task *t, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * postmaster.pid: which process, where it listens, what it says of itself.
+ * A file that another process writes is never believed beyond its text.
+ */
+#ifndef FLOW_PIDFILE_H
+#define FLOW_PIDFILE_H
+
+#include "base/std.h"
+#include "base/err.h"
+
+struct pidfile {
+	long pid;	   /* 0: unreadable */
+	int port;	   /* 0: not told (9.0) */
+	char sockdir[256]; /* "" : none, or not told */
+	char listen[256];  /* first listen address, "" likewise */
+	char status[16];   /* "starting", "ready", "standby", ... (10), or "" */
+	unsigned long shmkey;
+	long shmid;	   /* -1: not told */
+};
+
+/* Pure.  0, or -1 when the first line is not a pid. */
+int pidfile_parse(const char *text, size_t len, struct pidfile *p);
+/* 1: read; 0: there is none; -1: e.  A file that cannot be understood gives 1
+ * with pid 0. */
+int pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Everything that can be known before anything is changed, all problems at
+ * once, each with the command that fixes it (cli.md, A5-A11).  The judgements
+ * are pure functions from facts; nothing here does I/O.
+ */
+#ifndef FLOW_PREFLIGHT_H
+#define FLOW_PREFLIGHT_H
+
+#include "base/std.h"
+#include "base/err.h"
+#include "core/pgcontrol.h"
+#include "flow/probe.h"
+
+struct preflight {
+	struct err *problem; /* refusals */
+	size_t nproblems, cap;
+	struct err *warning; /* text, detail, hint used */
+	size_t nwarnings, wcap;
+	unsigned checks;     /* how many were looked at */
+};
+void preflight_free(struct preflight *p);
+/* Add a refusal or a warning made elsewhere (e is copied). */
+int preflight_add(struct preflight *p, const struct err *what);
+int preflight_warn(struct preflight *p, const struct err *what);
+/* One error for all: the only one as it is; several: ERR_PREFLIGHT "N
+ * preconditions ..." with the status of the first.  0 when there is none. */
+int preflight_result(const struct preflight *p, struct err *e);
+
+struct preflight_want {
+	const char *role;	/* login role, for the GRANT */
+	bool slot;		/* a slot is wanted */
+	bool slot_must;		/* -S or -C */
+	bool exclusive;
+	bool to_standby;	/* a standby will connect: needs a sender */
+	const char *trigger_file;
+	const char *replication_user; /* or NULL */
+	bool conf_only;
+};
+/* A8, A10, A11, B2, C3: wal_level, senders, slots, hot_standby, rights,
+ * recovery on <= 9.5, archiver, trigger file wanted on 16+, synchronous
+ * names that would hang us, tablespaces inside PGDATA. */
+int preflight_source(struct preflight *p, const struct probe *f,
+    const struct preflight_want *w);
+
+/* A7: what the agent and pg_control say against the server programs here.
+ * local_minor: server_version_num of the local programs. */
+int preflight_programs(struct preflight *p, const struct probe *f,
+    int local_version, const char *remote_libc, const char *local_libc);
+
+/* Settings a standby must match or exceed (postgres-facts.md 8), where the
+ * target keeps its own configuration: want from the source's pg_control, have
+ * from the target's files (-1: not set there: the default). */
+struct preflight_setting {
+	const char *name;
+	int want, have;
+};
+int preflight_settings(struct preflight *p, const struct preflight_setting *s,
+    size_t n, const char *file);
+
+/* A9: one row per file system of the target. */
+struct preflight_space {
+	const char *path;
+	uint64_t need, free_bytes;
+	uint64_t inodes_need, inodes_free; /* free 0: the file system has none
+					    * to count */
+	bool read_only;
+};
+int preflight_space(struct preflight *p, const struct preflight_space *s,
+    size_t n);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * S3: the files that make the copy a standby, in the order that is safe: signal
+ * file or recovery.conf (with the settings) first, tablespace_map, then
+ * backup_label.  Also --conf-only.
+ */
+#ifndef FLOW_RECOVERY_H
+#define FLOW_RECOVERY_H
+
+#include "base/std.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/pgconf.h"
+#include "io/tree.h"
+
+/* C1, C2: writes recovery.conf, or postgresql.auto.conf and standby.signal;
+ * removes the wrong ones of recovery.conf, recovery.done, recovery.signal,
+ * standby.signal.  C4: a stale trigger file (r->trigger_file, and the one that
+ * the target's own configuration names) is removed; a removal that fails is
+ * ERR_RECOVERY_CONF.  Notes: one line each of what was found and done (stale
+ * trigger removed, settings of the source that act on a standby: archive_mode
+ * always, restore_command, ...), owned by the caller. */
+int recovery_write(struct tree *t, const struct pgconf_recovery *r, bool sync,
+    struct buf *notes, struct err *e);
+
+/* backup_label and tablespace_map, byte for byte (map: may be empty: then no
+ * file, and an old one is removed). */
+int recovery_write_label(struct tree *t, const struct buf *label,
+    const struct buf *map, bool sync, struct err *e);
+
+/* Configuration that a standby of the target would use: value of a setting in
+ * postgresql.auto.conf over postgresql.conf (includes are not followed). 1, 0,
+ * -1. */
+int recovery_setting(struct tree *t, int version, const char *name,
+    struct buf *value, struct err *e);
+
+#endif

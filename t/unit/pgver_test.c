@@ -1,0 +1,363 @@
+/* The version table: every fact on every major, and the rules of versions. */
+#include "core/pgver.h"
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+static const int majors[] = {90023, 90124, 90224, 90325, 90426, 90525, 90624,
+    100023, 110022, 120022, 130023, 140023, 150018, 160014, 170010, 180004};
+
+/* From .. to (majors, inclusive) the fact is this text, or, when it begins
+ * with "~", holds it.  What no row covers must be NULL. */
+static const struct want {
+	enum pgfact fact;
+	int from, to;
+	const char *text;
+} wants[] = {
+    {PGFACT_BACKUP_START, 90000, 90500,
+	"SELECT pg_start_backup($1::text, $2::boolean)::text"},
+    {PGFACT_BACKUP_START, 90600, 140000,
+	"SELECT pg_start_backup($1::text, $2::boolean, false)::text"},
+    {PGFACT_BACKUP_START, 150000, 180000,
+	"SELECT pg_backup_start($1::text, $2::boolean)::text"},
+    {PGFACT_BACKUP_STOP, 90000, 90500, "SELECT pg_stop_backup()::text"},
+    {PGFACT_BACKUP_STOP, 90600, 90600,
+	"SELECT lsn::text, labelfile, spcmapfile\n"
+	"FROM pg_stop_backup(false)"},
+    {PGFACT_BACKUP_STOP, 100000, 140000,
+	"SELECT lsn::text, labelfile, spcmapfile\n"
+	"FROM pg_stop_backup(false, $1::boolean)"},
+    {PGFACT_BACKUP_STOP, 150000, 180000,
+	"SELECT lsn::text, labelfile, spcmapfile\n"
+	"FROM pg_backup_stop($1::boolean)"},
+    {PGFACT_BACKUP_STOP_WAIT, 100000, 180000, "yes"},
+    {PGFACT_BACKUP_EXCLUSIVE, 90000, 90500, "yes"},
+    {PGFACT_BACKUP_START_EXCL, 90000, 90500,
+	"SELECT pg_start_backup($1::text, $2::boolean)::text"},
+    {PGFACT_BACKUP_START_EXCL, 90600, 140000,
+	"SELECT pg_start_backup($1::text, $2::boolean, true)::text"},
+    {PGFACT_BACKUP_STOP_EXCL, 90000, 140000, "SELECT pg_stop_backup()::text"},
+    {PGFACT_BACKUP_MAY, 90600, 90600, "~('pg_stop_backup(boolean)',"},
+    {PGFACT_BACKUP_MAY, 100000, 140000,
+	"~\n  'pg_stop_backup(boolean,boolean)',"},
+    {PGFACT_BACKUP_MAY, 150000, 180000, "~('pg_backup_stop(boolean)',"},
+    {PGFACT_BACKUP_GRANT, 90600, 90600,
+	"GRANT EXECUTE ON FUNCTION pg_start_backup(text,boolean,boolean), "
+	"pg_stop_backup(boolean) TO ROLE"},
+    {PGFACT_BACKUP_GRANT, 100000, 140000,
+	"GRANT EXECUTE ON FUNCTION pg_start_backup(text,boolean,boolean), "
+	"pg_stop_backup(boolean,boolean) TO ROLE"},
+    {PGFACT_BACKUP_GRANT, 150000, 180000,
+	"GRANT EXECUTE ON FUNCTION pg_backup_start(text,boolean), "
+	"pg_backup_stop(boolean) TO ROLE"},
+    {PGFACT_ROLE, 90000, 90000, "~rolsuper, false FROM"},
+    {PGFACT_ROLE, 90100, 180000, "~rolsuper, rolreplication FROM"},
+    {PGFACT_COLLATION, 90000, 140000, "~datcollate::text, NULL::text FROM"},
+    {PGFACT_COLLATION, 150000, 180000,
+	"~datcollate::text, datcollversion::text FROM"},
+    {PGFACT_IS_IN_BACKUP, 90300, 140000, "SELECT pg_is_in_backup()"},
+    {PGFACT_TABLESPACE_MAP, 90500, 180000, "yes"},
+    {PGFACT_STANDBY_SOURCE, 90600, 180000, "yes"},
+    {PGFACT_SYSTEM_IDENTIFIER, 90600, 180000, "~pg_control_system()"},
+    {PGFACT_TIMELINE, 90000, 90600,
+	"~pg_xlogfile_name(pg_current_xlog_location())"},
+    {PGFACT_TIMELINE, 100000, 180000, "~pg_walfile_name(pg_current_wal_lsn())"},
+    {PGFACT_CURRENT_LSN, 90000, 90600, "~pg_current_xlog_location()::text"},
+    {PGFACT_CURRENT_LSN, 100000, 180000, "~pg_current_wal_lsn()::text"},
+    {PGFACT_RECEIVE_LSN, 90000, 90600, "~pg_last_xlog_receive_location()"},
+    {PGFACT_RECEIVE_LSN, 100000, 180000, "~pg_last_wal_receive_lsn()"},
+    {PGFACT_REPLAY_LSN, 90000, 90600, "~pg_last_xlog_replay_location()"},
+    {PGFACT_REPLAY_LSN, 100000, 180000, "~pg_last_wal_replay_lsn()"},
+    {PGFACT_TABLESPACES, 90000, 90100, "~ spclocation\n"},
+    {PGFACT_TABLESPACES, 90200, 180000, "~ pg_tablespace_location(oid)\n"},
+    {PGFACT_SENDERS, 90100, 90100,
+	"SELECT procpid::text, application_name, host(client_addr), state,\n"
+	"  sent_location::text, write_location::text,\n"
+	"  flush_location::text, replay_location::text\n"
+	"FROM pg_stat_replication ORDER BY 1"},
+    {PGFACT_SENDERS, 90200, 90600,
+	"SELECT pid::text, application_name, host(client_addr), state,\n"
+	"  sent_location::text, write_location::text,\n"
+	"  flush_location::text, replay_location::text\n"
+	"FROM pg_stat_replication ORDER BY 1"},
+    {PGFACT_SENDERS, 100000, 180000,
+	"SELECT pid::text, application_name, host(client_addr), state,\n"
+	"  sent_lsn::text, write_lsn::text,\n"
+	"  flush_lsn::text, replay_lsn::text\n"
+	"FROM pg_stat_replication ORDER BY 1"},
+    {PGFACT_RECEIVER, 90600, 120000, "~, received_lsn::text, conninfo,"},
+    {PGFACT_RECEIVER, 130000, 180000, "~, flushed_lsn::text, conninfo,"},
+    {PGFACT_ARCHIVER, 90400, 180000, "~FROM pg_stat_archiver"},
+    {PGFACT_REPLAY_PAUSED, 90100, 90600, "~pg_is_xlog_replay_paused()"},
+    {PGFACT_REPLAY_PAUSED, 100000, 180000, "~pg_is_wal_replay_paused()"},
+    {PGFACT_SLOT_LIST, 90400, 90600,
+	"~restart_lsn::text, NULL::text,\n  false"},
+    {PGFACT_SLOT_LIST, 100000, 120000,
+	"~restart_lsn::text, NULL::text,\n  temporary"},
+    {PGFACT_SLOT_LIST, 130000, 180000,
+	"~restart_lsn::text, wal_status,\n  temporary"},
+    {PGFACT_SLOT_CREATE, 90400, 90500, "~_slot($1::name)"},
+    {PGFACT_SLOT_CREATE, 90600, 90600, "~_slot($1::name, true)"},
+    {PGFACT_SLOT_CREATE, 100000, 180000, "~_slot($1::name, true, false)"},
+    {PGFACT_SLOT_RESERVES, 90600, 180000, "yes"},
+    {PGFACT_SLOT_CREATE_TEMP, 100000, 180000, "~_slot($1::name, true, true)"},
+    {PGFACT_SLOT_COPY, 120000, 180000,
+	"~pg_copy_physical_replication_slot(\n  $1::name, $2::name, false)"},
+    {PGFACT_SLOT_DROP, 90400, 180000,
+	"SELECT pg_drop_replication_slot($1::name)"},
+    {PGFACT_DIR_WAL, 90000, 90600, "pg_xlog"},
+    {PGFACT_DIR_WAL, 100000, 180000, "pg_wal"},
+    {PGFACT_DIR_XACT, 90000, 90600, "pg_clog"},
+    {PGFACT_DIR_XACT, 100000, 180000, "pg_xact"},
+    {PGFACT_FILE_RECOVERY, 90000, 110000, "recovery.conf"},
+    {PGFACT_FILE_RECOVERY, 120000, 180000, "standby.signal"},
+    {PGFACT_RECOVERY_IS_GUC, 120000, 180000, "yes"},
+    {PGFACT_AUTO_CONF, 90400, 180000, "postgresql.auto.conf"},
+    {PGFACT_TRIGGER_PARAM, 90000, 110000, "trigger_file"},
+    {PGFACT_TRIGGER_PARAM, 120000, 150000, "promote_trigger_file"},
+    {PGFACT_SLOT_PARAM, 90400, 180000, "primary_slot_name"},
+    {PGFACT_DELAY_PARAM, 90400, 180000, "recovery_min_apply_delay"},
+    {PGFACT_PASSFILE, 100000, 180000, "yes"},
+    {PGFACT_BACKSLASH_ESCAPE, 90100, 180000, "yes"},
+    {PGFACT_UNLOGGED, 90100, 180000, "yes"},
+    {PGFACT_INPLACE_TBLSPC, 150000, 180000, "yes"},
+    {PGFACT_GROUP_ACCESS, 110000, 180000, "yes"},
+    {PGFACT_MAP_BACKSLASH, 140000, 180000, "yes"},
+    {PGFACT_PROMOTE_SQL, 120000, 180000,
+	"SELECT pg_promote(true, $1::integer)"},
+    {PGFACT_CONNINFO_RELOAD, 130000, 180000, "yes"},
+};
+
+static const char *
+wanted(enum pgfact fact, int version)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(wants); i++)
+		if (wants[i].fact == fact && version >= wants[i].from &&
+		    (version <= wants[i].to ||
+			pgver_same_major(version, wants[i].to)))
+			return wants[i].text;
+	return NULL;
+}
+
+static bool
+as_wanted(const char *got, const char *want)
+{
+	if (got == NULL || want == NULL)
+		return got == want;
+	if (*want == '~')
+		return strstr(got, want + 1) != NULL;
+	return strcmp(got, want) == 0;
+}
+
+static void
+every_fact_is_right_on_every_major(void **state)
+{
+	size_t i;
+	int fact;
+
+	(void)state;
+	for (fact = 0; fact < PGFACT_NCODES; fact++)
+		for (i = 0; i < NELEM(majors); i++) {
+			const char *got = pgver(majors[i], fact);
+			const char *want = wanted(fact, majors[i]);
+
+			if (!as_wanted(got, want))
+				fail_msg("%s on %d: %s, want %s",
+				    pgver_fact_name(fact), majors[i],
+				    got == NULL ? "NULL" : got,
+				    want == NULL ? "NULL" : want);
+		}
+}
+
+static void
+a_newer_server_has_the_facts_of_the_newest_known_and_an_older_none(void **state)
+{
+	int fact;
+
+	(void)state;
+	for (fact = 0; fact < PGFACT_NCODES; fact++) {
+		assert_ptr_equal(pgver(190001, fact), pgver(180000, fact));
+		assert_null(pgver(80422, fact));
+	}
+}
+
+static void
+no_text_of_10_or_newer_says_xlog_and_none_before_says_wal(void **state)
+{
+	static const char *const new_names[] = {
+	    "pg_wal", "_wal_lsn", "walfile", "wal_re"};
+	const char *s;
+	size_t i, j;
+	int fact;
+
+	(void)state;
+	for (fact = 0; fact < PGFACT_NCODES; fact++)
+		for (i = 0; i < NELEM(majors); i++) {
+			s = pgver(majors[i], fact);
+			if (s == NULL)
+				continue;
+			if (majors[i] >= 100000) {
+				assert_null(strstr(s, "xlog"));
+				assert_null(strstr(s, "location,"));
+				continue;
+			}
+			for (j = 0; j < NELEM(new_names); j++)
+				if (fact != PGFACT_RECEIVER)
+					assert_null(strstr(s, new_names[j]));
+		}
+}
+
+static void
+every_fact_has_its_own_name(void **state)
+{
+	int a, b;
+
+	(void)state;
+	for (a = 0; a < PGFACT_NCODES; a++) {
+		assert_non_null(pgver_fact_name(a));
+		for (b = 0; b < a; b++)
+			assert_string_not_equal(
+			    pgver_fact_name(a), pgver_fact_name(b));
+	}
+	assert_null(pgver_fact_name(PGFACT_NCODES));
+}
+
+static void
+version_texts_are_read_strictly(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+	} t[] = {{"9.6", 90600}, {"9.6.24", 90600}, {"9.0", 90000},
+	    {"15", 150000}, {"15.18", 150000}, {"10\n", 100000},
+	    {"9.5\n", 90500}, {"18.4", 180000}, {"8.4", 80400}, {"", -1},
+	    {"9", -1}, {"9.", -1}, {"15.", -1}, {"15.1.2", -1},
+	    {"9.6.24.1", -1}, {"-1", -1}, {"+15", -1}, {" 15", -1}, {"15 ", -1},
+	    {"15\n\n", -1}, {"15rc1", -1}, {"1000", -1}, {"9.100", -1},
+	    {"0", -1}, {"0.1", -1}, {"x", -1}, {"15x", -1},
+	    {"99999999999", -1}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NELEM(t); i++)
+		if (pgver_parse(t[i].text) != t[i].want)
+			fail_msg("\"%s\": %d, want %d", t[i].text,
+			    pgver_parse(t[i].text), t[i].want);
+}
+
+static void
+majors_are_named_and_compared_as_people_do(void **state)
+{
+	char buf[16];
+
+	(void)state;
+	assert_string_equal(pgver_major(90624, buf, sizeof(buf)), "9.6");
+	assert_string_equal(pgver_major(90000, buf, sizeof(buf)), "9.0");
+	assert_string_equal(pgver_major(100023, buf, sizeof(buf)), "10");
+	assert_string_equal(pgver_major(180004, buf, sizeof(buf)), "18");
+	assert_true(pgver_same_major(90624, 90600));
+	assert_false(pgver_same_major(90624, 90524));
+	assert_true(pgver_same_major(150018, 150000));
+	assert_false(pgver_same_major(150018, 160000));
+	assert_false(pgver_same_major(90600, 100000));
+	assert_true(pgver_known(180099));
+	assert_false(pgver_known(190000));
+	assert_true(pgver_known(90000));
+	assert_true(pgver_supported(90000));
+	assert_false(pgver_supported(80422));
+}
+
+static void
+a_log_id_had_a_hole_before_9_3(void **state)
+{
+	(void)state;
+	assert_true(pgver_xlogid_bytes(90224) == UINT64_C(0xFF000000));
+	assert_true(pgver_xlogid_bytes(90300) == UINT64_C(0x100000000));
+	assert_int_equal(pgver_segments_per_xlogid(90000, 16 << 20), 255);
+	assert_int_equal(pgver_segments_per_xlogid(90000, 1 << 20), 4095);
+	assert_int_equal(pgver_segments_per_xlogid(90300, 16 << 20), 256);
+	assert_int_equal(pgver_segments_per_xlogid(180000, 1 << 30), 4);
+}
+
+static void
+pg_control_is_found_by_both_versions(void **state)
+{
+	static const struct {
+		uint32_t control, catalog;
+		int layout, server, crc;
+		bool crc32c, lsn64;
+		uint16_t magic;
+	} t[] = {
+	    {903, 201008051, 90000, 90000, 184, false, false, 0xD064},
+	    {903, 201105231, 90000, 90100, 184, false, false, 0},
+	    {922, 201204301, 90200, 90200, 200, false, false, 0},
+	    {937, 201306121, 90300, 90300, 228, false, true, 0xD075},
+	    {942, 201409291, 90400, 90400, 240, false, true, 0xD07E},
+	    {942, 201510051, 90500, 90500, 256, true, true, 0},
+	    {960, 201608131, 90600, 90600, 256, true, true, 0xD093},
+	    {1002, 201707211, 100000, 100000, 288, true, true, 0xD097},
+	    {1100, 201809051, 110000, 110000, 280, true, true, 0xD098},
+	    {1201, 201909212, 120000, 120000, 288, true, true, 0xD101},
+	    {1300, 202007201, 130000, 130000, 288, true, true, 0xD106},
+	    {1300, 202107181, 130000, 140000, 288, true, true, 0xD10D},
+	    {1300, 202209061, 130000, 150000, 288, true, true, 0xD110},
+	    {1300, 202307071, 130000, 160000, 288, true, true, 0xD113},
+	    {1700, 202406281, 170000, 170000, 288, true, true, 0xD116},
+	    {1800, 202506291, 180000, 180000, 292, true, true, 0xD118},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NELEM(t); i++) {
+		const struct pgver_control *c =
+		    pgver_control(t[i].control, t[i].catalog);
+
+		assert_non_null(c);
+		assert_int_equal(c->pg_control_version, t[i].control);
+		assert_int_equal(c->version, t[i].layout);
+		assert_int_equal(c->crc, t[i].crc);
+		assert_int_equal(c->crc32c, t[i].crc32c);
+		assert_int_equal(c->lsn64, t[i].lsn64);
+		assert_int_equal(pgver_lsn64(t[i].server), t[i].lsn64);
+		assert_int_equal(pgver_of_catalog(t[i].catalog), t[i].server);
+		assert_int_equal(pgver_wal_magic(t[i].server + 3), t[i].magic);
+	}
+	assert_null(pgver_control(1300, 202406281));
+	assert_null(pgver_control(1900, 202601011));
+	assert_null(pgver_control(0, 0));
+	assert_int_equal(pgver_of_catalog(202601011), 0);
+	assert_int_equal(pgver_wal_magic(190000), 0);
+}
+
+static void
+the_timeouts_are_listed(void **state)
+{
+	size_t n;
+
+	(void)state;
+	for (n = 0; pgver_timeouts[n] != NULL; n++)
+		assert_non_null(strstr(pgver_timeouts[n], "timeout"));
+	assert_int_equal(n, 5);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_fact_is_right_on_every_major),
+	    cmocka_unit_test(
+		a_newer_server_has_the_facts_of_the_newest_known_and_an_older_none),
+	    cmocka_unit_test(
+		no_text_of_10_or_newer_says_xlog_and_none_before_says_wal),
+	    cmocka_unit_test(every_fact_has_its_own_name),
+	    cmocka_unit_test(version_texts_are_read_strictly),
+	    cmocka_unit_test(majors_are_named_and_compared_as_people_do),
+	    cmocka_unit_test(a_log_id_had_a_hole_before_9_3),
+	    cmocka_unit_test(pg_control_is_found_by_both_versions),
+	    cmocka_unit_test(the_timeouts_are_listed),
+	};
+
+	return cmocka_run_group_tests_name("pgver", tests, NULL, NULL);
+}

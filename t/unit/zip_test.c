@@ -1,0 +1,202 @@
+/* Frames through zstd: sizes must be as announced, and auto gives up. */
+#include "base/std.h"
+#include "core/wire.h"
+#include "io/zip.h"
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+static char text[256 * 1024];
+static char noise[256 * 1024];
+
+static int
+fill(void **state)
+{
+	uint64_t x = 88172645463325252u;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(noise); i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		noise[i] = (char)(x >> 32);
+		text[i] = "row of a table, "[i % 16];
+	}
+	return 0;
+}
+
+static void
+every_level_makes_the_round_trip(void **state)
+{
+	static const int levels[] = {1, 3, 9, 22, ZIP_AUTO};
+	static const size_t sizes[] = {64, 1000, 8192, sizeof(text)};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(levels) * NELEM(sizes); i++) {
+		size_t n = sizes[i % NELEM(sizes)];
+		struct zip *z = zip_new(levels[i / NELEM(sizes)]);
+		struct buf packed = BUF_INIT, out = BUF_INIT;
+		struct err e = ERR_INIT;
+
+		assert_non_null(z);
+		assert_int_equal(zip_pack(z, text, n, &packed), 1);
+		assert_true(packed.len < n);
+		assert_int_equal(
+		    wire_get_u32((const uint8_t *)packed.data), n);
+		assert_int_equal(zip_unpack(z, packed.data, packed.len,
+				     WIRE_MAX, &out, &e),
+		    0);
+		assert_int_equal(out.len, n);
+		assert_memory_equal(out.data, text, n);
+		zip_free(z);
+		buf_free(&packed);
+		buf_free(&out);
+	}
+}
+
+static void
+what_does_not_shrink_is_sent_raw(void **state)
+{
+	static const int levels[] = {0, 1, ZIP_AUTO};
+	struct buf packed = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(levels); i++) {
+		struct zip *z = zip_new(levels[i]);
+
+		assert_int_equal(
+		    zip_pack(z, noise, sizeof(noise), &packed), 0);
+		assert_int_equal(zip_pack(z, noise, 1, &packed), 0);
+		assert_int_equal(zip_pack(z, noise, 0, &packed), 0);
+		zip_free(z);
+	}
+	buf_free(&packed);
+}
+
+static void
+level_none_never_packs(void **state)
+{
+	struct buf packed = BUF_INIT;
+	struct zip *z = zip_new(0);
+
+	(void)state;
+	assert_int_equal(zip_pack(z, text, sizeof(text), &packed), 0);
+	zip_free(z);
+	zip_free(NULL);
+	buf_free(&packed);
+}
+
+/* Frames that are not tried after the nth failure: 4, 8, ... 64, 64. */
+static void
+auto_leaves_more_and_more_frames_alone(void **state)
+{
+	static const int want[] = {4, 8, 16, 32, 64, 64};
+	struct buf packed = BUF_INIT;
+	struct zip *z = zip_new(ZIP_AUTO);
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(want); i++) {
+		assert_int_equal(zip_pack(z, noise, 10000, &packed), 0);
+		for (int k = 0; k < want[i]; k++)
+			assert_int_equal(
+			    zip_pack(z, text, 10000, &packed), 0);
+	}
+	/* One success, and it starts again with 4. */
+	assert_int_equal(zip_pack(z, text, 10000, &packed), 1);
+	assert_int_equal(zip_pack(z, noise, 10000, &packed), 0);
+	for (int k = 0; k < 4; k++)
+		assert_int_equal(zip_pack(z, text, 10000, &packed), 0);
+	assert_int_equal(zip_pack(z, text, 10000, &packed), 1);
+	zip_free(z);
+	buf_free(&packed);
+}
+
+static void
+refuse(const char *what, const struct buf *b, size_t n, size_t max)
+{
+	struct buf out = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct zip *z = zip_new(0);
+	char *copy = malloc(n + 1);
+
+	assert_non_null(copy);
+	memcpy(copy, b->data, n);
+	if (zip_unpack(z, copy, n, max, &out, &e) == 0)
+		fail_msg("%s was accepted", what);
+	assert_int_equal(e.code, ERR_PROTOCOL);
+	assert_true(out.cap <= 2 * WIRE_MAX);
+	free(copy);
+	zip_free(z);
+	buf_free(&out);
+}
+
+static void
+hostile_frames_are_refused(void **state)
+{
+	struct buf b = BUF_INIT, twice = BUF_INIT;
+	struct zip *z = zip_new(1);
+
+	(void)state;
+	assert_int_equal(zip_pack(z, text, sizeof(text), &b), 1);
+	refuse("more than max", &b, b.len, sizeof(text) - 1);
+	for (size_t n = 0; n < b.len; n++)
+		refuse("a cut frame", &b, n, WIRE_MAX);
+	wire_put_u32((uint8_t *)b.data, sizeof(text) - 1);
+	refuse("less announced than there is", &b, b.len, WIRE_MAX);
+	wire_put_u32((uint8_t *)b.data, sizeof(text) + 1);
+	refuse("more announced than there is", &b, b.len, WIRE_MAX);
+	wire_put_u32((uint8_t *)b.data, UINT32_MAX);
+	refuse("4 GiB announced", &b, b.len, WIRE_MAX);
+	wire_put_u32((uint8_t *)b.data, 0);
+	refuse("nothing announced", &b, b.len, WIRE_MAX);
+	wire_put_u32((uint8_t *)b.data, sizeof(text));
+	buf_add(&twice, b.data, b.len);
+	buf_add(&twice, b.data + 4, b.len - 4);
+	refuse("two frames", &twice, twice.len, WIRE_MAX);
+	b.data[4] ^= 1;
+	refuse("wrong magic", &b, b.len, WIRE_MAX);
+	zip_free(z);
+	buf_free(&b);
+	buf_free(&twice);
+}
+
+/* A flipped byte may unpack to other bytes; it may not do harm. */
+static void
+damaged_frames_do_no_harm(void **state)
+{
+	struct buf b = BUF_INIT, out = BUF_INIT;
+	struct zip *z = zip_new(1);
+
+	(void)state;
+	assert_int_equal(zip_pack(z, text, 5000, &b), 1);
+	for (size_t i = 0; i < b.len; i++)
+		for (int bit = 1; bit < 256; bit <<= 1) {
+			struct err e = ERR_INIT;
+
+			b.data[i] ^= (char)bit;
+			if (zip_unpack(z, b.data, b.len, WIRE_MAX, &out, &e) ==
+			    -1)
+				assert_int_equal(e.code, ERR_PROTOCOL);
+			b.data[i] ^= (char)bit;
+		}
+	assert_int_equal(
+	    zip_unpack(z, b.data, b.len, WIRE_MAX, &out, NULL), 0);
+	zip_free(z);
+	buf_free(&b);
+	buf_free(&out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_level_makes_the_round_trip),
+	    cmocka_unit_test(what_does_not_shrink_is_sent_raw),
+	    cmocka_unit_test(level_none_never_packs),
+	    cmocka_unit_test(auto_leaves_more_and_more_frames_alone),
+	    cmocka_unit_test(hostile_frames_are_refused),
+	    cmocka_unit_test(damaged_frames_do_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, fill, NULL);
+}
