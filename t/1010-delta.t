@@ -12,7 +12,7 @@
 . "${0%/*}/lib/clone.sh"
 clone_needs
 
-rows=600000
+rows=400000
 
 # A relation of several segments: one row per page makes 1.1 GB of little WAL.
 several_segments() {
@@ -29,9 +29,9 @@ several_segments() {
 # shrinks and one goes.
 change() {
 	pg_psql "$1" -v ON_ERROR_STOP=1 <<-END
-		UPDATE acc SET pad = md5(pad) WHERE id BETWEEN 1000 AND 1000 + $rows / 60;
+		UPDATE acc SET pad = md5(pad) WHERE id BETWEEN 1000 AND 1000 + $rows / 80;
 		UPDATE toasted SET t = md5(t) || t WHERE id % 60 = 0;
-		UPDATE in_ts SET pad = md5(pad) WHERE id <= 2000;
+		UPDATE in_ts SET pad = 'a' || pad WHERE id <= 100;
 		DELETE FROM shrink WHERE id > 2000;
 		VACUUM shrink;
 		DROP TABLE dropped;
@@ -68,7 +68,7 @@ refresh_stopped() {
 	ok "$m: (the primary starts again, so that it is at rest)" pg_start "$p"
 	read -r total changed _ < <(changed_pages "$p" "$s")
 	note "total $total, changed $changed"
-	cmp_le "$((changed * 100))" "$((total * 8))" \
+	cmp_le "$((changed * 100))" "$((total * 5))" \
 	    "$m: $((changed / 1024)) of $((total / 1024)) kB of pages changed"
 	limit=$((changed * 1122 / 1000))	# 1.1 x 1.02
 	use_relay "delta$m"
@@ -132,7 +132,7 @@ old_primary_returns() {
 
 majors=$(pg_majors)
 [ "${STANDBY_TEST_WORLD:-0}" = 1 ] ||
-    majors=${STANDBY_TEST_MAJORS:-$(printf '%s\n' "$majors" | grep -E '^(12|18)$')}
+    majors=${STANDBY_TEST_MAJORS:-$(printf '%s\n' "$majors" | tail -n 1)}
 for m in $majors; do
 	pg_init "p$m" "$m" -k >/dev/null
 	# The copy of a directory at rest is compared, so nothing may change it.
@@ -146,6 +146,9 @@ for m in $majors; do
 	load_setup "p$m" "$rows"
 	several_segments "p$m"
 	pg_psql "p$m" <<-END
+		-- An index whose entries lie as the rows do: 3 % stay 3 %.
+		DROP INDEX acc_bal;
+		CREATE INDEX acc_bal ON acc ((id / 1000), bal);
 		CREATE TABLE dropped AS SELECT * FROM acc LIMIT $rows / 10;
 		VACUUM ANALYZE;
 		CHECKPOINT;

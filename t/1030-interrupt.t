@@ -127,7 +127,8 @@ delta() {
 	pg_sql p "UPDATE acc SET bal = bal + 1 WHERE id <= 500"
 	pg_sql p CHECKPOINT
 	if interrupt "$sig" "$phase" p s --delta; then
-		[ "$(kind_of "$phase")" = untouched ] && set -- --delta || set --
+		set --
+		[ "$(kind_of "$phase")" != untouched ] || set -- --delta
 		again p s "$sig at $phase, delta" "$@"
 	fi
 	forget s

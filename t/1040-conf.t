@@ -28,8 +28,8 @@ password_role() {
 	cat "$T/hba" >"$T/$1/pg_hba.conf"
 	pg_reload "$1"
 	# \ and : are escaped in a password file.
-	printf '127.0.0.1:*:*:re pl:%s\n' \
-	    "$(sed 's/[\\:]/\\&/g' <<<"$odd_password")" >"$T/pass"
+	printf '%s\n' "$odd_password" |
+	    sed 's/[\\:]/\\&/g; s/^/127.0.0.1:*:*:re pl:/' >"$T/pass"
 	chmod 0600 "$T/pass"
 }
 

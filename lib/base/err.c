@@ -10,6 +10,11 @@ static const struct {
 #undef X
 };
 
+static int set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
+    PRINTFLIKE(3, 0);
+static void append_v(char *to, size_t size, const char *fmt, va_list ap)
+    PRINTFLIKE(3, 0);
+
 static int
 set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {

@@ -33,6 +33,12 @@
 
 #if defined(__GNUC__)
 #define PRINTFLIKE(fmt, first) __attribute__((format(printf, fmt, first)))
+#undef sprintf /* with _FORTIFY_SOURCE some are macros */
+#undef vsprintf
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
 #pragma GCC poison system popen sprintf vsprintf strcpy strcat strncpy strncat
 #pragma GCC poison mktemp tmpnam tempnam
 #else

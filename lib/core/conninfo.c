@@ -5,43 +5,6 @@
 static const char *const secrets[] = {"password", "sslpassword",
     "scram_client_key", "scram_server_key", "oauth_client_secret"};
 
-/*
- * Keywords that may stand in primary_conninfo.  An unknown one stops the
- * walreceiver, so each that is younger than 9.0 names a fact that came with
- * the same major as the keyword came to libpq.
- */
-static const struct {
-	const char *key;
-	enum pgfact since; /* PGFACT_NCODES: always known */
-} walreceiver_keys[] = {
-    {"host", PGFACT_NCODES},
-    {"hostaddr", PGFACT_NCODES},
-    {"port", PGFACT_NCODES},
-    {"user", PGFACT_NCODES},
-    {"connect_timeout", PGFACT_NCODES},
-    {"application_name", PGFACT_NCODES},
-    {"keepalives", PGFACT_NCODES},
-    {"keepalives_idle", PGFACT_NCODES},
-    {"keepalives_interval", PGFACT_NCODES},
-    {"keepalives_count", PGFACT_NCODES},
-    {"sslmode", PGFACT_NCODES},
-    {"sslcert", PGFACT_NCODES},
-    {"sslkey", PGFACT_NCODES},
-    {"sslrootcert", PGFACT_NCODES},
-    {"sslcrl", PGFACT_NCODES},
-    {"krbsrvname", PGFACT_NCODES},
-    {"gsslib", PGFACT_NCODES},
-    {"requirepeer", PGFACT_UNLOGGED},
-    {"passfile", PGFACT_PASSFILE},
-    {"gssencmode", PGFACT_RECOVERY_IS_GUC},
-    {"tcp_user_timeout", PGFACT_RECOVERY_IS_GUC},
-    {"channel_binding", PGFACT_CONNINFO_RELOAD},
-    {"ssl_min_protocol_version", PGFACT_CONNINFO_RELOAD},
-    {"ssl_max_protocol_version", PGFACT_CONNINFO_RELOAD},
-    {"sslcrldir", PGFACT_MAP_BACKSLASH},
-    {"sslsni", PGFACT_MAP_BACKSLASH},
-};
-
 /* The compiler may not drop it, as it may drop a memset before free. */
 static void
 wipe_free(char *s)
@@ -191,17 +154,6 @@ conninfo_render(const struct conninfo *c, bool masked, struct buf *b)
 	}
 }
 
-static bool
-walreceiver_knows(const char *key, int version)
-{
-	for (size_t i = 0; i < NELEM(walreceiver_keys); i++)
-		if (strcmp(walreceiver_keys[i].key, key) == 0)
-			return walreceiver_keys[i].since == PGFACT_NCODES ||
-			       pgver(version, walreceiver_keys[i].since) !=
-				   NULL;
-	return false;
-}
-
 int
 conninfo_for_standby(const struct conninfo *from, int version, const char *user,
     const char *application_name, struct conninfo *to)
@@ -210,7 +162,7 @@ conninfo_for_standby(const struct conninfo *from, int version, const char *user,
 
 	for (size_t i = 0; i < from->n; i++)
 		if (from->v[i].value[0] != '\0' &&
-		    walreceiver_knows(from->v[i].key, version) &&
+		    pgver_walreceiver_takes(version, from->v[i].key) &&
 		    conninfo_set(&new, from->v[i].key, from->v[i].value) == -1)
 			goto fail;
 	if (user != NULL && conninfo_set(&new, "user", user) == -1)

@@ -1,3 +1,4 @@
+#include "base/std.h"
 #include "core/label.h"
 #include "core/lsn.h"
 #include "core/pgver.h"

@@ -5,6 +5,7 @@
  * version that changed it.  Every SQL text was run on 10.23, 11.22, 12.22,
  * 13.23, 14.23, 15.18, 16.14, 17.10 and 18.4 where it applies there.
  */
+#include "base/std.h"
 #include "core/pgver.h"
 
 static const char yes[] = "yes";
@@ -88,16 +89,6 @@ static const struct row {
 	"SELECT has_function_privilege(\n"
 	"  'pg_backup_start(text,boolean)', 'EXECUTE')\n"
 	"  AND has_function_privilege('pg_backup_stop(boolean)', 'EXECUTE')"},
-    {PGFACT_BACKUP_GRANT, 90600, /* the same lines */
-	"GRANT EXECUTE ON FUNCTION "
-	"pg_start_backup(text,boolean,boolean), pg_stop_backup(boolean) "
-	"TO ROLE"},
-    {PGFACT_BACKUP_GRANT, 100000,
-	"GRANT EXECUTE ON FUNCTION pg_start_backup(text,boolean,boolean), "
-	"pg_stop_backup(boolean,boolean) TO ROLE"},
-    {PGFACT_BACKUP_GRANT, 150000,
-	"GRANT EXECUTE ON FUNCTION pg_backup_start(text,boolean), "
-	"pg_backup_stop(boolean) TO ROLE"},
     {PGFACT_IS_IN_BACKUP, 90300, "SELECT pg_is_in_backup()"}, /* rel 9.3 */
     {PGFACT_IS_IN_BACKUP, 150000, NULL},                      /* rel 15 */
     {PGFACT_TABLESPACE_MAP, 90500, yes}, /* rel 9.5; 9.6.10 xlog.h:310 */
@@ -234,6 +225,22 @@ static const struct row {
     {PGFACT_PROMOTE_SQL, 120000, /* rel 12 */
 	"SELECT pg_promote(true, $1::integer)"},
     {PGFACT_CONNINFO_RELOAD, 130000, yes}, /* rel 13; 14.13 guc.c:3942 */
+
+    /* --- what a hint says --- */
+    {PGFACT_GRANT_BACKUP, 90600, /* 9.6.10 system_views.sql:1019-1021 */
+	"pg_catalog.pg_start_backup(text, boolean, boolean), "
+	"pg_catalog.pg_stop_backup(boolean)"},
+    {PGFACT_GRANT_BACKUP, 100000, /* 10.0 system_views.sql:1124 */
+	"pg_catalog.pg_start_backup(text, boolean, boolean), "
+	"pg_catalog.pg_stop_backup(boolean, boolean)"},
+    {PGFACT_GRANT_BACKUP, 150000, /* 17.3 system_functions.sql:648 */
+	"pg_catalog.pg_backup_start(text, boolean), "
+	"pg_catalog.pg_backup_stop(boolean)"},
+    {PGFACT_REPLICATION_ROLE, 90100, yes},                  /* rel 9.1 */
+    {PGFACT_READ_SETTINGS, 100000, "pg_read_all_settings"}, /* rel 10 */
+    {PGFACT_ALTER_SYSTEM, 90400, yes},                      /* rel 9.4 */
+    {PGFACT_WAL_LEVEL, 90000, "hot_standby"},
+    {PGFACT_WAL_LEVEL, 90600, "replica"}, /* rel 9.6 */
 };
 
 static const char *const fact_names[] = {
@@ -244,7 +251,6 @@ static const char *const fact_names[] = {
     [PGFACT_BACKUP_START_EXCL] = "backup-start-exclusive",
     [PGFACT_BACKUP_STOP_EXCL] = "backup-stop-exclusive",
     [PGFACT_BACKUP_MAY] = "backup-privilege",
-    [PGFACT_BACKUP_GRANT] = "backup-grant",
     [PGFACT_IS_IN_BACKUP] = "is-in-backup",
     [PGFACT_TABLESPACE_MAP] = "tablespace-map",
     [PGFACT_STANDBY_SOURCE] = "standby-source",
@@ -282,6 +288,11 @@ static const char *const fact_names[] = {
     [PGFACT_MAP_BACKSLASH] = "map-backslash",
     [PGFACT_PROMOTE_SQL] = "promote",
     [PGFACT_CONNINFO_RELOAD] = "conninfo-reload",
+    [PGFACT_GRANT_BACKUP] = "grant-backup",
+    [PGFACT_REPLICATION_ROLE] = "replication-role",
+    [PGFACT_READ_SETTINGS] = "read-settings",
+    [PGFACT_ALTER_SYSTEM] = "alter-system",
+    [PGFACT_WAL_LEVEL] = "wal-level",
 };
 _Static_assert(NELEM(fact_names) == PGFACT_NCODES, "a fact has no name");
 
@@ -613,4 +624,58 @@ pgver_wal_magic(int version)
 		if (pgver_same_major(majors[i].version, version))
 			return majors[i].wal_magic;
 	return 0;
+}
+
+/*
+ * Keywords of libpq that make sense in primary_conninfo, by the major whose
+ * libpq knew them first (fe-connect.c, PQconninfoOptions); an unknown one
+ * stops the walreceiver.  dbname is ignored until 17 uses it for slot sync.
+ */
+static const struct {
+	const char *keyword;
+	int version;
+} walreceiver_keywords[] = {
+    {"host", 90000},
+    {"hostaddr", 90000},
+    {"port", 90000},
+    {"user", 90000},
+    {"connect_timeout", 90000},
+    {"application_name", 90000},
+    {"keepalives", 90000},
+    {"keepalives_idle", 90000},
+    {"keepalives_interval", 90000},
+    {"keepalives_count", 90000},
+    {"sslmode", 90000},
+    {"sslcert", 90000},
+    {"sslkey", 90000},
+    {"sslrootcert", 90000},
+    {"sslcrl", 90000},
+    {"krbsrvname", 90000},
+    {"gsslib", 90000},
+    {"requirepeer", 90100},
+    {"passfile", 100000},
+    {"gssencmode", 120000},
+    {"tcp_user_timeout", 120000},
+    {"channel_binding", 130000},
+    {"ssl_min_protocol_version", 130000},
+    {"ssl_max_protocol_version", 130000},
+    {"sslcrldir", 140000},
+    {"sslsni", 140000},
+    {"require_auth", 160000},
+    {"sslcertmode", 160000},
+    {"gssdelegation", 160000},
+    {"load_balance_hosts", 160000},
+    {"sslnegotiation", 170000},
+    {"dbname", 170000},
+    {"min_protocol_version", 180000},
+    {"max_protocol_version", 180000},
+};
+
+bool
+pgver_walreceiver_takes(int version, const char *keyword)
+{
+	for (size_t i = 0; i < NELEM(walreceiver_keywords); i++)
+		if (strcmp(walreceiver_keywords[i].keyword, keyword) == 0)
+			return version >= walreceiver_keywords[i].version;
+	return false;
 }

@@ -31,7 +31,6 @@ enum pgfact {
 	PGFACT_BACKUP_STOP_EXCL,  /* no parameter, waits for archiving: LSN */
 	PGFACT_BACKUP_MAY,	  /* bool: EXECUTE on start and stop (9.6);
 				   * below, REPLICATION is the right (9.1) */
-	PGFACT_BACKUP_GRANT,	  /* (9.6) what to type, ROLE for the name */
 	PGFACT_IS_IN_BACKUP,	  /* bool: exclusive one runs (9.3-14) */
 	PGFACT_TABLESPACE_MAP,	  /* non-NULL: the file exists (9.5) */
 	PGFACT_STANDBY_SOURCE,	  /* non-NULL: backup from a standby (9.6) */
@@ -91,6 +90,14 @@ enum pgfact {
 	PGFACT_PROMOTE_SQL,	  /* $1 seconds to wait: bool, promoted in that
 				   * time (12) */
 	PGFACT_CONNINFO_RELOAD,	  /* non-NULL: primary_conninfo by reload (13) */
+	/* What a hint tells the operator to type. */
+	PGFACT_GRANT_BACKUP,	  /* functions of start and stop, as GRANT EXECUTE
+				   * ON FUNCTION wants them (9.6); NULL: an
+				   * attribute of the role decides */
+	PGFACT_REPLICATION_ROLE,  /* non-NULL: ALTER ROLE ... REPLICATION (9.1) */
+	PGFACT_READ_SETTINGS,	  /* "pg_read_all_settings" (10) or NULL */
+	PGFACT_ALTER_SYSTEM,	  /* non-NULL: ALTER SYSTEM (9.4) */
+	PGFACT_WAL_LEVEL,	  /* "replica" (9.6), "hot_standby" */
 	PGFACT_NCODES
 };
 
@@ -109,6 +116,10 @@ int pgver_parse(const char *text);
 bool pgver_same_major(int a, int b);
 bool pgver_known(int version);	   /* not newer than PGVER_NEWEST's major */
 bool pgver_supported(int version); /* not older than PGVER_OLDEST */
+
+/* Does the walreceiver of that server take this keyword of a connection string?
+ * Secrets and what it ignores are not among them. */
+bool pgver_walreceiver_takes(int version, const char *keyword);
 
 /* Timeouts that must be 0 in a backup session are found by asking
  * pg_settings; these are the names (NULL-terminated). */

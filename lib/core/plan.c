@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 
 #define DELTA_MIN (16u * 1024u) /* below: a delta costs more than the file */
+#define DELTA_MAX (UINT64_C(64) << 30) /* above: too large a signature */
 
 const char *const plan_default_keep[] = {"postgresql.conf",
     "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d",
@@ -31,6 +32,12 @@ plan_letter(const struct action *a)
 	return letters[a->kind];
 }
 
+bool
+plan_keeps(const char *pattern, const char *path)
+{
+	return fnmatch(pattern, path, FNM_PATHNAME) == 0;
+}
+
 /* Does the target keep its own copy of path?  Each leading part of the path is
  * looked at, so that "conf.d" keeps what lies below it. */
 static bool
@@ -45,7 +52,7 @@ kept(const struct plan_opts *o, const struct manifest *dst, const char *path)
 		memcpy(up, path, i);
 		up[i] = '\0';
 		for (size_t k = 0; k < o->nkeep; k++)
-			if (fnmatch(o->keep[k], up, FNM_PATHNAME) == 0 &&
+			if (plan_keeps(o->keep[k], up) &&
 			    manifest_find(dst, up) != NULL)
 				return true;
 	}
@@ -56,7 +63,7 @@ static bool
 named_for_keeping(const struct plan_opts *o, const char *path)
 {
 	for (size_t k = 0; k < o->nkeep; k++)
-		if (fnmatch(o->keep[k], path, FNM_PATHNAME) == 0)
+		if (plan_keeps(o->keep[k], path))
 			return true;
 	return false;
 }
@@ -116,7 +123,7 @@ choose(struct action *a, const struct plan_opts *o)
 		return;
 	}
 	if (o->pages != PLAN_WHOLE && d->size >= DELTA_MIN &&
-	    s->size >= DELTA_MIN)
+	    s->size >= DELTA_MIN && d->size <= DELTA_MAX)
 		a->kind = ACT_DELTA;
 	a->flags |= ACT_ASIDE;
 }
@@ -128,6 +135,18 @@ append(struct plan *p, size_t cap, struct action a, struct err *e)
 		return err_set(e, ERR_INTERNAL, "plan: too many actions");
 	p->v[p->n++] = a;
 	return 0;
+}
+
+/* The target's own way to its WAL stays, and its links to tablespaces that the
+ * source has too (flow/roots.c lets them point where they must). */
+static bool
+own_link(const struct entry *s, const struct entry *d,
+    const struct plan_opts *o)
+{
+	if (strcmp(d->path, o->wal_dir) == 0)
+		return true;
+	return d->type == ENTRY_LINK && s != NULL && s->type == ENTRY_LINK &&
+	    path_tablespace(d->path, NULL) == strlen(d->path);
 }
 
 /* What of the target has no counterpart: deepest first. */
@@ -146,8 +165,7 @@ plan_removals(struct plan *p, size_t cap, const struct manifest *src,
 
 		p->target_files += counts;
 		if (exclude_protects(o->exclude, d->path, is_dir) ||
-		    path_tablespace(d->path, NULL) == strlen(d->path) ||
-		    strcmp(d->path, o->wal_dir) == 0)
+		    own_link(s, d, o))
 			continue;
 		if (kept(o, dst, d->path)) {
 			p->kept += d->type == ENTRY_FILE;

@@ -85,6 +85,9 @@ int plan_check_links(const struct manifest *src, const char *wal_dir,
 int plan_check_delete(const struct plan *p, const char *max_delete,
     struct err *e);
 
+/* Does a --keep pattern name this very path (not what lies below it)? */
+bool plan_keeps(const char *pattern, const char *path);
+
 /* Mode for the target: never setuid, never more than the group may read. */
 uint32_t plan_mode(uint32_t mode, bool is_dir, bool group);
 

@@ -35,7 +35,11 @@ void text_add_escaped(struct buf *b, const void *data, size_t n);
  * do not count. */
 void text_add_tail(struct buf *b, const void *data, size_t n, size_t max_lines,
     const char *prefix);
-/* The nearest of n words to s, or NULL: base/word.h. */
+/*
+ * The nearest of n words to s by edit distance (insert, delete, replace, swap
+ * of neighbours), at most 3 and at most half of the longer word; the first of
+ * equals.  NULL: none is near.  NULL words are skipped.
+ */
 const char *text_nearest(const char *s, const char *const *words, size_t n);
 /* A host or node name as a slot name: [a-z0-9_]{1,63}, upper case lowered,
  * others become _. */

@@ -232,11 +232,12 @@ wire_decode_hello(const void *d, size_t n, struct wire_hello *h, struct err *e)
 	if (magic == NULL || memcmp(magic, WIRE_MAGIC, 8) != 0)
 		return bad_frame("HELLO", e);
 	h->version = take_u16(&r);
-	h->package = take_text(&r);
+	h->package = (struct wire_str){.s = "", .len = 0};
 	/* What another version says behind its number is not ours to judge:
 	 * the caller tells the user the number. */
 	if (!r.bad && h->version != WIRE_VERSION)
 		return 0;
+	h->package = take_text(&r);
 	return finish(&r, "HELLO", e);
 }
 

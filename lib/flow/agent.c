@@ -18,26 +18,15 @@ send_hello(struct agent *a, struct err *e)
 	return rc;
 }
 
-/* The rest of HELLO may look different in another version. */
-static bool
-foreign_version(const struct buf *b, unsigned *version)
-{
-	const uint8_t *p = (const uint8_t *)b->data;
-
-	if (b->len < 10 || memcmp(p, WIRE_MAGIC, 8) != 0)
-		return false;
-	*version = (unsigned)p[8] << 8 | p[9];
-	return *version != WIRE_VERSION;
-}
-
 static int
 mismatch(unsigned version, const char *package, size_t n, struct err *e)
 {
 	(void)err_set(e, ERR_AGENT,
 	    "this standby-agent is version %s (protocol %d), the client is "
 	    "version %.*s (protocol %u)",
-	    PACKAGE_VERSION, WIRE_VERSION, (int)MIN_OF(n, (size_t)64), package,
-	    version);
+	    PACKAGE_VERSION, WIRE_VERSION,
+	    n == 0 ? 7 : (int)MIN_OF(n, (size_t)64),
+	    n == 0 ? "unknown" : package, version);
 	return err_hint(e, "Install the same version of standby-tools on both "
 			   "hosts, or use --push-agent.");
 }
@@ -46,10 +35,7 @@ static int
 take_hello(struct agent *a, struct err *e)
 {
 	struct wire_hello h;
-	unsigned version;
 
-	if (foreign_version(&a->req, &version))
-		return mismatch(version, "unknown", 7, e);
 	if (wire_decode_hello(a->req.data, a->req.len, &h, e) == -1)
 		return -1;
 	if (h.version != WIRE_VERSION ||

@@ -2,9 +2,6 @@
 #include "core/path.h"
 #include "flow/agent_int.h"
 
-/* A signature of 2^36 bytes with blocks of 64 kiB is 36 MiB. */
-#define BASIS_MAX (UINT64_C(1) << 36)
-
 char *
 agent_files_path(const struct wire_str *s, struct err *e)
 {
@@ -249,10 +246,6 @@ sig_first(struct agent *a, const struct wire_sig *s, struct err *e)
 		return err_set(e, ERR_PROTOCOL,
 		    "SIG of file %u begins before that of file %u has ended",
 		    s->id, f->id);
-	if (s->basis > BASIS_MAX)
-		return err_set(e, ERR_PROTOCOL,
-		    "the basis of file %u is larger than %" PRIu64 " bytes",
-		    s->id, BASIS_MAX);
 	if ((f->path = agent_files_path(&s->path, e)) == NULL)
 		return -1;
 	f->active = true;

@@ -51,12 +51,15 @@ static int
 take(struct agent *a, const struct frame *f, struct err *e)
 {
 	struct err theirs = ERR_INIT;
+	uint64_t ignored;
 
 	switch (f->type) {
 	case WIRE_PING:
+		if (f->len != 0)
+			return err_set(e, ERR_PROTOCOL, "PING has a payload");
 		return answer_ping(a, e);
 	case WIRE_PONG:
-		return 0;
+		return wire_decode_pong(f->data, f->len, &ignored, e);
 	case WIRE_ERR:
 		(void)wire_decode_err(f->data, f->len, NULL, &theirs);
 		return err_set(

@@ -102,20 +102,24 @@ backup_open(struct backup *b, const struct pg_opts *o, struct err *e)
 /* --- the state that a ping compares --------------------------------------- */
 
 /*
- * Recovery state, backend pid, timeline, and whether an exclusive backup runs,
- * in one row.
+ * Recovery state, backend pid, timeline, WAL position, and whether an exclusive
+ * backup runs, in one row.
  */
+enum { PING_RECOVERY, PING_PID, PING_TIMELINE, PING_LSN, PING_EXCLUSIVE };
+
 static void
 ping_sql(const struct backup *b, struct buf *sql)
 {
 	const char *tli = pgver(b->version, PGFACT_TIMELINE);
 	const char *in_backup = pgver(b->version, PGFACT_IS_IN_BACKUP);
+	const char *lsn = pgver(b->version,
+	    b->from_standby ? PGFACT_REPLAY_LSN : PGFACT_CURRENT_LSN);
 
 	buf_adds(sql, "SELECT pg_is_in_recovery(), pg_backend_pid()");
-	if (tli != NULL)
-		buf_addf(sql, ", (%s)", tli);
-	else
-		buf_adds(sql, ", 0");
+	buf_addf(sql, ", (%s)", tli != NULL ? tli : "SELECT 0");
+	/* A server that has become a standby has no current position. */
+	buf_addf(sql, ", CASE WHEN %spg_is_in_recovery() THEN (%s) END",
+	    b->from_standby ? "" : "NOT ", lsn);
 	if (b->exclusive && b->running && in_backup != NULL)
 		buf_addf(sql, ", (%s)", in_backup);
 }
@@ -126,6 +130,17 @@ row_u32(const struct pg_rows *r, int col)
 	const char *s = pg_rows_get(r, 0, col);
 
 	return s == NULL ? 0 : (uint32_t)strtoul(s, NULL, 10);
+}
+
+/* Finished segments before this position can be fetched. */
+static void
+take_position(struct backup *b, const struct pg_rows *r)
+{
+	const char *s = pg_rows_get(r, 0, PING_LSN);
+	uint64_t lsn;
+
+	if (s != NULL && lsn_parse(s, &lsn) == 0 && lsn > b->now_lsn)
+		b->now_lsn = lsn;
 }
 
 static int
@@ -140,7 +155,8 @@ read_timeline(struct backup *b, struct err *e)
 	buf_free(&sql);
 	if (rc == -1)
 		return -1;
-	b->timeline = row_u32(r, 2);
+	b->timeline = row_u32(r, PING_TIMELINE);
+	take_position(b, r);
 	pg_rows_free(r);
 	return 0;
 }
@@ -268,15 +284,15 @@ prepare_exclusive(struct backup *b, struct err *e)
 static void
 hint_privilege(const struct backup *b, struct err *e)
 {
-	const char *grant = pgver(b->version, PGFACT_BACKUP_GRANT);
+	const char *functions = pgver(b->version, PGFACT_GRANT_BACKUP);
 
-	if (grant != NULL)
-		(void)err_hint(e, "As a superuser: %s (the role is \"%s\")",
-		    grant, pg_user(b->pg));
+	if (functions != NULL)
+		(void)err_hint(e,
+		    "As a superuser: GRANT EXECUTE ON FUNCTION %s TO \"%s\"",
+		    functions, pg_user(b->pg));
 	else
 		(void)err_hint(e,
-		    "As a superuser: ALTER ROLE \"%s\" "
-		    "REPLICATION",
+		    "As a superuser: ALTER ROLE \"%s\" REPLICATION",
 		    pg_user(b->pg));
 }
 
@@ -376,21 +392,22 @@ changed(struct backup *b, struct err *e, const char *what)
 static int
 judge_ping(struct backup *b, const struct pg_rows *r, struct err *e)
 {
-	uint32_t timeline = row_u32(r, 2);
+	uint32_t timeline = row_u32(r, PING_TIMELINE);
 
-	if (is_true(pg_rows_get(r, 0, 0)) != b->from_standby)
+	if (is_true(pg_rows_get(r, 0, PING_RECOVERY)) != b->from_standby)
 		return changed(b, e,
 		    b->from_standby ? "the standby was promoted"
 				    : "the primary became a standby");
-	if (row_u32(r, 1) != (uint32_t)pg_backend_pid(b->pg))
+	if (row_u32(r, PING_PID) != (uint32_t)pg_backend_pid(b->pg))
 		return changed(b, e,
 		    "another server process answers (is there a connection "
 		    "pooler in between?)");
 	if (b->timeline != 0 && timeline != 0 && timeline != b->timeline)
 		return changed(b, e, "its timeline changed");
-	if (b->exclusive && pg_rows_get(r, 0, 3) != NULL &&
-	    !is_true(pg_rows_get(r, 0, 3)))
+	if (b->exclusive && pg_rows_get(r, 0, PING_EXCLUSIVE) != NULL &&
+	    !is_true(pg_rows_get(r, 0, PING_EXCLUSIVE)))
 		return changed(b, e, "somebody ended our backup");
+	take_position(b, r);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct backup {
 	int64_t ping_sent, ping_next; /* clock_ms */
 	char label[256];	/* "standby-clone <uuid>" or the user's + uuid */
 	uint64_t start_lsn, stop_lsn;
+	uint64_t now_lsn;	/* as the last ping said; 0: none yet */
 	uint32_t timeline;	/* at start */
 	uint64_t system_identifier;
 	int version;

@@ -70,11 +70,22 @@ static int
 patch(struct fetch *f, struct task *t, const uint8_t *p, size_t n, bool last,
     struct err *e)
 {
-	buf_reset(&f->out);
-	if (rspatch_step(t->patch, p, n, last, &f->out, e) == -1)
-		return err_wrap(e, "file \"%s\"", t->job.path);
-	filedigest_add(t->digest, f->out.data, f->out.len);
-	return fetch_write(t, f->out.data, f->out.len, t->written, e);
+	int rc;
+
+	/* A few bytes of delta may copy the whole basis: it comes in parts. */
+	do {
+		buf_reset(&f->out);
+		rc = rspatch_step(t->patch, p, n, last, &f->out, e);
+		if (rc == -1)
+			return err_wrap(e, "file \"%s\"", t->job.path);
+		filedigest_add(t->digest, f->out.data, f->out.len);
+		if (fetch_write(t, f->out.data, f->out.len, t->written, e) ==
+		    -1)
+			return -1;
+		p = NULL;
+		n = 0;
+	} while (rc == 1);
+	return 0;
 }
 
 static int

@@ -158,8 +158,8 @@ static int
 get_uuid(const char *s, char *to, size_t size)
 {
 	return strlen(s) == size - 1
-	    ? get_word(s, "0123456789abcdef-", to, size)
-	    : -1;
+		   ? get_word(s, "0123456789abcdef-", to, size)
+		   : -1;
 }
 
 static int
@@ -220,7 +220,7 @@ is_root(const char *s)
 	size_t n = strspn(s, "0123456789");
 
 	return n > 0 && n <= 10 && s[n] == ' ' && s[n + 1] == '/' &&
-	    strlen(s) < PATH_MAX;
+	       strlen(s) < PATH_MAX;
 }
 
 /* One of the values that own memory; takes value over. */
@@ -233,7 +233,8 @@ set_owned(struct marker *m, const char *key, char *value)
 		return get_slot(&m->slot, value);
 	if (strcmp(key, "label") == 0)
 		return get_owned(&m->label, value, 1024);
-	if (strcmp(key, "kept") == 0 && path_check(value, strlen(value)) == NULL)
+	if (strcmp(key, "kept") == 0 &&
+	    path_check(value, strlen(value)) == NULL)
 		return get_item(&m->kept, &m->nkept, value);
 	if (strcmp(key, "root") == 0 && is_root(value))
 		return get_item(&m->roots, &m->nroots, value);
@@ -337,8 +338,7 @@ marker_copy(struct marker *to, const struct marker *from, struct err *e)
 	int rc;
 
 	marker_render(from, &b);
-	rc = buf_ok(&b) ? marker_parse(b.data, b.len, &m, e)
-			: err_set_nomem(e);
+	rc = buf_ok(&b) ? marker_parse(b.data, b.len, &m, e) : err_set_nomem(e);
 	buf_free(&b);
 	if (rc == -1)
 		return -1;

@@ -9,13 +9,13 @@
 #include "base/err.h"
 
 struct pidfile {
-	long pid;	   /* 0: unreadable */
-	int port;	   /* 0: not told (9.0) */
+	long pid;          /* 0: unreadable */
+	int port;          /* 0: not told (9.0) */
 	char sockdir[256]; /* "" : none, or not told */
 	char listen[256];  /* first listen address, "" likewise */
 	char status[16];   /* "starting", "ready", "standby", ... (10), or "" */
 	unsigned long shmkey;
-	long shmid;	   /* -1: not told */
+	long shmid; /* -1: not told */
 };
 
 /* Pure.  0, or -1 when the first line is not a pid. */

@@ -19,11 +19,13 @@ struct preflight {
 	unsigned checks;     /* how many were looked at */
 };
 void preflight_free(struct preflight *p);
-/* Add a refusal or a warning made elsewhere (e is copied). */
+/* Add a refusal or a warning made elsewhere (copied).  All functions here
+ * return 0 whatever they found, and -1 only when memory runs out. */
 int preflight_add(struct preflight *p, const struct err *what);
 int preflight_warn(struct preflight *p, const struct err *what);
 /* One error for all: the only one as it is; several: ERR_PREFLIGHT "N
- * preconditions ..." with the status of the first.  0 when there is none. */
+ * preconditions ..." with the status of the first and their texts in detail.
+ * 0 when there is none, else -1. */
 int preflight_result(const struct preflight *p, struct err *e);
 
 struct preflight_want {
@@ -33,8 +35,9 @@ struct preflight_want {
 	bool exclusive;
 	bool to_standby;	/* a standby will connect: needs a sender */
 	const char *trigger_file;
-	const char *replication_user; /* or NULL */
-	bool conf_only;
+	const char *replication_user; /* or NULL: the login role */
+	const char *source_pgdata;    /* --source-pgdata, or NULL */
+	bool conf_only;		      /* no backup is made */
 };
 /* A8, A10, A11, B2, C3: wal_level, senders, slots, hot_standby, rights,
  * recovery on <= 9.5, archiver, trigger file wanted on 16+, synchronous
@@ -61,8 +64,8 @@ int preflight_settings(struct preflight *p, const struct preflight_setting *s,
 struct preflight_space {
 	const char *path;
 	uint64_t need, free_bytes;
-	uint64_t inodes_need, inodes_free; /* free 0: the file system has none
-					    * to count */
+	uint64_t inodes_need, inodes_free; /* UINT64_MAX: they are not counted
+					    * there (target_space) */
 	bool read_only;
 };
 int preflight_space(struct preflight *p, const struct preflight_space *s,

@@ -260,6 +260,30 @@ read_identity(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	return 0;
 }
 
+static int
+read_position(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
+{
+	static const enum pgfact standby[] = {
+	    PGFACT_RECEIVE_LSN, PGFACT_REPLAY_LSN};
+	static const enum pgfact primary[] = {PGFACT_CURRENT_LSN};
+	const enum pgfact *facts = p->in_recovery ? standby : primary;
+	size_t n = p->in_recovery ? NELEM(standby) : NELEM(primary);
+	struct pg_rows *r;
+	const char *s;
+	uint64_t lsn;
+
+	/* Received can be behind replayed after a restart. */
+	for (size_t i = 0; i < n; i++) {
+		if (ask_fact(pg, &r, facts[i], deadline, e) == -1)
+			return -1;
+		s = pg_rows_get(r, 0, 0);
+		if (s != NULL && lsn_parse(s, &lsn) == 0)
+			p->current_lsn = MAX_OF(p->current_lsn, lsn);
+		pg_rows_free(r);
+	}
+	return 0;
+}
+
 /* --- what is in use ------------------------------------------------------- */
 
 /* Rows of a view that the version has when it has the fact. */
@@ -369,6 +393,7 @@ read_all(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	if (read_recovery(p, pg, deadline, e) == -1 ||
 	    read_role(p, pg, deadline, e) == -1 ||
 	    read_identity(p, pg, deadline, e) == -1 ||
+	    read_position(p, pg, deadline, e) == -1 ||
 	    read_settings(p, pg, deadline, e) == -1 ||
 	    read_use(p, pg, deadline, e) == -1 ||
 	    read_collation(p, pg, deadline, e) == -1)

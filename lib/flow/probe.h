@@ -22,6 +22,7 @@ struct probe {
 	bool in_recovery;
 	uint64_t system_identifier; /* 0: unknown (before 9.6) */
 	uint32_t timeline;	    /* 0: unknown */
+	uint64_t current_lsn;	    /* written, or received; 0: unknown */
 	bool superuser, replication; /* of the login role */
 	/* settings; NULL: may not be read, or the version has none */
 	char *data_directory, *config_file, *hba_file, *ident_file;

@@ -12,18 +12,27 @@
 #include "core/pgconf.h"
 #include "io/tree.h"
 
-/* C1, C2: writes recovery.conf, or postgresql.auto.conf and standby.signal;
- * removes the wrong ones of recovery.conf, recovery.done, recovery.signal,
- * standby.signal.  C4: a stale trigger file (r->trigger_file, and the one that
- * the target's own configuration names) is removed; a removal that fails is
- * ERR_RECOVERY_CONF.  Notes: one line each of what was found and done (stale
- * trigger removed, settings of the source that act on a standby: archive_mode
- * always, restore_command, ...), owned by the caller. */
+/*
+ * C1, C2: writes recovery.conf, or standby.signal and then postgresql.auto.conf
+ * (never a moment at which a directory with pg_control would start as a
+ * primary); removes the wrong ones of recovery.conf, recovery.done,
+ * recovery.signal, standby.signal.  Run again it changes nothing.
+ *
+ * C4: a stale trigger file at r->trigger_file is removed, wherever it is; so
+ * are "promote", "fallback_promote", and one that the configuration found in
+ * the target names, but that only inside PGDATA: the file may come from the
+ * source, and what we write makes it void.  A removal that fails is
+ * ERR_RECOVERY_CONF.
+ *
+ * Notes: one line each of what was found and done (stale trigger removed,
+ * settings of the source that act on a standby: archive_mode always,
+ * restore_command, ...), escaped, owned by the caller; may be NULL.
+ */
 int recovery_write(struct tree *t, const struct pgconf_recovery *r, bool sync,
     struct buf *notes, struct err *e);
 
-/* backup_label and tablespace_map, byte for byte (map: may be empty: then no
- * file, and an old one is removed). */
+/* tablespace_map, then backup_label, byte for byte (map: may be empty: then no
+ * file, and an old one is removed).  A label that is none is refused. */
 int recovery_write_label(struct tree *t, const struct buf *label,
     const struct buf *map, bool sync, struct err *e);
 

@@ -36,7 +36,7 @@ works_in(long pid, const struct stat *dir)
 	(void)snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
-		return 0;
+		return -1;
 	n = read(fd, comm, sizeof(comm) - 1);
 	(void)close(fd);
 	if (n <= 0 || (strncmp(comm, "postgres", 8) != 0 &&
@@ -105,7 +105,6 @@ static int
 judge_pid(
     int fd, const struct pidfile *p, const struct stat *dir, struct buf *why)
 {
-	bool alive = kill((pid_t)p->pid, 0) == 0 || errno == EPERM;
 	unsigned long users;
 	struct statfs fs;
 
@@ -113,10 +112,12 @@ judge_pid(
 		say(why, "postmaster.pid cannot be understood");
 		return 1;
 	}
-	if (alive && works_in(p->pid, dir) == -1) {
+	/* Looked at first, so that a process that ends meanwhile is gone. */
+	if (works_in(p->pid, dir) == -1 &&
+	    (kill((pid_t)p->pid, 0) == 0 || errno == EPERM)) {
 		say(why,
-		    "process %ld of postmaster.pid is alive and belongs "
-		    "to another user",
+		    "process %ld of postmaster.pid lives and may not be "
+		    "looked at",
 		    p->pid);
 		return 1;
 	}

@@ -264,10 +264,10 @@ int
 walk(struct tree *t, const struct walk_opts *o, struct walk_result *r,
     struct err *e)
 {
-	struct walk_result dummy;
+	struct walk_result dummy = {.specials = 0};
 	struct walker w = {.t = t, .o = o, .r = r == NULL ? &dummy : r};
 
-	*w.r = (struct walk_result){.specials = 0};
+	*w.r = dummy;
 	if (o->dir != NULL) {
 		if (strlen(o->dir) > PATH_LIMIT)
 			return err_set(

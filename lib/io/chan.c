@@ -102,7 +102,7 @@ static void
 end_writes(struct chan *c)
 {
 	c->wdone = true;
-	c->stuck = c->wpos = 0;
+	c->wpos = 0;
 	empty(&c->out);
 	empty(&c->wbuf);
 }
@@ -116,6 +116,7 @@ static void
 write_some(struct chan *c)
 {
 	struct buf swap;
+	size_t part;
 	ssize_t n;
 
 	while (!c->wdone && chan_queued(c) > 0) {
@@ -126,21 +127,18 @@ write_some(struct chan *c)
 			c->out = swap;
 			c->wpos = 0;
 		}
-		if (c->stuck == 0)
-			c->stuck =
-			    MIN_OF(c->wbuf.len - c->wpos, (size_t)WRITE_PART);
+		part = MIN_OF(c->wbuf.len - c->wpos, (size_t)WRITE_PART);
 		n = transport_write(
-		    c->t, c->wbuf.data + c->wpos, c->stuck, &c->fault);
+		    c->t, c->wbuf.data + c->wpos, part, &c->fault);
 		if (n == TRANSPORT_AGAIN)
 			return;
-		if (n <= 0 || (size_t)n > c->stuck) {
+		if (n <= 0 || (size_t)n > part) {
 			(void)err_set(&c->fault, ERR_INTERNAL,
 			    "transport wrote %zd bytes", n);
 			end_writes(c);
 			return;
 		}
 		c->wpos += (size_t)n;
-		c->stuck = 0;
 	}
 }
 

@@ -26,7 +26,6 @@ struct chan {
 	struct buf out;	   /* encoded frames, not yet offered to t */
 	struct buf wbuf;   /* being written: frozen until it is all written */
 	size_t wpos;	   /* bytes of wbuf already written */
-	size_t stuck;	   /* length of a write that said AGAIN, or 0 */
 	struct buf in;	   /* bytes read and not yet decoded */
 	size_t in_pos;
 	bool eof;	   /* the other end has ended its stream */

@@ -3,7 +3,7 @@
 #include <libconfig.h>
 
 #include "base/buf.h"
-#include "base/word.h"
+#include "core/text.h"
 #include "io/conf.h"
 
 #define SYSTEM_FILE "/etc/standby/standby.conf"
@@ -152,7 +152,7 @@ static int
 unknown_key(const struct conf *c, const config_setting_t *s,
     const char *section, struct err *e)
 {
-	const char *words[SECTION_KEYS_MAX], *near;
+	const char *words[SECTION_KEYS_MAX] = {NULL}, *near;
 	size_t n = 0;
 
 	for (size_t i = 0; i < NELEM(schema); i++) {
@@ -168,7 +168,7 @@ unknown_key(const struct conf *c, const config_setting_t *s,
 	(void)err_set(e, ERR_CONFIG, "%s:%d: unknown key \"%s\"%s%s",
 	    file_of(c, s), line_of(s), config_setting_name(s),
 	    *section == '\0' ? "" : " in ", section);
-	near = word_nearest(config_setting_name(s), words, n);
+	near = text_nearest(config_setting_name(s), words, n);
 	if (near != NULL)
 		(void)err_hint(e, "Did you mean \"%s\"?", near);
 	return -1;

@@ -35,20 +35,25 @@ struct pg_rows {
 
 /* --- text of servers ------------------------------------------------------ */
 
-/* Foreign text for a terminal, on one line, without blanks at its end. */
+/* Foreign text for a terminal: on one line, and without a full stop, so that
+ * it fits into a sentence of ours. */
 static void
 add_clean(struct buf *b, const char *s, size_t max)
 {
-	size_t n = strnlen(s, max);
+	const char *end = s + strnlen(s, max);
 
-	while (n > 0 && (s[n - 1] == '\n' || s[n - 1] == ' '))
-		n--;
-	for (size_t i = 0, end; i < n; i = end + 1) {
-		for (end = i; end < n && s[end] != '\n' && s[end] != '\t';)
-			end++;
-		text_add_escaped(b, s + i, end - i);
-		if (end < n)
+	while (end > s && strchr("\n .", end[-1]) != NULL)
+		end--;
+	while (s < end) {
+		size_t n = strcspn(s, "\n\t");
+
+		n = MIN_OF(n, (size_t)(end - s));
+		text_add_escaped(b, s, n);
+		s += n;
+		n = strspn(s, "\n\t");
+		if (n > 0 && s + n < end)
 			buf_addc(b, ' ');
+		s += MIN_OF(n, (size_t)(end - s));
 	}
 }
 
@@ -650,7 +655,7 @@ sql_failed(struct pg *pg, const PGresult *res, struct err *e)
 	buf_reset(&b);
 	add_field(&b, res, PG_DIAG_MESSAGE_HINT, "");
 	if (b.len > 0)
-		(void)err_hint(e, "The server says: %s", buf_str(&b));
+		(void)err_hint(e, "The server says: %s.", buf_str(&b));
 	buf_free(&b);
 	return -1;
 }

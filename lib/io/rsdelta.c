@@ -15,7 +15,6 @@
 #define STRONG_LEN 32u
 #define SIG_HEADER 12u /* magic, block length, strong length: u32 */
 #define SIG_BLOCK (4u + STRONG_LEN)
-#define SIG_MAX (64u * 1024u * 1024u)
 #define SAME_WEAK_MAX 64u /* blocks with one weak and different strong sums */
 #define OUT_PART 65536u
 #define READ_PART (256u * 1024u)
@@ -154,7 +153,7 @@ rssig_new(int fd, uint64_t size, struct err *e)
 {
 	struct rssig *s;
 
-	if (rsdelta_sig_size(size) > SIG_MAX) {
+	if (rsdelta_sig_size(size) > RSDELTA_SIG_MAX) {
 		(void)err_set(e, ERR_INTERNAL,
 		    "file of %" PRIu64 " bytes is too large for librsync",
 		    size);
@@ -279,7 +278,7 @@ check_header(struct rsdiff *d, struct err *e)
 		return err_set(e, ERR_PROTOCOL,
 		    "signature with blocks of %" PRIu32 " bytes", len);
 	d->want = sig_size(d->basis, len);
-	if (d->want > SIG_MAX)
+	if (d->want > RSDELTA_SIG_MAX)
 		return err_set(e, ERR_PROTOCOL,
 		    "signature of %" PRIu64 " bytes is too large", d->want);
 	return 0;

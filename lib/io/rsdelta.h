@@ -13,7 +13,9 @@ void rsdelta_init(void);
 /* Block length for a basis of that size: 1 kiB..64 kiB, a multiple of 128,
  * about the square root. */
 uint32_t rsdelta_block_len(uint64_t basis_size);
-uint64_t rsdelta_sig_size(uint64_t basis_size); /* bytes of the signature */
+/* Bytes of the signature; above RSDELTA_SIG_MAX rssig_new and rsdiff refuse. */
+#define RSDELTA_SIG_MAX (64u * 1024u * 1024u)
+uint64_t rsdelta_sig_size(uint64_t basis_size);
 
 /* Signature of a file, in portions: each step appends to out; 1: done. */
 struct rssig;
@@ -21,10 +23,13 @@ struct rssig *rssig_new(int fd, uint64_t size, struct err *e);
 int rssig_step(struct rssig *s, struct buf *out, struct err *e);
 void rssig_free(struct rssig *s);
 
-/* Delta of a new file against a received signature (agent side).  The header
- * of the signature is parsed by us first: BLAKE2 magic, strong length 32, block
- * length 1 kiB..64 kiB multiple of 128, count = ceil(basis / block length);
- * anything else ERR_PROTOCOL. */
+/*
+ * Delta of a new file against a received signature (agent side).  The header
+ * of the signature is parsed by us first: magic of RabinKarp with BLAKE2,
+ * strong length 32, block length 1 kiB..64 kiB and a multiple of 128, count =
+ * ceil(basis / block length); anything else is ERR_PROTOCOL.  A file whose sums
+ * cost too much time goes out as literals from there on.
+ */
 struct rsdiff;
 struct rsdiff *rsdiff_new(uint64_t basis_size, struct err *e);
 int rsdiff_sig(struct rsdiff *d, const void *data, size_t n, struct err *e);

@@ -175,52 +175,54 @@ ssh_drive(struct ssh *s, int (*step)(struct ssh *s, void *arg), void *arg,
 
 /* --- handshake ------------------------------------------------------------*/
 
-static int
-set_algorithms(struct ssh *s, const struct knownhosts *k, const char *only,
-    struct err *e)
-{
-	static const int method[SSHALGO_KINDS] = {LIBSSH2_METHOD_KEX,
-	    LIBSSH2_METHOD_HOSTKEY, LIBSSH2_METHOD_CRYPT_CS,
-	    LIBSSH2_METHOD_CRYPT_SC, LIBSSH2_METHOD_MAC_CS,
-	    LIBSSH2_METHOD_MAC_SC};
-	struct buf keys = BUF_INIT;
-	const char *names;
-	int rc = 0;
-
-	sshalgo_hostkeys(&keys, k, only);
-	for (int i = 0; i < SSHALGO_KINDS && rc == 0; i++) {
-		names = i == SSHALGO_HOSTKEY ? buf_str(&keys)
-					     : sshalgo_ours((enum sshalgo_kind)i);
-		rc = libssh2_session_method_pref(s->session, method[i], names);
-	}
-	buf_free(&keys);
-	if (rc != 0)
-		return err_set(e, ERR_SSH,
-		    "libssh2 %s has none of our algorithms: %s",
-		    libssh2_version(0), ssh_error(s));
-	return 0;
-}
-
-/* Which of our names for this kind the library knows, comma separated. */
-static void
-usable(struct ssh *s, int kind, struct buf *to)
-{
-	const char **v = NULL;
-	int n = libssh2_session_supported_algs(s->session, kind, &v);
-
-	for (int i = 0; i < n; i++)
-		if (sshalgo_common(v[i], sshalgo_ours((enum sshalgo_kind)kind)))
-			buf_addf(to, "%s%s", to->len > 0 ? "," : "", v[i]);
-	if (v != NULL)
-		libssh2_free(s->session, v);
-}
-
 /* The kinds of SSHALGO and of LIBSSH2_METHOD have the same order. */
 _Static_assert((int)SSHALGO_KEX == LIBSSH2_METHOD_KEX &&
 	(int)SSHALGO_HOSTKEY == LIBSSH2_METHOD_HOSTKEY &&
 	(int)SSHALGO_CRYPT_CS == LIBSSH2_METHOD_CRYPT_CS &&
 	(int)SSHALGO_MAC_SC == LIBSSH2_METHOD_MAC_SC,
     "order of method types");
+
+/* Those of the names that this libssh2 knows. */
+static void
+usable(struct ssh *s, int kind, const char *names, struct buf *to)
+{
+	const char **v = NULL;
+	int n = libssh2_session_supported_algs(s->session, kind, &v);
+
+	if (n > 0)
+		sshalgo_filter(to, names, v, (size_t)n);
+	if (v != NULL)
+		libssh2_free(s->session, v);
+}
+
+static int
+set_algorithms(struct ssh *s, const struct knownhosts *k, const char *only,
+    struct err *e)
+{
+	struct buf keys = BUF_INIT, names = BUF_INIT;
+	int rc = 0;
+
+	sshalgo_hostkeys(&keys, k, only);
+	for (int i = 0; i < SSHALGO_KINDS && rc == 0; i++) {
+		buf_reset(&names);
+		usable(s, i,
+		    i == SSHALGO_HOSTKEY ? buf_str(&keys)
+					 : sshalgo_ours((enum sshalgo_kind)i),
+		    &names);
+		rc = !buf_ok(&names) || names.len == 0
+		    ? -1
+		    : libssh2_session_method_pref(s->session, i,
+			  buf_str(&names));
+		if (rc != 0)
+			rc = err_set(e, ERR_SSH,
+			    "libssh2 %s has none of our %s algorithms",
+			    libssh2_version(0),
+			    sshalgo_word((enum sshalgo_kind)i));
+	}
+	buf_free(&keys);
+	buf_free(&names);
+	return rc;
+}
 
 /* The handshake failed: was there a list without a common name? */
 static int
@@ -232,7 +234,7 @@ explain_handshake(struct ssh *s, struct buf *why, struct err *e)
 	if (sshalgo_parse(&offer, buf_str(&s->head), s->head.len))
 		for (int i = 0; i < SSHALGO_KINDS; i++) {
 			buf_reset(&mine);
-			usable(s, i, &mine);
+			usable(s, i, sshalgo_ours((enum sshalgo_kind)i), &mine);
 			if (sshalgo_common(buf_str(&mine), offer.list[i]))
 				continue;
 			buf_reset(why);
@@ -279,6 +281,7 @@ open_session(struct ssh *s, const struct knownhosts *k, const char *only,
 	const struct sshconf *c = s->o->conf;
 	int rc;
 
+	s->budget = LOGIN_BUDGET;
 	s->fd = dial(c->hostname, c->port, s->t.name, s->deadline, s->sigfd, e);
 	if (s->fd == -1)
 		return -1;
@@ -391,10 +394,27 @@ mismatch_error(struct ssh *s, const char *type, const char *print,
 	knownhosts_name_free(&name);
 }
 
+/* Known is an RSA key alone, which old libssh2 cannot ask the server for: not
+ * a contradiction, and the ssh program can. */
+static void
+explain_rsa(const struct knownhosts *k, const char *type, struct buf *why,
+    struct err *e)
+{
+	if (!ssh_rsa_is_weak() || knownhosts_has(k, type) ||
+	    !knownhosts_has(k, "ssh-rsa"))
+		return;
+	buf_addf(why,
+	    "known_hosts has an RSA host key, which libssh2 %s cannot check",
+	    libssh2_version(0));
+	(void)err_hint(e, "Or use --transport=openssh: libssh2 %s cannot check"
+			  " RSA host keys.",
+	    libssh2_version(0));
+}
+
 /* 0 admitted, 1 another fingerprint was asked for, -1 e. */
 static int
 check_host_key(struct ssh *s, const struct knownhosts *k,
-    char print[SSHHASH_FINGERPRINT], struct err *e)
+    char print[SSHHASH_FINGERPRINT], struct buf *why, struct err *e)
 {
 	const struct knownhosts_entry *x = NULL;
 	enum knownhosts_verdict v;
@@ -417,8 +437,10 @@ check_host_key(struct ssh *s, const struct knownhosts *k,
 	}
 	if (s->o->fingerprint != NULL)
 		return strcmp(s->o->fingerprint, print) == 0 ? 0 : 1;
-	if (v == KNOWNHOSTS_MISMATCH)
+	if (v == KNOWNHOSTS_MISMATCH) {
 		mismatch_error(s, type, print, x, e);
+		explain_rsa(k, type, why, e);
+	}
 	if (v == KNOWNHOSTS_UNKNOWN)
 		unknown_error(s, type, print, e);
 	return v == KNOWNHOSTS_MATCH ? 0 : -1;
@@ -443,7 +465,7 @@ connect_checked(struct ssh *s, struct buf *why, struct err *e)
 		err_clear(&mine);
 		rc = open_session(s, &k, types[i], why, &mine);
 		if (rc == 0)
-			rc = check_host_key(s, &k, print, &mine);
+			rc = check_host_key(s, &k, print, why, &mine);
 		else if (i > 0 && mine.code == ERR_SSH_CONNECT)
 			rc = 1; /* no key of that type */
 		else if (i > 0 && mine.code == ERR_SSH)
@@ -851,7 +873,6 @@ ssh_start(struct transport **t, const struct ssh_opts *o, struct buf *why,
 	s->fd = -1;
 	s->sigfd = o->sigfd;
 	s->deadline = o->deadline;
-	s->budget = LOGIN_BUDGET;
 	s->wbuf = malloc(SSH_CHUNK);
 	s->rbuf = malloc(SSH_CHUNK);
 	if (transport_init(&s->t, &ssh_ops, o->conf->who, e) == -1 ||

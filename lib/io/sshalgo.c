@@ -6,8 +6,8 @@
 #define KEXINIT 20
 
 /*
- * Unknown names are dropped by libssh2 without a word, so one list does for
- * all its versions.  The two marks at the end of the first are no algorithms:
+ * Names that the library at hand does not know are filtered out, so one list
+ * does for all its versions.  The two marks at the end of the first are no algorithms:
  * without them 1.11.0 gets out of step with a server that does strict KEX, and
  * RSA keys stay at SHA-1.
  */
@@ -86,6 +86,26 @@ sshalgo_common(const char *a, const char *b)
 		}
 	}
 	return false;
+}
+
+void
+sshalgo_filter(struct buf *to, const char *list, const char *const *have,
+    size_t n)
+{
+	size_t len;
+
+	for (; *list != '\0'; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		for (size_t i = 0; i < n; i++) {
+			if (strlen(have[i]) != len ||
+			    memcmp(have[i], list, len) != 0)
+				continue;
+			if (to->len > 0)
+				buf_addc(to, ',');
+			buf_add(to, list, len);
+			break;
+		}
+	}
 }
 
 /* --- the server's offer ---------------------------------------------------*/

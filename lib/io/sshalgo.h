@@ -40,6 +40,11 @@ struct sshalgo_offer {
 bool sshalgo_parse(struct sshalgo_offer *o, const void *data, size_t n);
 void sshalgo_offer_free(struct sshalgo_offer *o);
 
+/* The names of list that are among the n of have, in the order of list.  Not
+ * left to libssh2: 1.10 moves overlapping memory with memcpy doing it. */
+void sshalgo_filter(struct buf *to, const char *list, const char *const *have,
+    size_t n);
+
 /* True if a name of the comma list a is in the comma list b. */
 bool sshalgo_common(const char *a, const char *b);
 

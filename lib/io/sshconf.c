@@ -229,13 +229,14 @@ ask_ssh(struct sshconf *c, const struct remote_opts *o, const char *home,
 			*e = mine;
 		goto out;
 	}
+	c->have_ssh = rc == 0;
 	if (rc == -1 || status != 0) {
 		log_debug("%s -G %s: %s", c->command.v[0], o->host,
 		    rc == -1 ? mine.text : "failed, built-in values are used");
 		rc = 0;
 		goto out;
 	}
-	c->have_ssh = true;
+	c->asked = true;
 	rc = !buf_ok(&out) || sshconf_parse(c, buf_str(&out), home) == -1
 	    ? err_set_nomem(e)
 	    : 0;
@@ -288,11 +289,11 @@ take_built_in(struct sshconf *c, const struct passwd *pw)
 	rc |= set_once(&c->user, pw->pw_name);
 	if (c->port == 0)
 		c->port = 22;
-	for (size_t i = 0; !c->have_ssh && !c->identity_given &&
+	for (size_t i = 0; !c->asked && !c->identity_given &&
 	     i < NELEM(keys);
 	     i++)
 		rc |= add_file(&c->identity, keys[i], pw->pw_dir);
-	for (size_t i = 0; !c->have_ssh && !c->known_given && i < NELEM(known);
+	for (size_t i = 0; !c->asked && !c->known_given && i < NELEM(known);
 	     i++)
 		rc |= add_file(&c->known, known[i], pw->pw_dir);
 	buf_addf(&who, "%s@%s%s%s:%u", c->user == NULL ? "" : c->user,

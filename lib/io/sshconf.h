@@ -31,7 +31,8 @@ struct sshconf {
 	bool identity_given; /* by the user: must exist */
 	bool identity_only;  /* IdentitiesOnly: of the agent, these alone */
 	bool known_given;    /* by the user: must exist */
-	bool have_ssh;       /* ssh -G could be run */
+	bool have_ssh;       /* the program is there */
+	bool asked;          /* and it knows -G (6.8 and newer) */
 };
 
 /*

@@ -21,28 +21,41 @@ transport_keep_stderr(struct transport *t, const void *data, size_t n)
 	buf_add(&t->err_text, p, n);
 }
 
+/* One byte as shown: itself, " | " for a line end, or \ooo. */
+static size_t
+shown(unsigned char c, char to[5])
+{
+	if (c == '\r')
+		return 0;
+	if (c == '\n')
+		return (size_t)snprintf(to, 5, " | ");
+	if (c < 0x20 || c >= 0x7f)
+		return (size_t)snprintf(to, 5, "\\%03o", c);
+	to[0] = (char)c;
+	return 1;
+}
+
 void
 transport_stderr_tail(const struct transport *t, char *to, size_t size)
 {
 	const char *p = buf_str(&t->err_text);
-	size_t n = t->err_text.len, k = 0, start;
-	unsigned char c;
+	size_t end = t->err_text.len, start, room = size - 1, n;
+	char one[5];
 
-	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
-		n--;
-	start = n >= size ? n - size + 1 : 0;
-	for (size_t i = start; i < n && k + 5 < size; i++) {
-		c = (unsigned char)p[i];
-		if (c == '\n')
-			k += (size_t)snprintf(to + k, size - k, " | ");
-		else if (c < 0x20 || c >= 0x7f)
-			k += c == '\r' ? 0
-				       : (size_t)snprintf(to + k, size - k,
-					     "\\%03o", c);
-		else
-			to[k++] = (char)c;
+	while (end > 0 && (p[end - 1] == '\n' || p[end - 1] == '\r'))
+		end--;
+	for (start = end; start > 0; start--) {
+		n = shown((unsigned char)p[start - 1], one);
+		if (n > room)
+			break;
+		room -= n;
 	}
-	to[k] = '\0';
+	for (; start < end; start++) {
+		n = shown((unsigned char)p[start], one);
+		memcpy(to, one, n);
+		to += n;
+	}
+	*to = '\0';
 }
 
 int

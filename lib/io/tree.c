@@ -5,10 +5,6 @@
 
 #ifdef HAVE_LINUX_OPENAT2_H
 #include <linux/openat2.h>
-#elif defined(__has_include)
-#if __has_include(<linux/openat2.h>)
-#include <linux/openat2.h>
-#endif
 #endif
 
 #define TREE_PATH_MAX 1024 /* as PATH_LIMIT; the kernel's is 4096 */

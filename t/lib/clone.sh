@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154	# T is set by tap.sh; arrays for the tests
+# shellcheck disable=SC2034,SC2153,SC2154	# T is set by tap.sh; arrays for the tests
 #
 # standby-clone under test.  Primary and standby are on 127.0.0.1 with ports of
 # their own, the SSH server is the private one of sshd.sh.

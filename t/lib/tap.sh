@@ -36,7 +36,7 @@ exec 3>&1 4>&2 >>"$T/log" 2>&1
 
 # Text for people, as comments of the TAP stream.
 diag() { printf '%s\n' "$*" | sed 's/^/# /' >&3; }
-note() { printf '%s\n' "$*"; }
+note() { printf '[%d s] %s\n' "$SECONDS" "$*"; }
 
 plan() { TAP_PLAN=$1; echo "1..$1" >&3; }
 
@@ -242,7 +242,7 @@ tap_end() {
 	fi
 	if [ "$rc" -ne 0 ] && [ -s "$T/log" ]; then
 		diag "--- end of $T/log"
-		diag "$(grep -v '^-- ok' "$T/log" | tail -n 60 | cut -c1-400)"
+		diag "$(grep -v ' s\] -- ok' "$T/log" | tail -n 60 | cut -c1-400)"
 	fi
 	if [ "${STANDBY_TEST_KEEP:-0}" = 1 ]; then
 		diag "kept: $T"

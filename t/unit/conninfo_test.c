@@ -35,8 +35,7 @@ keywords_are_set_replaced_and_removed(void **state)
 	conninfo_render(&c, false, &b);
 	assert_string_equal(buf_str(&b), "port=5433 user=u");
 	/* The value may be the one that is replaced. */
-	assert_int_equal(conninfo_set(&c, "user", conninfo_get(&c, "user")),
-	    0);
+	assert_int_equal(conninfo_set(&c, "user", conninfo_get(&c, "user")), 0);
 	assert_string_equal(conninfo_get(&c, "user"), "u");
 	buf_free(&b);
 	conninfo_free(&c);
@@ -123,9 +122,8 @@ libpq_reads_back_what_we_quote(void **state)
 		PQconninfoOption *all, *o;
 		char *why = NULL;
 
-		fill(&c,
-		    (const char *[]){"host", "h", "application_name",
-			quoting[i].value, "port", "1", NULL});
+		fill(&c, (const char *[]){"host", "h", "application_name",
+			     quoting[i].value, "port", "1", NULL});
 		conninfo_render(&c, false, &b);
 		all = PQconninfoParse(buf_str(&b), &why);
 		if (all == NULL)
@@ -146,12 +144,11 @@ secrets_are_masked(void **state)
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	fill(&c,
-	    (const char *[]){"host", "db1", "password", "can'ary", "sslpassword",
-		"canary", "passfile", "/p", NULL});
+	fill(&c, (const char *[]){"host", "db1", "password", "can'ary",
+		     "sslpassword", "canary", "passfile", "/p", NULL});
 	conninfo_render(&c, true, &b);
-	assert_string_equal(buf_str(&b),
-	    "host=db1 password=*** sslpassword=*** passfile=/p");
+	assert_string_equal(
+	    buf_str(&b), "host=db1 password=*** sslpassword=*** passfile=/p");
 	buf_reset(&b);
 	conninfo_render(&c, false, &b);
 	assert_string_equal(buf_str(&b),
@@ -204,6 +201,15 @@ a_standby_gets_what_its_libpq_knows(void **state)
 		{"gssencmode", "disable", "channel_binding", "require",
 		    "sslsni", "0", NULL},
 		"gssencmode=disable channel_binding=require"},
+	    {160014, NULL, NULL,
+		{"require_auth", "scram-sha-256", "dbname", "a",
+		    "sslnegotiation", "direct", NULL},
+		"require_auth=scram-sha-256"},
+	    {150018, NULL, NULL, {"require_auth", "md5", "port", "1", NULL},
+		"port=1"},
+	    {170010, NULL, NULL,
+		{"dbname", "a b", "sslnegotiation", "direct", NULL},
+		"dbname='a b' sslnegotiation=direct"},
 	    {140023, NULL, NULL, {"sslsni", "0", NULL}, "sslsni=0"},
 	};
 

@@ -211,6 +211,8 @@ a_page_is_that_of_its_segment_or_not(void **state)
 	p[2] = 2;
 	p[4] = 3; /* a younger timeline than the name's */
 	assert_false(wal_page_matches(p, n, 0xD118, 2, 5, 16 * MB, PG18));
+	p[4] = 0; /* no timeline at all */
+	assert_false(wal_page_matches(p, n, 0xD118, 2, 5, 16 * MB, PG18));
 
 	n = unhex(recycled, p, sizeof(p));
 	assert_false(wal_page_matches(p, n, 0xD118, 2, 6, 16 * MB, PG18));

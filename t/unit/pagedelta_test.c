@@ -53,10 +53,10 @@ by_hashes(uint64_t seed, uint32_t block, size_t n, uint8_t out[PAGEHASH])
 static void
 portions_do_not_change_the_digest(void **state)
 {
-	static const size_t sizes[] = {0, 1, 8191, 8192, 8193, 16384,
-	    5 * 8192, sizeof(data)};
-	static const size_t portions[] = {1, 7, 4096, 8191, 8192, 8193, 20000,
-	    sizeof(data)};
+	static const size_t sizes[] = {
+	    0, 1, 8191, 8192, 8193, 16384, 5 * 8192, sizeof(data)};
+	static const size_t portions[] = {
+	    1, 7, 4096, 8191, 8192, 8193, 20000, sizeof(data)};
 	struct filedigest *d = filedigest_new();
 	uint8_t want[PAGEHASH], got[PAGEHASH];
 
@@ -67,8 +67,7 @@ portions_do_not_change_the_digest(void **state)
 		by_hashes(SEED, 8192, sizes[i], want);
 		for (size_t k = 0; k < NELEM(portions); k++) {
 			filedigest_start(d, SEED, 8192);
-			for (size_t pos = 0; pos < sizes[i];
-			     pos += portions[k])
+			for (size_t pos = 0; pos < sizes[i]; pos += portions[k])
 				filedigest_add(d, data + pos,
 				    MIN_OF(portions[k], sizes[i] - pos));
 			filedigest_end(d, sizes[i], got);

@@ -126,6 +126,28 @@ static const struct want {
     {PGFACT_PROMOTE_SQL, 120000, 180000,
 	"SELECT pg_promote(true, $1::integer)"},
     {PGFACT_CONNINFO_RELOAD, 130000, 180000, "yes"},
+    {PGFACT_GRANT_BACKUP, 90600, 90600,
+	"pg_catalog.pg_start_backup(text, boolean, boolean), "
+	"pg_catalog.pg_stop_backup(boolean)"},
+    {PGFACT_GRANT_BACKUP, 100000, 140000,
+	"pg_catalog.pg_start_backup(text, boolean, boolean), "
+	"pg_catalog.pg_stop_backup(boolean, boolean)"},
+    {PGFACT_GRANT_BACKUP, 150000, 180000,
+	"pg_catalog.pg_backup_start(text, boolean), "
+	"pg_catalog.pg_backup_stop(boolean)"},
+    {PGFACT_REPLICATION_ROLE, 90100, 180000, "yes"},
+    {PGFACT_READ_SETTINGS, 100000, 180000, "pg_read_all_settings"},
+    {PGFACT_ALTER_SYSTEM, 90400, 180000, "yes"},
+    {PGFACT_WAL_LEVEL, 90000, 90500, "hot_standby"},
+    {PGFACT_WAL_LEVEL, 90600, 180000, "replica"},
+    {PGFACT_GRANT_BACKUP, 90600, 90600, "~pg_stop_backup(boolean)"},
+    {PGFACT_GRANT_BACKUP, 100000, 140000, "~pg_stop_backup(boolean, boolean)"},
+    {PGFACT_GRANT_BACKUP, 150000, 180000, "~pg_backup_stop(boolean)"},
+    {PGFACT_REPLICATION_ROLE, 90100, 180000, "yes"},
+    {PGFACT_READ_SETTINGS, 100000, 180000, "pg_read_all_settings"},
+    {PGFACT_ALTER_SYSTEM, 90400, 180000, "yes"},
+    {PGFACT_WAL_LEVEL, 90000, 90500, "hot_standby"},
+    {PGFACT_WAL_LEVEL, 90600, 180000, "replica"},
 };
 
 static const char *
@@ -180,6 +202,23 @@ a_newer_server_has_the_facts_of_the_newest_known_and_an_older_none(void **state)
 	for (fact = 0; fact < PGFACT_NCODES; fact++) {
 		assert_ptr_equal(pgver(190001, fact), pgver(180000, fact));
 		assert_null(pgver(80422, fact));
+	}
+}
+
+static void
+the_first_release_has_the_facts_of_its_minors(void **state)
+{
+	size_t i;
+	int fact, first;
+	char buf[16];
+
+	(void)state;
+	for (i = 0; i < NELEM(majors); i++) {
+		first = pgver_parse(pgver_major(majors[i], buf, sizeof(buf)));
+		assert_true(pgver_same_major(first, majors[i]));
+		for (fact = 0; fact < PGFACT_NCODES; fact++)
+			assert_ptr_equal(
+			    pgver(first, fact), pgver(majors[i], fact));
 	}
 }
 
@@ -351,6 +390,7 @@ main(void)
 		a_newer_server_has_the_facts_of_the_newest_known_and_an_older_none),
 	    cmocka_unit_test(
 		no_text_of_10_or_newer_says_xlog_and_none_before_says_wal),
+	    cmocka_unit_test(the_first_release_has_the_facts_of_its_minors),
 	    cmocka_unit_test(every_fact_has_its_own_name),
 	    cmocka_unit_test(version_texts_are_read_strictly),
 	    cmocka_unit_test(majors_are_named_and_compared_as_people_do),

@@ -148,8 +148,8 @@ round_trip(const struct buf *basis, const struct buf *new)
 	return n;
 }
 
-static const size_t sizes[] = {0, 1, 1023, 1024, 1025, 2048, 8191, 65535,
-    65536, 65537, 300000, 1500000};
+static const size_t sizes[] = {
+    0, 1, 1023, 1024, 1025, 2048, 8191, 65535, 65536, 65537, 300000, 1500000};
 
 static void
 every_size_makes_the_round_trip(void **state)
@@ -264,9 +264,9 @@ hostile_signatures_are_refused(void **state)
 		uint64_t basis;
 		size_t body;
 	} t[] = {
-	    {0x72730136, 1024, 16, 1024, 36},	    /* MD4 */
-	    {0x72730146, 1024, 32, 1024, 36},	    /* RK, MD4 */
-	    {0x72730137, 1024, 32, 1024, 36},	    /* old weak sum */
+	    {0x72730136, 1024, 16, 1024, 36}, /* MD4 */
+	    {0x72730146, 1024, 32, 1024, 36}, /* RK, MD4 */
+	    {0x72730137, 1024, 32, 1024, 36}, /* old weak sum */
 	    {DELTA_MAGIC, 1024, 32, 1024, 36},
 	    {SIG_MAGIC, 0, 32, 1024, 36},
 	    {SIG_MAGIC, 1, 32, 1024, 36},
@@ -279,12 +279,12 @@ hostile_signatures_are_refused(void **state)
 	    {SIG_MAGIC, 1024, 0, 1024, 36},
 	    {SIG_MAGIC, 1024, 33, 1024, 36},
 	    {SIG_MAGIC, 1024, 0xffffffff, 1024, 36},
-	    {SIG_MAGIC, 1024, 32, 1024, 0},	    /* a block less */
+	    {SIG_MAGIC, 1024, 32, 1024, 0}, /* a block less */
 	    {SIG_MAGIC, 1024, 32, 1024, 35},
 	    {SIG_MAGIC, 1024, 32, 1024, 37},
-	    {SIG_MAGIC, 1024, 32, 1024, 72},	    /* a block more */
+	    {SIG_MAGIC, 1024, 32, 1024, 72}, /* a block more */
 	    {SIG_MAGIC, 1024, 32, 0, 36},
-	    {SIG_MAGIC, 1024, 32, UINT64_MAX, 36},  /* too large */
+	    {SIG_MAGIC, 1024, 32, UINT64_MAX, 36}, /* too large */
 	    {SIG_MAGIC, 65536, 32, UINT64_C(1) << 40, 36},
 	};
 

@@ -5,7 +5,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#define STR(text) {.s = (text), .len = sizeof(text) - 1}
+#define STR(text)                                                              \
+	{                                                                      \
+		.s = (text), .len = sizeof(text) - 1                           \
+	}
 
 static bool
 is(struct wire_str s, const char *want)
@@ -292,8 +295,8 @@ every_payload_is_accepted_whole_and_refused_cut_or_longer(void **state)
 		}
 		buf_addc(&b, 0);
 		if (decode_copy(&kinds[i], b.data, b.len, NULL) == 0)
-			fail_msg("%s with a byte more was accepted",
-			    kinds[i].name);
+			fail_msg(
+			    "%s with a byte more was accepted", kinds[i].name);
 		buf_free(&b);
 	}
 }
@@ -488,12 +491,8 @@ pages_out_of_range_are_refused(void **state)
 		uint32_t block, count, nhash;
 		uint8_t flags;
 	} t[] = {
-	    {0, WIRE_PAGES_MAX + 1, 0, 0},
-	    {0, UINT32_MAX, 0, 0},
-	    {0, 1, 2, 0},
-	    {0, 1, UINT32_MAX, 0},
-	    {UINT32_MAX, 1, 0, 0},
-	    {0, 1, 0, 4},
+	    {0, WIRE_PAGES_MAX + 1, 0, 0}, {0, UINT32_MAX, 0, 0}, {0, 1, 2, 0},
+	    {0, 1, UINT32_MAX, 0}, {UINT32_MAX, 1, 0, 0}, {0, 1, 0, 4},
 	    {0, 1, 0, WIRE_FIRST}, /* and no path */
 	};
 
@@ -512,8 +511,8 @@ pages_out_of_range_are_refused(void **state)
 		buf_add_u32(&b, t[i].nhash);
 		for (int k = 0; k < 2 * WIRE_HASH; k++)
 			buf_addc(&b, 0);
-		b.len -= 2 * WIRE_HASH -
-		    WIRE_HASH * (size_t)MIN_OF(t[i].nhash, 2);
+		b.len -=
+		    2 * WIRE_HASH - WIRE_HASH * (size_t)MIN_OF(t[i].nhash, 2);
 		if (pages(b.data, b.len, NULL) == 0)
 			fail_msg("case %zu was accepted", i);
 		buf_free(&b);
@@ -668,12 +667,14 @@ texts_of_a_peer_are_escaped_and_cut(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	add_error(&b, "source", "a\x1b[2Jb\nc\x7f\xc2\x9b" "31m\xff");
+	add_error(&b, "source",
+	    "a\x1b[2Jb\nc\x7f\xc2\x9b"
+	    "31m\xff");
 	assert_int_equal(wire_decode_err(b.data, b.len, NULL, &e), -1);
 	assert_int_equal(e.code, ERR_SOURCE);
 	for (const char *p = e.text; *p != '\0'; p++)
-		assert_true((unsigned char)*p >= 0x20 &&
-		    (unsigned char)*p < 0x7f);
+		assert_true(
+		    (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f);
 	assert_non_null(strstr(e.text, "a\\033[2Jb\\012c\\177"));
 	/* 1022 letters and a character of two bytes: 1023 fit. */
 	for (int i = 0; i < 1022; i++)

@@ -1,0 +1,178 @@
+#include "base/std.h"
+#include "base/log.h"
+#include "cli.h"
+#include "io/pg.h"
+#include "io/versions.h"
+
+void
+cli_print(const char *kind, const struct err *e)
+{
+	bool bad = strcmp(kind, "error") == 0;
+	enum log_level level = bad ? LVL_ERROR : LVL_WARNING;
+
+	log_line(level, kind, "%s", e->text);
+	if (e->detail[0] != '\0')
+		log_line(level, "detail", "%s", e->detail);
+	if (e->hint[0] != '\0')
+		log_line(level, "hint", "%s", e->hint);
+}
+
+static const char *
+get_env(void *arg, const char *name)
+{
+	(void)arg;
+	return getenv(name);
+}
+
+int
+cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
+    struct err *e)
+{
+	if (opt_parse_args(s, argc, argv, e) == -1 ||
+	    opt_parse_env(s, get_env, NULL, e) == -1)
+		return -1;
+	if (opt_flag(s, "help") || opt_flag(s, "version"))
+		return 0;
+	if (conf_read(conf, opt_text(s, "config"), e) == -1)
+		return -1;
+	for (size_t i = 0; i < conf->nvalues; i++)
+		if (opt_set_file(s, conf->values[i].key, conf->values[i].text,
+			conf->values[i].from, e) == -1)
+			return -1;
+	return opt_finish(s, e);
+}
+
+int
+cli_log(const struct opt_set *s, const char *program, struct err *e)
+{
+	const struct opt_value *v = opt_get(s, "verbose");
+	enum log_level level = LVL_INFO;
+
+	if (opt_flag(s, "quiet"))
+		level = LVL_WARNING;
+	else if (v->count >= 2)
+		level = LVL_DEBUG;
+	else if (v->count == 1)
+		level = LVL_VERBOSE;
+	log_init(program, level);
+	if (log_to(opt_text(s, "log")) == 0)
+		return 0;
+	return err_set_errno(e, ERR_USAGE, "--log=%s", opt_text(s, "log"));
+}
+
+void
+cli_version(const char *program)
+{
+	struct buf b = BUF_INIT;
+
+	versions_add(&b);
+	(void)printf("%s (standby-tools) %s\n%s", program, PACKAGE_VERSION,
+	    buf_str(&b));
+	buf_free(&b);
+}
+
+static int
+set(struct conninfo *c, const char *key, const char *value, struct err *e)
+{
+	if (value == NULL)
+		return 0;
+	return conninfo_set(c, key, value) == -1 ? err_set_nomem(e) : 0;
+}
+
+/* -d takes a conninfo string, a URI or a plain database name. */
+static int
+set_dbname(struct conninfo *c, const char *text, struct err *e)
+{
+	if (text == NULL)
+		return 0;
+	if (strchr(text, '=') == NULL && strstr(text, "://") == NULL)
+		return set(c, "dbname", text, e);
+	return pg_conninfo_parse(text, c, e);
+}
+
+int
+cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
+{
+	char port[16] = "";
+
+	if (set_dbname(c, opt_text(s, "dbname"), e) == -1)
+		return -1;
+	if (opt_get(s, "port")->set)
+		(void)snprintf(port, sizeof(port), "%d",
+		    (int)opt_number(s, "port"));
+	if (set(c, "service", opt_text(s, "service"), e) == -1 ||
+	    set(c, "host", opt_text(s, "host"), e) == -1 ||
+	    set(c, "port", port[0] != '\0' ? port : NULL, e) == -1 ||
+	    set(c, "user", opt_text(s, "username"), e) == -1)
+		return -1;
+	/* As psql -l: a database that every cluster has. */
+	if (conninfo_get(c, "dbname") == NULL && getenv("PGDATABASE") == NULL &&
+	    conninfo_get(c, "service") == NULL && getenv("PGSERVICE") == NULL)
+		return set(c, "dbname", "postgres", e);
+	return 0;
+}
+
+/* [USER@]HOST[:PORT], HOST may be [IPv6]. */
+static int
+split_ssh(char *text, struct remote_opts *r, struct err *e)
+{
+	char *at = strrchr(text, '@'), *host = text, *colon, *end;
+	unsigned long port;
+
+	if (at != NULL) {
+		*at = '\0';
+		r->user = text;
+		host = at + 1;
+	}
+	if (host[0] == '[' && (end = strchr(host, ']')) != NULL) {
+		*end = '\0';
+		host++;
+		colon = end[1] == ':' ? end + 1 : NULL;
+	} else {
+		colon = strchr(host, ':');
+		if (colon != NULL && strchr(colon + 1, ':') != NULL)
+			colon = NULL; /* a bare IPv6 address */
+	}
+	if (colon != NULL) {
+		*colon = '\0';
+		port = strtoul(colon + 1, &end, 10);
+		if (*end != '\0' || port == 0 || port > 65535)
+			return err_set(e, ERR_USAGE,
+			    "--ssh: \"%s\" is not a port", colon + 1);
+		r->port = (unsigned)port;
+	}
+	r->host = host;
+	return host[0] == '\0' || host[0] == '-' ?
+	    err_set(e, ERR_USAGE, "--ssh: no host name") : 0;
+}
+
+int
+cli_remote(const struct opt_set *s, const char *host, struct remote_opts *r,
+    char **text, struct err *e)
+{
+	static const struct {
+		const char *name;
+		enum remote_kind kind;
+	} kinds[] = {{"auto", REMOTE_AUTO}, {"libssh2", REMOTE_LIBSSH2},
+	    {"openssh", REMOTE_OPENSSH}};
+	const char *ssh = opt_text(s, "ssh");
+
+	*r = (struct remote_opts){.identity = opt_text(s, "ssh-identity"),
+	    .known_hosts = opt_text(s, "known-hosts"),
+	    .fingerprint = opt_text(s, "host-fingerprint"),
+	    .ssh_command = opt_text(s, "ssh-command"),
+	    .user = opt_text(s, "ssh-user")};
+	for (size_t i = 0; i < NELEM(kinds); i++)
+		if (strcmp(opt_text(s, "transport"), kinds[i].name) == 0)
+			r->kind = kinds[i].kind;
+	/* A server that is reached through a socket is on this host. */
+	if (host == NULL || host[0] == '\0' || host[0] == '/' || host[0] == '@')
+		host = "localhost";
+	if ((*text = strdup(ssh != NULL ? ssh : host)) == NULL)
+		return err_set_nomem(e);
+	if (ssh != NULL)
+		return split_ssh(*text, r, e);
+	(*text)[strcspn(*text, ",")] = '\0'; /* the first of several */
+	r->host = *text;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* What every command does the same way: errors, versions, configuration. */
+#ifndef CMD_CLI_H
+#define CMD_CLI_H
+
+#include "base/std.h"
+#include "base/err.h"
+#include "core/conninfo.h"
+#include "core/opt.h"
+#include "io/conf.h"
+#include "io/remote.h"
+
+#define CLI_TAIL                                                               \
+	"\nReport bugs to <" PACKAGE_BUGREPORT ">.\n"                           \
+	"standby-tools home page: <" PACKAGE_URL ">\n"
+
+/* error:, detail:, hint: lines on the log.  kind: "error" or "warning". */
+void cli_print(const char *kind, const struct err *e);
+
+/* Options, environment, file, built-ins, in that precedence; *conf is read from
+ * --config or the usual places. */
+int cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
+    struct err *e);
+
+/* Log level and sink from -q, -v, --log. */
+int cli_log(const struct opt_set *s, const char *program, struct err *e);
+
+/* --version: ours and the linked libraries'. */
+void cli_version(const char *program);
+
+/* The connection of -h -p -U -d --service --master and the environment. */
+int cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e);
+
+/* The SSH options; host: that of the SQL connection.  Texts are borrowed from
+ * s and from *text, which the caller frees. */
+int cli_remote(const struct opt_set *s, const char *host,
+    struct remote_opts *r, char **text, struct err *e);
+
+#endif

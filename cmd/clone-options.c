@@ -1,0 +1,348 @@
+#include "base/std.h"
+#include "clone-options.h"
+
+#define HEAD(text)                                                             \
+	{                                                                      \
+		.kind = OPT_HEADING, .name = text                              \
+	}
+
+const struct opt clone_options[] = {
+    HEAD("Connection to the primary"),
+    {.kind = OPT_STRING, .name = "host", .letter = 'h', .arg = "HOST",
+	.help = "host of the primary, or its socket directory"},
+    {.kind = OPT_STRING, .name = "master", .flags = OPT_ALIAS,
+	.help = "the same, under the names that runbooks use"},
+    {.kind = OPT_STRING, .name = "primary", .flags = OPT_ALIAS},
+    {.kind = OPT_INT, .name = "port", .letter = 'p', .arg = "PORT", .min = 1,
+	.max = 65535, .help = "port of the primary"},
+    {.kind = OPT_STRING, .name = "username", .letter = 'U', .arg = "NAME",
+	.key = "defaults.user", .help = "role to connect as"},
+    {.kind = OPT_STRING, .name = "dbname", .letter = 'd', .arg = "CONNINFO",
+	.key = "defaults.dbname", .flags = OPT_SECRET,
+	.help = "database, connection string or URI"},
+    {.kind = OPT_STRING, .name = "service", .arg = "NAME",
+	.help = "service of pg_service.conf"},
+    {.kind = OPT_STRING, .name = "ssh", .arg = "[USER@]HOST[:PORT]",
+	.key = "clone.ssh",
+	.help = "SSH to the primary (default: the same host)"},
+    {.kind = OPT_STRING, .name = "ssh-user", .arg = "NAME",
+	.key = "defaults.ssh_user", .help = "user for SSH"},
+    {.kind = OPT_STRING, .name = "ssh-identity", .arg = "FILE",
+	.key = "clone.ssh_identity", .help = "private key"},
+    {.kind = OPT_STRING, .name = "known-hosts", .arg = "FILE",
+	.key = "clone.known_hosts", .help = "known host keys"},
+    {.kind = OPT_STRING, .name = "host-fingerprint", .arg = "SHA256:...",
+	.key = "clone.host_fingerprint",
+	.help = "admit the host key with this fingerprint"},
+    {.kind = OPT_STRING, .name = "transport", .builtin = "auto",
+	.choices = "auto|libssh2|openssh", .key = "clone.transport",
+	.help = "who speaks SSH"},
+    {.kind = OPT_STRING, .name = "ssh-command", .arg = "CMD",
+	.key = "clone.ssh_command", .help = "the ssh program"},
+    {.kind = OPT_STRING, .name = "agent", .arg = "PATH",
+	.builtin = AGENT_PATH, .key = "clone.agent",
+	.help = "standby-agent on the primary"},
+    {.kind = OPT_FLAG, .name = "push-agent", .key = "clone.push_agent",
+	.help = "upload our own agent, remove it afterwards"},
+
+    HEAD("What is copied, and where to"),
+    {.kind = OPT_STRING, .name = "pgdata", .letter = 'D', .arg = "DIR",
+	.help = "local data directory (default: $PGDATA)"},
+    {.kind = OPT_FLAG, .name = "delta", .flags = OPT_ACTION,
+	.help = "reuse what a stopped data directory of the same cluster has"},
+    {.kind = OPT_STRING, .name = "pages", .builtin = "auto",
+	.choices = "auto|rsync|whole", .key = "clone.pages",
+	.help = "how changed files travel"},
+    {.kind = OPT_FLAG, .name = "checksum", .key = "clone.checksum",
+	.help = "read every file on both sides"},
+    {.kind = OPT_FLAG, .name = "verify", .key = "clone.verify",
+	.help = "read the copy again before it is sealed"},
+    {.kind = OPT_LIST, .name = "exclude", .arg = "PATTERN",
+	.key = "clone.exclude", .help = "leave out (repeatable)"},
+    {.kind = OPT_LIST, .name = "keep", .arg = "FILE", .key = "clone.keep",
+	.help = "keep the standby's own (repeatable)"},
+    {.kind = OPT_STRING, .name = "max-delete", .arg = "N|PERCENT",
+	.builtin = "50%", .key = "clone.max_delete",
+	.help = "refuse to remove more of the target's files"},
+    {.kind = OPT_LIST, .name = "tablespace-mapping", .letter = 'T',
+	.arg = "OLD=NEW", .key = "clone.tablespace_mapping",
+	.help = "where a tablespace goes (repeatable)"},
+    {.kind = OPT_STRING, .name = "waldir", .arg = "DIR", .key = "clone.waldir",
+	.help = "directory for the WAL of the standby"},
+    {.kind = OPT_STRING, .name = "source-pgdata", .arg = "DIR",
+	.key = "clone.source_pgdata",
+	.help = "data directory on the primary, when the role may not ask"},
+    {.kind = OPT_STRING, .name = "checkpoint", .letter = 'c',
+	.builtin = "fast", .choices = "fast|spread", .key = "clone.checkpoint",
+	.help = "checkpoint at the start of the backup"},
+    {.kind = OPT_STRING, .name = "label", .letter = 'l', .arg = "TEXT",
+	.key = "clone.label", .help = "label of the backup"},
+    {.kind = OPT_INT, .name = "jobs", .letter = 'j', .arg = "N", .min = 1,
+	.max = 32, .key = "clone.jobs",
+	.help = "parallel SSH sessions (default: 4, at most one a core)"},
+    {.kind = OPT_SIZE, .name = "max-rate", .letter = 'r', .arg = "SIZE",
+	.key = "clone.max_rate", .help = "bytes per second, in all"},
+    {.kind = OPT_STRING, .name = "compress", .letter = 'Z', .builtin = "auto",
+	.choices = "auto|none|zstd[:LEVEL]", .key = "clone.compress",
+	.help = "compression on the wire"},
+    {.kind = OPT_FLAG, .name = "no-sync", .key = "clone.no_sync",
+	.help = "do not wait for the disk (tests only)"},
+
+    HEAD("WAL and recovery configuration"),
+    {.kind = OPT_STRING, .name = "slot", .letter = 'S', .arg = "NAME",
+	.key = "clone.slot", .help = "replication slot that must exist"},
+    {.kind = OPT_FLAG, .name = "create-slot", .letter = 'C',
+	.flags = OPT_ACTION, .help = "the slot must not exist yet"},
+    {.kind = OPT_FLAG, .name = "no-slot", .key = "clone.no_slot",
+	.help = "use no slot"},
+    {.kind = OPT_STRING, .name = "wal", .builtin = "auto",
+	.choices = "auto|slot|fetch", .key = "clone.wal",
+	.help = "how the WAL of the copy arrives"},
+    {.kind = OPT_STRING, .name = "upstream", .arg = "CONNINFO",
+	.key = "clone.upstream", .flags = OPT_SECRET,
+	.help = "stream from there, not from the source"},
+    {.kind = OPT_STRING, .name = "trigger-file", .arg = "FILE",
+	.key = "clone.trigger_file",
+	.help = "trigger_file, promote_trigger_file (below 16)"},
+    {.kind = OPT_STRING, .name = "restore-command", .arg = "CMD",
+	.key = "clone.restore_command", .help = "restore_command"},
+    {.kind = OPT_STRING, .name = "recovery-min-apply-delay", .arg = "TIME",
+	.key = "clone.recovery_min_apply_delay",
+	.help = "recovery_min_apply_delay"},
+    {.kind = OPT_STRING, .name = "application-name", .arg = "NAME",
+	.key = "clone.application_name",
+	.help = "name of the standby in pg_stat_replication"},
+    {.kind = OPT_STRING, .name = "replication-user", .arg = "NAME",
+	.key = "clone.replication_user",
+	.help = "role that the standby streams as"},
+
+    HEAD("The standby's server"),
+    {.kind = OPT_STRING, .name = "pg-bindir", .arg = "DIR",
+	.key = "defaults.bindir", .help = "server programs"},
+    {.kind = OPT_FLAG, .name = "no-start", .key = "clone.no_start",
+	.help = "do not start it"},
+    {.kind = OPT_FLAG, .name = "no-wait", .key = "clone.no_wait",
+	.help = "do not wait until it streams"},
+    {.kind = OPT_STRING, .name = "start-command", .arg = "CMD",
+	.key = "defaults.start", .help = "instead of pg_ctl start"},
+    {.kind = OPT_STRING, .name = "stop-command", .arg = "CMD",
+	.key = "defaults.stop", .help = "instead of pg_ctl stop"},
+
+    HEAD("Other tasks"),
+    {.kind = OPT_FLAG, .name = "conf-only", .flags = OPT_ACTION,
+	.help = "only write the recovery configuration"},
+    {.kind = OPT_FLAG, .name = "cleanup", .flags = OPT_ACTION,
+	.help = "end what an earlier, killed run of ours left"},
+    {.kind = OPT_FLAG, .name = "list-nodes", .flags = OPT_ACTION,
+	.help = "names of the nodes in the configuration file"},
+    {.kind = OPT_FLAG, .name = "list-excludes", .flags = OPT_ACTION,
+	.help = "what is never copied"},
+
+    HEAD("General"),
+    {.kind = OPT_STRING, .name = "config", .letter = 'f', .arg = "FILE",
+	.help = "configuration file"},
+    {.kind = OPT_FLAG, .name = "dry-run", .letter = 'n', .flags = OPT_ACTION,
+	.help = "check everything, change nothing, print the plan"},
+    {.kind = OPT_FLAG, .name = "yes", .letter = 'y', .flags = OPT_ACTION,
+	.help = "answer yes"},
+    {.kind = OPT_FLAG, .name = "force", .flags = OPT_ACTION,
+	.help = "continue past a refusal that may be overridden"},
+    {.kind = OPT_TIME, .name = "timeout", .letter = 't', .arg = "TIME",
+	.key = "clone.timeout", .help = "bound for the whole run"},
+    {.kind = OPT_STRING, .name = "progress", .letter = 'P',
+	.builtin = "auto", .choices = "auto|bar|line|json|none",
+	.key = "clone.progress", .help = "how progress is shown"},
+    {.kind = OPT_FLAG, .name = "itemize-changes", .letter = 'i',
+	.flags = OPT_ACTION, .help = "a line for each file that is changed"},
+    {.kind = OPT_FLAG, .name = "stats", .flags = OPT_ACTION,
+	.help = "figures at the end"},
+    {.kind = OPT_FLAG, .name = "json", .help = "one JSON document on stdout"},
+    {.kind = OPT_FLAG, .name = "quiet", .letter = 'q',
+	.help = "errors and warnings only"},
+    {.kind = OPT_COUNT, .name = "verbose", .letter = 'v',
+	.help = "say more; twice: SQL and requests"},
+    {.kind = OPT_STRING, .name = "color", .builtin = "auto",
+	.choices = "auto|always|never", .help = "colours"},
+    {.kind = OPT_STRING, .name = "log", .builtin = "stderr",
+	.arg = "stderr|syslog[:FACILITY]|FILE", .help = "where talk goes"},
+    {.kind = OPT_FLAG, .name = "show-config", .flags = OPT_ACTION,
+	.help = "every setting, its value and where it came from"},
+    {.kind = OPT_FLAG, .name = "version", .letter = 'V', .flags = OPT_ACTION,
+	.help = "print versions"},
+    {.kind = OPT_FLAG, .name = "help", .letter = '?', .flags = OPT_ACTION,
+	.help = "print this"},
+    /* For the tests of the exclusive mode on servers that still have it. */
+    {.kind = OPT_FLAG, .name = "exclusive-backup", .flags = OPT_ACTION},
+};
+const size_t clone_noptions = NELEM(clone_options);
+
+struct word {
+	const char *text;
+	int value;
+};
+
+static int
+choice(const struct opt_set *s, const char *name, const struct word *w,
+    size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(opt_text(s, name), w[i].text) == 0)
+			return w[i].value;
+	return w[0].value;
+}
+
+static int
+map_compress(const struct opt_set *s, struct clone_opts *o, struct err *e)
+{
+	const char *t = opt_text(s, "compress");
+	char *end;
+	long level = 1;
+
+	o->compress = 255;
+	if (strcmp(t, "none") == 0)
+		o->compress = 0;
+	if (strncmp(t, "zstd", 4) != 0)
+		return 0;
+	if (t[4] == ':') {
+		level = strtol(t + 5, &end, 10);
+		if (*end != '\0' || end == t + 5 || level < 1 || level > 22)
+			return err_set(e, ERR_USAGE,
+			    "--compress=%s: the level must be 1 to 22", t);
+	}
+	o->compress = (uint8_t)level;
+	return 0;
+}
+
+static void
+map_copy(const struct opt_set *s, struct clone_opts *o)
+{
+	static const struct word pages[] = {{"auto", PLAN_AUTO},
+	    {"rsync", PLAN_RSYNC}, {"whole", PLAN_WHOLE}};
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	o->delta = opt_flag(s, "delta");
+	o->pages = (enum plan_pages)choice(s, "pages", pages, NELEM(pages));
+	o->verify = opt_flag(s, "verify");
+	o->excludes = opt_get(s, "exclude")->list;
+	o->nexcludes = opt_get(s, "exclude")->nlist;
+	if (opt_get(s, "keep")->set) {
+		o->keep = opt_get(s, "keep")->list;
+		o->nkeep = opt_get(s, "keep")->nlist;
+	}
+	o->max_delete = opt_text(s, "max-delete");
+	o->mapping = opt_get(s, "tablespace-mapping")->list;
+	o->nmapping = opt_get(s, "tablespace-mapping")->nlist;
+	o->waldir = opt_text(s, "waldir");
+	o->source_pgdata = opt_text(s, "source-pgdata");
+	o->fast_checkpoint = strcmp(opt_text(s, "checkpoint"), "fast") == 0;
+	o->label = opt_text(s, "label");
+	o->jobs = opt_get(s, "jobs")->set ? (unsigned)opt_number(s, "jobs") :
+	    (unsigned)MIN_OF(4L, MAX_OF(cores, 1L));
+	o->max_rate = (uint64_t)opt_number(s, "max-rate");
+	o->sync = !opt_flag(s, "no-sync");
+	o->exclusive = opt_flag(s, "exclusive-backup");
+}
+
+static int
+map_wal(const struct opt_set *s, struct clone_opts *o, struct err *e)
+{
+	static const struct word wal[] = {{"auto", CLONE_WAL_AUTO},
+	    {"slot", CLONE_WAL_SLOT}, {"fetch", CLONE_WAL_FETCH}};
+
+	o->slot = opt_text(s, "slot");
+	o->wal = (enum clone_wal)choice(s, "wal", wal, NELEM(wal));
+	o->want_slot = SLOT_AUTO;
+	if (opt_flag(s, "no-slot") &&
+	    (o->slot != NULL || opt_flag(s, "create-slot")))
+		return err_set(e, ERR_USAGE,
+		    "--no-slot contradicts --slot and --create-slot");
+	if (opt_flag(s, "no-slot") && o->wal == CLONE_WAL_SLOT)
+		return err_set(e, ERR_USAGE, "--no-slot contradicts --wal=slot");
+	if (opt_flag(s, "no-slot"))
+		o->want_slot = SLOT_NONE;
+	else if (opt_flag(s, "create-slot"))
+		o->want_slot = SLOT_MUST_CREATE;
+	/* A slot of the configuration file is made when it is absent. */
+	else if (opt_get(s, "slot")->source >= OPT_FROM_ENV)
+		o->want_slot = SLOT_MUST_EXIST;
+	o->upstream = opt_text(s, "upstream");
+	o->trigger_file = opt_text(s, "trigger-file");
+	o->restore_command = opt_text(s, "restore-command");
+	o->min_apply_delay = opt_text(s, "recovery-min-apply-delay");
+	o->application_name = opt_text(s, "application-name");
+	o->replication_user = opt_text(s, "replication-user");
+	return 0;
+}
+
+/* Our own agent, to be uploaded: installed, or beside this program. */
+static char *
+own_agent(void)
+{
+	char path[PATH_MAX];
+	ssize_t n;
+	char *slash;
+
+	if (access(AGENT_PATH, X_OK) == 0)
+		return strdup(AGENT_PATH);
+	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	if (n <= 0)
+		return strdup(AGENT_PATH);
+	path[n] = '\0';
+	if ((slash = strrchr(path, '/')) == NULL)
+		return strdup(AGENT_PATH);
+	(void)snprintf(slash, sizeof(path) - (size_t)(slash - path),
+	    "/standby-agent");
+	return strdup(path);
+}
+
+int
+clone_options_map(const struct opt_set *s, const struct conf *conf,
+    struct clone_opts *o, struct clone_owned *owned, struct err *e)
+{
+	const char *host;
+
+	(void)conf;
+	o->package = PACKAGE_VERSION;
+	if (cli_conninfo(s, &o->conninfo, e) == -1)
+		return -1;
+	host = conninfo_get(&o->conninfo, "host");
+	if (host == NULL)
+		host = getenv("PGHOST");
+	if (cli_remote(s, host, &o->remote, &owned->ssh, e) == -1)
+		return -1;
+	o->agent = opt_text(s, "agent");
+	if (opt_flag(s, "push-agent")) {
+		if ((owned->agent = own_agent()) == NULL)
+			return err_set_nomem(e);
+		o->push_agent = owned->agent;
+	}
+	o->pgdata = opt_text(s, "pgdata");
+	if (o->pgdata == NULL)
+		o->pgdata = getenv("PGDATA");
+	if (o->pgdata == NULL || o->pgdata[0] == '\0') {
+		(void)err_set(e, ERR_USAGE, "no data directory specified");
+		return err_hint(e, "Name the directory of the standby with -D "
+		    "or in PGDATA.");
+	}
+	o->bindir = opt_text(s, "pg-bindir");
+	o->start = !opt_flag(s, "no-start");
+	o->wait = !opt_flag(s, "no-wait");
+	o->start_command = opt_text(s, "start-command");
+	o->stop_command = opt_text(s, "stop-command");
+	o->force = opt_flag(s, "force");
+	o->dry_run = opt_flag(s, "dry-run");
+	o->conf_only = opt_flag(s, "conf-only");
+	o->timeout_ms = opt_number(s, "timeout");
+	map_copy(s, o);
+	if (map_compress(s, o, e) == -1)
+		return -1;
+	return map_wal(s, o, e);
+}
+
+void
+clone_options_free(struct clone_opts *o, struct clone_owned *owned)
+{
+	conninfo_free(&o->conninfo);
+	free(owned->ssh);
+	free(owned->agent);
+}

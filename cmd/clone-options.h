@@ -1,0 +1,26 @@
+/* The option table of standby-clone, and what the values mean. */
+#ifndef CMD_CLONE_OPTIONS_H
+#define CMD_CLONE_OPTIONS_H
+
+#include "cli.h"
+#include "flow/clone.h"
+
+extern const struct opt clone_options[];
+extern const size_t clone_noptions;
+#define CLONE_USAGE                                                            \
+	"standby-clone builds or refreshes a standby from a running "           \
+	"primary.\n\nUsage:\n"                                                  \
+	"  standby-clone --master HOST [-D PGDATA] [OPTION]...\n"               \
+	"  standby-clone NODE [OPTION]...\n"
+
+/* Fill o from the options; texts are borrowed from s and conf, memory that is
+ * made is hung on *owned (free with clone_options_free). */
+struct clone_owned {
+	char *ssh;
+	char *agent;
+};
+int clone_options_map(const struct opt_set *s, const struct conf *conf,
+    struct clone_opts *o, struct clone_owned *owned, struct err *e);
+void clone_options_free(struct clone_opts *o, struct clone_owned *owned);
+
+#endif

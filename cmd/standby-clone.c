@@ -1,0 +1,118 @@
+/* standby-clone: argv -> options -> one call -> what it says -> exit status. */
+#include "base/std.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "clone-options.h"
+#include "core/exclude.h"
+#include "record.h"
+#include "talk.h"
+
+#include <sys/resource.h>
+
+#define PROGRAM "standby-clone"
+
+static void
+print_buf(struct buf *b)
+{
+	(void)fputs(buf_str(b), stdout);
+	buf_free(b);
+}
+
+/* Requests that need no server.  1: done. */
+static int
+answer_only(const struct opt_set *s, const struct conf *conf)
+{
+	struct buf b = BUF_INIT;
+
+	if (opt_flag(s, "help"))
+		opt_help(clone_options, clone_noptions, CLONE_USAGE, CLI_TAIL,
+		    &b);
+	else if (opt_flag(s, "version"))
+		cli_version(PROGRAM);
+	else if (opt_flag(s, "show-config"))
+		opt_show(s, &b);
+	else if (opt_flag(s, "list-excludes"))
+		exclude_list(&b);
+	else if (opt_flag(s, "list-nodes"))
+		for (size_t i = 0; i < conf->nnodes; i++)
+			buf_addf(&b, "%s\n", conf->nodes[i].name);
+	else
+		return 0;
+	print_buf(&b);
+	return 1;
+}
+
+static int
+run(const struct opt_set *s, const struct conf *conf, struct err *e)
+{
+	struct clone_record rec = {0};
+	struct clone_owned owned = {0};
+	struct clone_opts o = {0};
+	struct clone_ui ui;
+	struct talk t = {.quiet = opt_flag(s, "quiet"),
+	    .itemize = opt_flag(s, "itemize-changes"),
+	    .out = opt_flag(s, "json") ? stderr : stdout,
+	    .progress = talk_progress_of(opt_text(s, "progress"),
+		opt_flag(s, "quiet"))};
+	int rc = -1;
+
+	talk_init(&t, &ui);
+	if (clone_options_map(s, conf, &o, &owned, e) == 0)
+		rc = clone_run(&o, &ui, &rec, e);
+	talk_end(&t);
+	if (rc == -1) {
+		cli_print("error", e);
+		talk_left(&rec);
+	} else {
+		talk_done(&t, &rec, &o);
+	}
+	if (opt_flag(s, "stats"))
+		talk_stats(&rec);
+	if (opt_flag(s, "json") &&
+	    record_print(&rec, rc == -1 ? e->status : 0, e, stdout) == -1)
+		log_line(LVL_ERROR, "error", "could not write to stdout: %s",
+		    strerror(errno));
+	clone_record_free(&rec);
+	clone_options_free(&o, &owned);
+	return rc;
+}
+
+static int
+usage(const struct err *e)
+{
+	cli_print("error", e);
+	if (e->hint[0] == '\0')
+		log_line(LVL_ERROR, "hint", "Try \"%s --help\".", PROGRAM);
+	return e->status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rlimit none = {0, 0};
+	struct err e = ERR_INIT;
+	struct conf conf = {0};
+	struct opt_set s;
+	int status = 0;
+
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	log_init(PROGRAM, LVL_INFO);
+	if (opt_init(&s, clone_options, clone_noptions, &e) == -1 ||
+	    cli_read(&s, &conf, argc, argv, &e) == -1) {
+		status = usage(&e);
+		goto out;
+	}
+	if (answer_only(&s, &conf))
+		goto out;
+	if (cli_log(&s, PROGRAM, &e) == -1 || sig_init(&e) == -1)
+		status = usage(&e);
+	else if (run(&s, &conf, &e) == -1)
+		status = e.status;
+out:
+	opt_free(&s);
+	conf_free(&conf);
+	if (fflush(stdout) == EOF && status == 0)
+		status = STATUS_FAILED;
+	return status;
+}

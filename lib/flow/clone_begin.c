@@ -1,0 +1,141 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/sig.h"
+#include "core/lsn.h"
+#include "core/pgver.h"
+#include "core/text.h"
+#include "flow/clone_int.h"
+#include "flow/hook.h"
+
+/* While the server works on the checkpoint nobody else looks after the
+ * workers. */
+static int
+checkpoint_tick(void *arg, struct err *e)
+{
+	struct clone *c = arg;
+
+	if (pool_check(c->pool, e) == -1 || sig_check(e) == -1)
+		return -1;
+	clone_show(c, "waiting for checkpoint");
+	return 0;
+}
+
+static void
+hint_checkpoint(struct clone *c, struct err *e)
+{
+	if (err_is_set(e) && e->code == ERR_TIMEOUT && !c->o->fast_checkpoint)
+		(void)err_hint(e, "A spread checkpoint takes as long as "
+		    "checkpoint_timeout times checkpoint_completion_target; "
+		    "--checkpoint=fast does not wait.");
+}
+
+/* The session that owns the slot: that of the backup, unless the standby will
+ * stream from somebody else. */
+static int
+slot_session(struct clone *c, struct pg **pg, const struct pg_opts **opts,
+    struct err *e)
+{
+	*pg = c->backup.pg;
+	*opts = &c->pg;
+	if (c->o->upstream == NULL)
+		return 0;
+	if (pg_conninfo_parse(c->o->upstream, &c->upstream, e) == -1)
+		return err_wrap(e, "--upstream");
+	c->upstream_pg = (struct pg_opts){.conninfo = &c->upstream,
+	    .application_name = "standby-clone", .sigfd = sig_fd()};
+	if (pg_open(&c->slot_pg, &c->upstream_pg, e) == -1)
+		return err_wrap(e, "--upstream");
+	*pg = c->slot_pg;
+	*opts = &c->upstream_pg;
+	return 0;
+}
+
+/* Before the first byte: WAL from here on is kept, or will be followed. */
+static int
+prepare_wal(struct clone *c, struct err *e)
+{
+	const char *name = c->o->slot != NULL ? c->o->slot : c->name;
+	enum slot_want want = c->o->want_slot;
+	const struct pg_opts *opts;
+	struct pg *pg;
+	int rc;
+
+	if (slot_session(c, &pg, &opts, e) == -1)
+		return -1;
+	rc = slot_prepare(&c->slot, pg, opts, name, want, c->uuid,
+	    &c->fetch_why, e);
+	if (rc == -1)
+		return -1;
+	c->fetch_wal = rc == 0 || c->o->wal == CLONE_WAL_FETCH;
+	if (rc == 0 && c->o->wal == CLONE_WAL_SLOT)
+		return err_set(e, ERR_SLOT, "--wal=slot, but %s",
+		    c->fetch_why != NULL ? c->fetch_why : "there is no slot");
+	if (rc == 0 && want != SLOT_NONE && c->o->wal == CLONE_WAL_AUTO)
+		clone_note(c, "no slot (%s): WAL is fetched during the copy",
+		    c->fetch_why != NULL ? c->fetch_why : "none");
+	if (c->slot.remade)
+		clone_note(c, "slot \"%s\" had lost its WAL and was made again",
+		    c->slot.name);
+	return 0;
+}
+
+static int
+read_own_label(struct clone *c, struct err *e)
+{
+	struct label l;
+	int rc;
+
+	if (!c->backup.exclusive)
+		return 0;
+	rc = pool_read_file(c->pool, "backup_label", 65536,
+	    &c->backup.labelfile, e);
+	if (rc == 0)
+		return err_set(e, ERR_BACKUP_LOST,
+		    "the server wrote no backup_label");
+	if (rc == -1 || label_parse(c->backup.labelfile.data,
+		c->backup.labelfile.len, &l, e) == -1)
+		return -1;
+	if (strcmp(l.label, c->backup.label) != 0 ||
+	    l.start_lsn != c->backup.start_lsn)
+		return err_set(e, ERR_BACKUP_LOST,
+		    "backup_label on the source is not ours");
+	if (pgver(c->facts.version, PGFACT_TABLESPACE_MAP) == NULL)
+		return 0;
+	return pool_read_file(c->pool, "tablespace_map", 1 << 20,
+	    &c->backup.spcmap, e) == -1 ? -1 : 0;
+}
+
+int
+clone_begin_backup(struct clone *c, struct err *e)
+{
+	char lsn[LSN_TEXT];
+	struct buf took = BUF_INIT;
+
+	clone_step(c, CLONE_BACKUP_START);
+	c->pg.tick = checkpoint_tick;
+	c->pg.tick_arg = c;
+	c->pg.interval_ms = 200;
+	if (backup_open(&c->backup, &c->pg, e) == -1 || prepare_wal(c, e) == -1)
+		return -1;
+	hook_pause("slot");
+	if (backup_start(&c->backup, c->o->label, c->uuid,
+		c->o->fast_checkpoint, c->o->exclusive, c->deadline, e) == -1) {
+		hint_checkpoint(c, e);
+		return -1;
+	}
+	c->rec->backup = true;
+	c->rec->exclusive = c->backup.exclusive;
+	c->rec->start_lsn = c->backup.start_lsn;
+	(void)snprintf(c->rec->label, sizeof(c->rec->label), "%s",
+	    c->backup.label);
+	if (c->backup.timeline != 0)
+		c->rec->timeline = c->backup.timeline;
+	hook_pause("backup");
+	if (read_own_label(c, e) == -1)
+		return -1;
+	text_add_duration(&took, clock_ms() - c->step_began);
+	clone_told(c, "%s, checkpoint %s", lsn_format(c->backup.start_lsn, lsn),
+	    buf_str(&took));
+	buf_free(&took);
+	return 0;
+}

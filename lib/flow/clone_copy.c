@@ -1,0 +1,583 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/sig.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "flow/apply.h"
+#include "flow/clone_int.h"
+#include "flow/hook.h"
+#include "flow/walk.h"
+
+/* --- manifest and plan (S0) ---------------------------------------------- */
+
+static struct wire_str
+str_of(const char *s)
+{
+	return (struct wire_str){s == NULL ? "" : s, s == NULL ? 0 : strlen(s)};
+}
+
+static int
+ask_manifest(struct clone *c, uint8_t flags, struct manifest *m, struct err *e)
+{
+	struct wire_manifest req = {.flags = flags,
+	    .log_dir = str_of(c->exclude.log_dir),
+	    .stats_temp = str_of(c->exclude.stats_temp),
+	    .trigger = str_of(c->exclude.trigger),
+	    .npatterns = (uint32_t)c->exclude.npatterns};
+	uint64_t specials = 0;
+
+	if (pool_manifest(c->pool, &req, c->exclude.patterns, m, &specials,
+		e) == -1)
+		return -1;
+	if (specials > 0 && !(flags & WIRE_MANIFEST_INIT))
+		clone_note(c, "%" PRIu64 " sockets, pipes or devices in the "
+		    "source's data directory are left out", specials);
+	return 0;
+}
+
+/* What the target holds, tablespaces that it has now included: those of its
+ * own links, and where the source's will go. */
+static int
+walk_target(struct clone *c, struct err *e)
+{
+	struct tree *t;
+	struct stat st;
+	int rc = -1;
+
+	if (c->target.tree == NULL)
+		return 0;
+	if ((t = tree_open(c->target.path, e)) == NULL)
+		return -1;
+	for (size_t i = 0; i < c->roots.n; i++)
+		if (stat(c->roots.v[i].dir, &st) == 0 &&
+		    tree_add_root(t, c->roots.v[i].prefix, c->roots.v[i].dir,
+			e) == -1)
+			goto out;
+	if (tree_add_links(t, c->wal_dir, e) == -1)
+		goto out;
+	rc = walk_manifest(t, NULL, &c->to, e);
+out:
+	tree_close(t);
+	return rc;
+}
+
+static int
+check_required(struct clone *c, struct err *e)
+{
+	static const char *const required[] = {"PG_VERSION", "global",
+	    "global/pg_filenode.map", "base"};
+
+	for (size_t i = 0; i < NELEM(required); i++)
+		if (manifest_find(&c->from, required[i]) == NULL)
+			return err_set(e, ERR_SOURCE,
+			    "the list of files from the source lacks \"%s\"",
+			    required[i]);
+	return 0;
+}
+
+/* One row per file system: growth, with room for WAL of the copy. */
+struct space {
+	dev_t dev;
+	int fd;
+	const char *path;
+	uint64_t need, files;
+};
+
+static void
+add_space(struct space *v, size_t *n, int fd, const char *path)
+{
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return;
+	for (size_t i = 0; i < *n; i++)
+		if (v[i].dev == st.st_dev)
+			return;
+	v[(*n)++] = (struct space){.dev = st.st_dev, .fd = fd, .path = path};
+}
+
+static struct space *
+space_of(struct clone *c, struct space *v, size_t n, const char *path)
+{
+	size_t k = path_tablespace(path, NULL);
+	const char *dir = c->target.path;
+	struct stat st;
+
+	for (size_t i = 0; k > 0 && i < c->roots.n; i++)
+		if (strlen(c->roots.v[i].prefix) == k &&
+		    strncmp(c->roots.v[i].prefix, path, k) == 0)
+			dir = c->roots.v[i].dir;
+	if (stat(dir, &st) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (v[i].dev == st.st_dev)
+				return &v[i];
+	return &v[0];
+}
+
+/* The directory that is there already above one that will be made. */
+static int
+open_above(const char *dir)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s", dir);
+	while ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		char *slash = strrchr(path, '/');
+
+		if (slash == NULL)
+			return -1;
+		if (slash == path)
+			return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		*slash = '\0';
+	}
+	return fd;
+}
+
+/* Consecutive actions lie in one directory: look its file system up once per
+ * root, not per file. */
+static void
+sum_space(struct clone *c, struct space *v, size_t n)
+{
+	struct space *s = &v[0];
+	size_t last = SIZE_MAX;
+
+	for (size_t i = 0; i < c->plan.n; i++) {
+		const struct action *a = &c->plan.v[i];
+		const char *path = a->src != NULL ? a->src->path : a->dst->path;
+		size_t k = path_tablespace(path, NULL);
+		uint64_t old = a->dst != NULL ? a->dst->size : 0;
+
+		if (k != last || k > 0)
+			s = space_of(c, v, n, path);
+		last = k;
+		if (a->kind == ACT_UNLINK && a->dst->nlink == 1)
+			s->need -= MIN_OF(s->need, old);
+		else if (a->src != NULL && a->src->size > old)
+			s->need += a->src->size - old;
+		s->files += a->src != NULL && a->dst == NULL;
+	}
+}
+
+static int
+check_space(struct clone *c, struct err *e)
+{
+	struct space *v = calloc(c->roots.n + 1, sizeof(*v));
+	struct preflight_space *rows = calloc(c->roots.n + 1, sizeof(*rows));
+	struct preflight pf = {0};
+	size_t n = 0;
+	int rc = -1;
+
+	if (v == NULL || rows == NULL) {
+		(void)err_set_nomem(e);
+		goto out;
+	}
+	add_space(v, &n, open_above(c->target.path), c->target.path);
+	for (size_t i = 0; i < c->roots.n; i++)
+		add_space(v, &n, open_above(c->roots.v[i].dir),
+		    c->roots.v[i].dir);
+	sum_space(c, v, n);
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = (struct preflight_space){.path = v[i].path,
+		    .need = v[i].need + v[i].need / 100, .inodes_need = v[i].files};
+		if (target_space(v[i].fd, &rows[i].free_bytes,
+			&rows[i].inodes_free, e) == -1)
+			goto out;
+	}
+	rc = preflight_space(&pf, rows, n) == -1 ? err_set_nomem(e) :
+	    preflight_result(&pf, e);
+out:
+	for (size_t i = 0; i < n; i++)
+		(void)close(v[i].fd);
+	preflight_free(&pf);
+	free(rows);
+	free(v);
+	return rc;
+}
+
+static int
+make_plan(struct clone *c, struct err *e)
+{
+	struct plan_opts po = {.exclude = &c->exclude, .pages = c->o->pages,
+	    .unlogged = true, .block_size = c->control.blcksz,
+	    .keep = c->keep, .nkeep = c->nkeep, .wal_dir = c->wal_dir,
+	    .group = c->group};
+	struct roots_opts ro = {.mapping = c->o->mapping,
+	    .nmapping = c->o->nmapping, .tblspc_dir = c->tblspc_dir,
+	    .same_host = c->same_host};
+
+	if (check_required(c, e) == -1 ||
+	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||
+	    roots_plan(&c->roots, &c->from, &c->target, &ro, e) == -1 ||
+	    walk_target(c, e) == -1 ||
+	    plan_build(&c->plan, &c->from, &c->to, &po, e) == -1)
+		return -1;
+	if (!c->o->force &&
+	    plan_check_delete(&c->plan, c->o->max_delete, e) == -1)
+		return -1;
+	return check_space(c, e);
+}
+
+static void
+tell_dry(struct clone *c)
+{
+	for (size_t i = 0; i < c->plan.n; i++) {
+		const struct action *a = &c->plan.v[i];
+
+		c->ui->item(c->ui->arg, plan_letter(a),
+		    a->src != NULL ? a->src->path : a->dst->path);
+	}
+}
+
+int
+clone_list(struct clone *c, struct err *e)
+{
+	struct buf count = BUF_INIT, size = BUF_INIT, gone = BUF_INIT;
+
+	clone_step(c, CLONE_MANIFEST);
+	if (ask_manifest(c, WIRE_MANIFEST_RECURSE, &c->from, e) == -1)
+		return -1;
+	hook_pause("manifest");
+	if (make_plan(c, e) == -1)
+		return -1;
+	c->rec->files_total = c->plan.files;
+	c->rec->bytes_total = c->plan.bytes;
+	text_add_count(&count, c->plan.files);
+	text_add_size(&size, c->plan.bytes);
+	if (c->plan.nremove > 0) {
+		buf_adds(&gone, ", ");
+		text_add_count(&gone, c->plan.nremove);
+		buf_adds(&gone, " to remove");
+	}
+	clone_told(c, "%s files, %s, %zu tablespace%s%s", buf_str(&count),
+	    buf_str(&size), c->roots.n, c->roots.n == 1 ? "" : "s",
+	    buf_str(&gone));
+	buf_free(&count);
+	buf_free(&size);
+	buf_free(&gone);
+	if (c->o->dry_run)
+		tell_dry(c);
+	hook_pause("plan");
+	return 0;
+}
+
+/* --- S1 ------------------------------------------------------------------ */
+
+static int
+add_text(char ***v, size_t *n, const char *text, struct err *e)
+{
+	char **more = realloc(*v, (*n + 1) * sizeof(*more));
+
+	if (more == NULL)
+		return err_set_nomem(e);
+	*v = more;
+	if ((more[*n] = strdup(text)) == NULL)
+		return err_set_nomem(e);
+	++*n;
+	return 0;
+}
+
+/* The files that are the standby's own: those that the keep list names and the
+ * target has.  The marker remembers them, so that a later run does not take
+ * the source's for them. */
+static int
+remember_kept(struct clone *c, struct err *e)
+{
+	struct marker *m = &c->marker;
+
+	for (size_t i = 0; i < c->to.n; i++) {
+		const char *p = c->to.v[i].path;
+		bool named = false;
+
+		for (size_t k = 0; k < c->nkeep && !named; k++)
+			named = plan_keeps(c->keep[k], p);
+		if (named && add_text(&m->kept, &m->nkept, p, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+fill_marker(struct clone *c, struct err *e)
+{
+	struct marker *m = &c->marker;
+	char text[PATH_MAX + 32];
+
+	(void)snprintf(m->uuid, sizeof(m->uuid), "%s", c->uuid);
+	m->system_identifier = c->src.o.system_identifier;
+	m->timeline = c->rec->timeline;
+	(void)snprintf(m->phase, sizeof(m->phase), "copy");
+	m->pid = (long)getpid();
+	(void)snprintf(text, sizeof(text), "%s:%s", c->rec->source_host,
+	    c->rec->source_port);
+	m->source = strdup(text);
+	if (c->slot.made && (m->slot = strdup(c->slot.name)) == NULL)
+		return err_set_nomem(e);
+	if (c->backup.exclusive &&
+	    (m->label = strdup(c->backup.label)) == NULL)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < c->roots.n; i++) {
+		(void)snprintf(text, sizeof(text), "%" PRIu32 " %s",
+		    c->roots.v[i].oid, c->roots.v[i].dir);
+		if (add_text(&m->roots, &m->nroots, text, e) == -1)
+			return -1;
+	}
+	return m->source == NULL ? err_set_nomem(e) : remember_kept(c, e);
+}
+
+static void
+did(void *arg, const struct action *a)
+{
+	struct clone *c = arg;
+
+	if (a->kind == ACT_UNLINK)
+		c->rec->files_removed++;
+	c->ui->item(c->ui->arg, plan_letter(a),
+	    a->src != NULL ? a->src->path : a->dst->path);
+}
+
+static int
+apply_tick(void *arg, struct err *e)
+{
+	struct clone *c = arg;
+
+	return pool_check(c->pool, e) == -1 ? -1 : clone_tick(c, e);
+}
+
+/* --waldir, or the target's own link, or a plain directory. */
+static int
+enter_wal_dir(struct clone *c, struct err *e)
+{
+	const char *dir = c->o->waldir;
+	struct stat st;
+	int fd;
+
+	if (dir != NULL && fstatat(tree_fd(c->target.tree), c->wal_dir, &st,
+		AT_SYMLINK_NOFOLLOW) == -1) {
+		if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+			return err_set_errno(e, ERR_TARGET_IO,
+			    "could not create directory \"%s\"", dir);
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd == -1 || fstat(fd, &st) == -1 ||
+		    st.st_uid != geteuid()) {
+			(void)err_set(e, ERR_TARGET_OWNER,
+			    "--waldir: \"%s\" is not a directory of ours", dir);
+			if (fd != -1)
+				(void)close(fd);
+			return -1;
+		}
+		(void)close(fd);
+		if (symlinkat(dir, tree_fd(c->target.tree), c->wal_dir) == -1)
+			return err_set_errno(e, ERR_TARGET_IO,
+			    "could not create link \"%s\"", c->wal_dir);
+	}
+	return tree_add_links(c->target.tree, c->wal_dir, e);
+}
+
+static int
+make_dir(struct clone *c, const char *path, struct err *e)
+{
+	if (tree_mkdir(c->target.tree, path,
+		plan_mode(0, true, c->group)) == -1 && errno != EEXIST)
+		return err_set_errno(e, ERR_TARGET_IO,
+		    "could not create directory \"%s\"", path);
+	return 0;
+}
+
+static int
+send_tree(struct clone *c, struct err *e)
+{
+	size_t n = tree_nroots(c->target.tree);
+	struct pool_root *r = calloc(n + 1, sizeof(*r));
+	int rc;
+
+	if (r == NULL)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < n; i++)
+		r[i] = (struct pool_root){
+		    .prefix = tree_root_prefix(c->target.tree, i),
+		    .dir = tree_root_dir(c->target.tree, i)};
+	rc = pool_tree(c->pool, c->target.path, r, n, e);
+	free(r);
+	return rc;
+}
+
+int
+clone_take_over(struct clone *c, struct err *e)
+{
+	struct apply_opts ao = {.tree = c->target.tree, .group = c->group,
+	    .did = did, .tick = apply_tick, .arg = c};
+	char sub[128];
+
+	clone_step(c, CLONE_TRANSFER);
+	if (fill_marker(c, e) == -1 ||
+	    target_mark(&c->target, &c->marker, e) == -1)
+		return -1;
+	hook_pause("marked");
+	if (target_touch(&c->target, e) == -1 ||
+	    enter_wal_dir(c, e) == -1)
+		return -1;
+	/* The old links lead to what is removed; then the new ones. */
+	if (roots_enter(&c->roots, c->target.tree, e) == -1 ||
+	    tree_add_links(c->target.tree, c->wal_dir, e) == -1 ||
+	    apply_removals(&c->plan, &ao, e) == -1)
+		return -1;
+	hook_pause("removed");
+	if (apply_directories(&c->plan, &ao, e) == -1 ||
+	    make_dir(c, c->wal_dir, e) == -1)
+		return -1;
+	(void)snprintf(sub, sizeof(sub), "%s/archive_status", c->wal_dir);
+	if (make_dir(c, sub, e) == -1 ||
+	    roots_link(&c->roots, c->target.tree, e) == -1)
+		return -1;
+	return send_tree(c, e);
+}
+
+/* --- S2 ------------------------------------------------------------------ */
+
+static const struct action *
+transfer(const struct clone *c, size_t i)
+{
+	return &c->plan.v[c->plan.nremove + c->plan.nmkdir + i];
+}
+
+static int
+next_job(void *arg, struct fetch_job *job, struct err *e)
+{
+	struct clone *c = arg;
+	const struct action *a;
+	int rc;
+
+	/* WAL first: it may be recycled any moment. */
+	if (c->wal != NULL && (rc = walfetch_next(c->wal, job, e)) != 0)
+		return rc;
+	if (c->next >= c->plan.ntransfer)
+		return 0;
+	a = transfer(c, c->next);
+	c->current = a->src->path;
+	*job = (struct fetch_job){.id = (uint32_t)c->next, .kind = a->kind,
+	    .flags = a->flags, .size = a->src->size,
+	    .mode = plan_mode(a->src->mode, false, c->group),
+	    .path = a->src->path};
+	c->next++;
+	return 1;
+}
+
+/* B11: files without which there is no cluster. A database's own may go with
+ * the whole database. */
+static bool
+must_exist(const char *path)
+{
+	return strcmp(path, "PG_VERSION") == 0 ||
+	    strcmp(path, "global/pg_filenode.map") == 0;
+}
+
+static int
+vanished(struct clone *c, const struct action *a, struct err *e)
+{
+	c->rec->files_vanished++;
+	if (must_exist(a->src->path))
+		return err_set(e, ERR_SOURCE, "\"%s\" vanished on the source",
+		    a->src->path);
+	return 0;
+}
+
+static int
+job_done(void *arg, const struct fetch_result *r, struct err *e)
+{
+	struct clone *c = arg;
+	struct clone_record *rec = c->rec;
+	const struct action *a;
+
+	if (r->id >= c->plan.ntransfer)
+		return walfetch_done(c->wal, r, e);
+	a = transfer(c, r->id);
+	if (r->status == WIRE_FILE_VANISHED)
+		return vanished(c, a, e);
+	if (r->status != WIRE_FILE_OK)
+		return err_set(e, ERR_SOURCE,
+		    "\"%s\" on the source is no longer a regular file",
+		    a->src->path);
+	if (c->digests != NULL)
+		memcpy(c->digests + (size_t)r->id * 16, r->digest, 16);
+	if (a->kind == ACT_COPY)
+		rec->files_copied++;
+	else
+		rec->bytes_compared += a->dst->size;
+	if (a->dst == NULL || r->changed > 0 || r->size != a->dst->size) {
+		rec->files_changed++;
+		rec->bytes_changed += r->changed;
+		c->ui->item(c->ui->arg, plan_letter(a), a->src->path);
+	}
+	return 0;
+}
+
+static int
+start_walfetch(struct clone *c, struct err *e)
+{
+	struct walfetch_opts wo = {.pool = c->pool, .tree = c->target.tree,
+	    .wal_dir = c->wal_dir, .version = c->facts.version,
+	    .segsize = c->control.xlog_seg_size, .timeline = c->rec->timeline,
+	    .start_lsn = c->backup.start_lsn,
+	    .file_mode = plan_mode(0, false, c->group),
+	    .first_id = (uint32_t)c->plan.ntransfer};
+
+	if (!c->fetch_wal)
+		return 0;
+	c->wal = walfetch_new(&wo, e);
+	return c->wal == NULL ? -1 : 0;
+}
+
+int
+clone_transfer(struct clone *c, struct err *e)
+{
+	struct pool_work work = {.next = next_job, .done = job_done, .arg = c};
+	struct buf bytes = BUF_INIT;
+	struct pool_progress g;
+
+	if (c->o->verify &&
+	    (c->digests = calloc(c->plan.ntransfer + 1, 16)) == NULL)
+		return err_set_nomem(e);
+	if (start_walfetch(c, e) == -1)
+		return -1;
+	hook_pause("transfer");
+	if (pool_run(c->pool, &work, e) == -1)
+		return -1;
+	c->current = NULL;
+	pool_progress(c->pool, &g);
+	text_add_size(&bytes, g.in);
+	clone_told(c, "%" PRIu64 " files changed, %s received",
+	    c->rec->files_changed, buf_str(&bytes));
+	buf_free(&bytes);
+	hook_pause("transferred");
+	return 0;
+}
+
+/* --- once more, just before pg_control: B31 ------------------------------ */
+
+static int
+drop_late(void *arg, const struct entry *en, struct err *e)
+{
+	struct clone *c = arg;
+
+	if (tree_unlink(c->target.tree, en->path) == 0)
+		c->late++;
+	else if (errno != ENOENT)
+		return err_set_errno(e, ERR_TARGET_IO,
+		    "could not remove \"%s\"", en->path);
+	return 0;
+}
+
+int
+clone_late_unlogged(struct clone *c, struct err *e)
+{
+	struct manifest inits = {0};
+	int rc;
+
+	rc = ask_manifest(c, WIRE_MANIFEST_RECURSE | WIRE_MANIFEST_INIT, &inits,
+	    e);
+	if (rc == 0)
+		rc = plan_late_unlogged(&c->from, &inits, drop_late, c, e);
+	manifest_free(&inits);
+	return rc;
+}

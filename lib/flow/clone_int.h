@@ -1,0 +1,102 @@
+/* Inside of flow/clone.c: one run, and the steps in the order they happen. */
+#ifndef FLOW_CLONE_INT_H
+#define FLOW_CLONE_INT_H
+
+#include "core/exclude.h"
+#include "core/label.h"
+#include "flow/backup.h"
+#include "flow/clone.h"
+#include "flow/pool.h"
+#include "flow/preflight.h"
+#include "flow/probe.h"
+#include "flow/roots.h"
+#include "flow/server.h"
+#include "flow/target.h"
+#include "flow/walfetch.h"
+
+struct clone {
+	const struct clone_opts *o;
+	const struct clone_ui *ui;
+	struct clone_record *rec;
+	int64_t deadline;	/* of the whole run */
+	int64_t began, step_began, last_progress;
+	enum clone_step step;
+
+	/* S0: what is known */
+	struct target target;
+	struct pg_opts pg, upstream_pg;
+	struct conninfo conninfo, upstream;
+	struct probe facts;
+	struct preflight pf;
+	struct pool *pool;
+	struct pool_source src;
+	struct pgcontrol control;
+	struct target_verdict verdict;
+	struct buf history;	/* of the source's timeline, "" none */
+	uint64_t seed;
+	char uuid[37];
+	char name[64];		/* of the standby: slot, application_name */
+	char *bindir;
+	int local_version;
+	bool same_host;
+	const char *wal_dir;
+	char log_dir[1100], stats_temp[1100], trigger[1100], tblspc_dir[64];
+	struct exclude exclude;
+	const char **keep;	/* NULL-terminated list that counts */
+	size_t nkeep;
+
+	/* the backup */
+	struct pg *slot_pg;	/* session on the upstream, if it is another */
+	struct slot slot;
+	struct backup backup;
+	bool slot_done;		/* permanent: no longer ours to drop */
+	bool fetch_wal;
+	const char *fetch_why;
+	struct walfetch *wal;
+	uint64_t now_lsn;
+
+	/* the copy */
+	struct manifest from, to;
+	struct plan plan;
+	struct roots roots;
+	struct marker marker;
+	size_t next;		/* of plan, to be handed out */
+	const char *current;	/* path handed out last */
+	size_t late;		/* unlogged forks removed at the end */
+	uint8_t *digests;	/* --verify: 16 bytes a transfer */
+	struct buf label, map;	/* as they will be written */
+	struct buf pg_control;
+	bool group;		/* 0750 */
+	struct server_state state;
+	char *start_log;
+};
+
+/* clone.c: for all steps */
+int clone_tick(void *arg, struct err *e);
+int clone_start_pool(struct clone *c, struct err *e);
+void clone_step(struct clone *c, enum clone_step step);
+void clone_told(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
+void clone_note(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
+void clone_left(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
+void clone_show(struct clone *c, const char *what);
+int64_t clone_deadline(const struct clone *c, int64_t ms);
+
+/* clone_prepare.c: S0, all that can be known without changing anything */
+int clone_prepare(struct clone *c, struct err *e);
+/* clone_begin.c: slot and backup */
+int clone_begin_backup(struct clone *c, struct err *e);
+/* clone_copy.c: manifest, plan (S0); mark (S1); transfer (S2) */
+int clone_list(struct clone *c, struct err *e);
+int clone_take_over(struct clone *c, struct err *e);
+int clone_transfer(struct clone *c, struct err *e);
+int clone_late_unlogged(struct clone *c, struct err *e);
+/* clone_seal.c: end of the backup (S2), configuration (S3), seal (S4) */
+int clone_end_backup(struct clone *c, struct err *e);
+int clone_seal(struct clone *c, struct err *e);
+/* clone_conf.c: what stands in the recovery configuration */
+int clone_write_recovery(struct clone *c, struct err *e);
+/* clone_start.c: S5, S6 */
+int clone_start(struct clone *c, struct err *e);
+int clone_wait(struct clone *c, struct err *e);
+
+#endif

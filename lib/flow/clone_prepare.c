@@ -1,0 +1,417 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/sig.h"
+#include "core/lsn.h"
+#include "core/pgver.h"
+#include "core/text.h"
+#include "flow/clone_int.h"
+#include "flow/hook.h"
+#include "flow/recovery.h"
+
+#include <gnu/libc-version.h>
+#include <sys/random.h>
+
+#define QUERY_MS 30000
+#define BLOCK_DEFAULT 8192u
+
+/* A random UUID (version 4) names the run: label, slot, marker. */
+static int
+make_uuid(char *uuid, struct err *e)
+{
+	uint8_t r[16];
+
+	if (getrandom(r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return err_set_errno(e, ERR_INTERNAL, "getrandom");
+	r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
+	r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+	for (int i = 0, k = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			uuid[k++] = '-';
+		(void)snprintf(uuid + k, 3, "%02x", r[i]);
+		k += 2;
+	}
+	return 0;
+}
+
+static int
+identify(struct clone *c, struct err *e)
+{
+	char host[256] = "standby";
+
+	if (make_uuid(c->uuid, e) == -1)
+		return -1;
+	if (getrandom(&c->seed, sizeof(c->seed), 0) != sizeof(c->seed))
+		return err_set_errno(e, ERR_INTERNAL, "getrandom");
+	(void)gethostname(host, sizeof(host) - 1);
+	host[strcspn(host, ".")] = '\0';
+	text_slot_name(c->o->node != NULL ? c->o->node : host, c->name);
+	return 0;
+}
+
+static int
+set_record(struct clone *c, struct pg *pg, struct err *e)
+{
+	struct clone_record *r = c->rec;
+
+	r->source_host = strdup(pg_host(pg));
+	r->source_port = strdup(pg_port(pg));
+	r->server_version = c->facts.version;
+	if (c->facts.system_identifier != 0)
+		r->system_identifier = c->facts.system_identifier;
+	r->timeline = c->facts.timeline;
+	return r->source_host == NULL || r->source_port == NULL ?
+	    err_set_nomem(e) : 0;
+}
+
+/* Every fact by one short session, closed again before any worker is forked. */
+static int
+ask_server(struct clone *c, struct err *e)
+{
+	struct pg *pg = NULL;
+	int rc = -1;
+
+	if (pg_conninfo_effective(&c->o->conninfo, &c->conninfo, e) == -1)
+		return -1;
+	c->pg = (struct pg_opts){.conninfo = &c->o->conninfo,
+	    .application_name = "standby-clone", .sigfd = sig_fd()};
+	if (pg_open(&pg, &c->pg, e) == -1)
+		return -1;
+	if (probe_read(&c->facts, pg, clone_deadline(c, QUERY_MS), e) == -1 ||
+	    set_record(c, pg, e) == -1)
+		goto out;
+	if (!pgver_supported(c->facts.version)) {
+		(void)err_set(e, ERR_VERSION, "PostgreSQL %s is too old",
+		    c->facts.version_text);
+		goto out;
+	}
+	if (!pgver_known(c->facts.version))
+		clone_note(c, "PostgreSQL %s is newer than this program "
+		    "knows: treating it as the newest known version",
+		    c->facts.version_text);
+	c->wal_dir = pgver(c->facts.version, PGFACT_DIR_WAL);
+	rc = 0;
+out:
+	pg_close(pg);
+	return rc;
+}
+
+static int
+open_source(struct clone *c, struct err *e)
+{
+	const char *dir = c->o->source_pgdata != NULL ? c->o->source_pgdata :
+	    c->facts.data_directory;
+	struct wire_open open = {
+	    .system_identifier = c->facts.system_identifier, .seed = c->seed,
+	    .block_size = c->facts.block_size != 0 ? c->facts.block_size :
+		BLOCK_DEFAULT,
+	    .compress = c->o->compress};
+
+	if (dir == NULL) {
+		(void)err_set(e, ERR_PRIVILEGE,
+		    "the role may not read data_directory of the source");
+		return err_hint(e, "GRANT pg_read_all_settings TO the role, "
+		    "or give --source-pgdata=DIR.");
+	}
+	if (c->o->max_rate > 0)
+		open.max_rate = MAX_OF(c->o->max_rate / pool_size(c->pool),
+		    UINT64_C(1024));
+	open.pgdata = (struct wire_str){dir, strlen(dir)};
+	return pool_open(c->pool, &open, &c->src, e);
+}
+
+static bool
+str_is(const struct wire_str *s, const char *text)
+{
+	return s->len == strlen(text) && memcmp(s->s, text, s->len) == 0;
+}
+
+/* The same running kernel: then equal device and inode are the same file. */
+static bool
+same_kernel(const struct wire_str *boot_id)
+{
+	char id[64] = "";
+	ssize_t n;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return false;
+	n = read(fd, id, sizeof(id) - 1);
+	(void)close(fd);
+	id[n > 0 ? n : 0] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+	return id[0] != '\0' && str_is(boot_id, id);
+}
+
+/* What the agent found must be the cluster that SQL spoke of. */
+static int
+check_source(struct clone *c, struct err *e)
+{
+	const struct wire_opened *o = &c->src.o;
+	char version[32], major[16];
+
+	c->same_host = same_kernel(&o->boot_id);
+	c->rec->system_identifier = o->system_identifier;
+	(void)snprintf(version, sizeof(version), "%.*s",
+	    (int)MIN_OF(o->pg_version.len, (size_t)16), o->pg_version.s);
+	version[strcspn(version, "\n")] = '\0';
+	if (strcmp(version,
+		pgver_major(c->facts.version, major, sizeof(major))) != 0)
+		return err_set(e, ERR_SOURCE,
+		    "the data directory on the source says PostgreSQL %s, the "
+		    "server %s", version, major);
+	(void)snprintf(c->tblspc_dir, sizeof(c->tblspc_dir), "PG_%s_%" PRIu32,
+	    major, o->catalog_version);
+	c->group = pgver(c->facts.version, PGFACT_GROUP_ACCESS) != NULL &&
+	    (o->mode & 0050) == 0050;
+	if (pool_control(c->pool, &c->pg_control, e) == -1)
+		return -1;
+	return pgcontrol_parse(c->pg_control.data, c->pg_control.len,
+	    &c->control, e);
+}
+
+/* Source's own history, to tell an old primary from a stranger (A6). */
+static int
+read_history(struct clone *c, struct err *e)
+{
+	char path[64];
+
+	if (c->facts.timeline < 2 || c->target.kind != TARGET_PGDATA)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/%08" PRIX32 ".history",
+	    c->wal_dir, c->facts.timeline);
+	return pool_read_file(c->pool, path, TLI_HISTORY_MAX, &c->history, e) ==
+	    -1 ? -1 : 0;
+}
+
+static int
+judge_target(struct clone *c, struct err *e)
+{
+	const struct wire_opened *o = &c->src.o;
+	struct target_source s = {.system_identifier = o->system_identifier,
+	    .timeline = c->facts.timeline != 0 ? c->facts.timeline :
+		c->control.timeline,
+	    .lsn = 0, .same_host = c->same_host, .dev = o->dev, .ino = o->ino,
+	    .version = c->facts.version,
+	    .history = c->history.len > 0 ? buf_str(&c->history) : NULL};
+	struct err refusal = ERR_INIT;
+	struct stat st = {0};
+	struct buf lost = BUF_INIT;
+	char lsn[LSN_TEXT];
+
+	s.lsn = MAX_OF(c->facts.current_lsn, c->control.checkpoint);
+	if (c->target.tree != NULL && fstat(tree_fd(c->target.tree), &st) == -1)
+		return err_set_errno(e, ERR_IO, "could not look at the target");
+	if (target_judge(&c->target, (uint64_t)st.st_dev, st.st_ino, &s, false,
+		&c->verdict, &refusal) == -1) {
+		if (!c->o->force || target_judge(&c->target,
+			(uint64_t)st.st_dev, st.st_ino, &s, true, &c->verdict,
+			e) == -1) {
+			*e = refusal;
+			return -1;
+		}
+		clone_note(c, "--force: going on although %s", refusal.text);
+	}
+	if (c->verdict.diverged) {
+		text_add_size(&lost, c->verdict.lost_bytes);
+		clone_note(c, "the target is an old primary: it left this "
+		    "timeline at %s; %s of its own WAL behind that point will "
+		    "be gone", lsn_format(c->verdict.fork_lsn, lsn),
+		    buf_str(&lost));
+		buf_free(&lost);
+	}
+	return 0;
+}
+
+/* --- names that depend on the server's settings --------------------------- */
+
+static const char *
+relative(const char *setting, const char *pgdata, char *to, size_t size)
+{
+	if (setting == NULL || setting[0] == '\0' || pgdata == NULL)
+		return NULL;
+	return exclude_relative(setting, pgdata, to, size) == 1 ? to : NULL;
+}
+
+static void
+set_excludes(struct clone *c)
+{
+	const struct probe *f = &c->facts;
+	const char *pgdata = f->data_directory != NULL ? f->data_directory :
+	    c->o->source_pgdata;
+
+	c->exclude = (struct exclude){
+	    .log_dir = relative(f->log_directory, pgdata, c->log_dir,
+		sizeof(c->log_dir)),
+	    .stats_temp = relative(f->stats_temp_directory, pgdata,
+		c->stats_temp, sizeof(c->stats_temp)),
+	    .trigger = relative(f->trigger_file, pgdata, c->trigger,
+		sizeof(c->trigger)),
+	    .tblspc_dir = c->tblspc_dir, .patterns = c->o->excludes,
+	    .npatterns = c->o->nexcludes};
+	/* Who may not see the setting gets the default's name (10: log). */
+	if (f->log_directory == NULL)
+		c->exclude.log_dir = strcmp(c->wal_dir, "pg_wal") == 0 ?
+		    "log" : "pg_log";
+}
+
+/* In a directory that is continued, only what was the standby's own before the
+ * first run counts as its own. */
+static int
+set_keep(struct clone *c, struct err *e)
+{
+	const char *const *list = c->o->keep;
+	size_t n = c->o->nkeep;
+
+	if (list == NULL) {
+		list = plan_default_keep;
+		for (n = 0; plan_default_keep[n] != NULL; n++)
+			;
+	}
+	if (c->target.kind == TARGET_MARKED) {
+		list = (const char *const *)c->target.marker.kept;
+		n = c->target.marker.nkept;
+	}
+	if ((c->keep = calloc(n + 1, sizeof(*c->keep))) == NULL)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < n; i++)
+		c->keep[i] = list[i];
+	c->nkeep = n;
+	return 0;
+}
+
+/* --- judgements ---------------------------------------------------------- */
+
+static void
+judge(struct clone *c, int rc, struct err *e)
+{
+	if (rc == -1 && err_is_set(e))
+		(void)preflight_add(&c->pf, e);
+	c->pf.checks++;
+	err_clear(e);
+}
+
+static int
+judge_programs(struct clone *c)
+{
+	char remote[64];
+	char local[64];
+	struct err e = ERR_INIT;
+	int rc;
+
+	rc = server_bindir(c->o->bindir, c->facts.version, &c->bindir,
+	    &c->local_version, &e);
+	if (!c->o->start && rc == -1)
+		return 0; /* nothing here will be started by us */
+	judge(c, rc, &e);
+	if (rc == -1)
+		return 0;
+	(void)snprintf(remote, sizeof(remote), "%.*s",
+	    (int)MIN_OF(c->src.o.libc.len, (size_t)60), c->src.o.libc.s);
+	(void)snprintf(local, sizeof(local), "glibc %s",
+	    gnu_get_libc_version());
+	return preflight_programs(&c->pf, &c->facts, c->local_version, remote,
+	    local);
+}
+
+static int
+own_setting(struct clone *c, const char *name)
+{
+	struct buf v = BUF_INIT;
+	int value = -1;
+
+	if (recovery_setting(c->target.tree, c->facts.version, name, &v, NULL) ==
+	    1)
+		value = atoi(buf_str(&v));
+	buf_free(&v);
+	return value;
+}
+
+/* A standby that keeps a configuration of its own must not be smaller. */
+static int
+judge_settings(struct clone *c)
+{
+	struct preflight_setting s[] = {
+	    {"max_connections", c->control.max_connections, -1},
+	    {"max_worker_processes", c->control.max_worker_processes, -1},
+	    {"max_wal_senders", c->control.max_wal_senders, -1},
+	    {"max_prepared_transactions", c->control.max_prepared_xacts, -1},
+	    {"max_locks_per_transaction", c->control.max_locks_per_xact, -1},
+	};
+
+	if (c->target.kind != TARGET_PGDATA || c->target.tree == NULL)
+		return 0;
+	for (size_t i = 0; i < NELEM(s); i++)
+		s[i].have = own_setting(c, s[i].name);
+	return preflight_settings(&c->pf, s, NELEM(s), "postgresql.conf");
+}
+
+static int
+judge_all(struct clone *c, struct err *e)
+{
+	struct preflight_want want = {.role = conninfo_get(&c->conninfo, "user"),
+	    .slot = c->o->want_slot != SLOT_NONE && c->o->upstream == NULL &&
+		c->o->wal != CLONE_WAL_FETCH,
+	    .slot_must = c->o->want_slot == SLOT_MUST_EXIST ||
+		c->o->want_slot == SLOT_MUST_CREATE,
+	    .exclusive = c->o->exclusive ||
+		pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL,
+	    .to_standby = c->o->upstream == NULL,
+	    .trigger_file = c->o->trigger_file,
+	    .replication_user = c->o->replication_user};
+	struct err own = ERR_INIT;
+
+	if (preflight_source(&c->pf, &c->facts, &want) == -1 ||
+	    judge_programs(c) == -1 || judge_settings(c) == -1)
+		return err_set_nomem(e);
+	judge(c, judge_target(c, &own), &own);
+	for (size_t i = 0; i < c->pf.nwarnings; i++)
+		c->ui->warn(c->ui->arg, &c->pf.warning[i]);
+	if (c->pf.nproblems > 1)
+		for (size_t i = 0; i < c->pf.nproblems; i++)
+			c->ui->problem(c->ui->arg, &c->pf.problem[i]);
+	return preflight_result(&c->pf, e);
+}
+
+static void
+tell_source(struct clone *c)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "%s:%s  PostgreSQL %s, system %" PRIu64 ", timeline %" PRIu32
+	    "%s", c->rec->source_host, c->rec->source_port,
+	    c->facts.version_text, c->rec->system_identifier,
+	    c->rec->timeline, c->facts.in_recovery ? " (a standby)" : "");
+	c->ui->source(c->ui->arg, buf_str(&b));
+	buf_free(&b);
+}
+
+int
+clone_prepare(struct clone *c, struct err *e)
+{
+	struct target_want want = {.delta = c->o->delta,
+	    .dry_run = c->o->dry_run, .sync = c->o->sync};
+
+	if (identify(c, e) == -1 ||
+	    target_open(&c->target, c->o->pgdata, &want, e) == -1)
+		return -1;
+	if ((c->rec->pgdata = strdup(c->target.path)) == NULL)
+		return err_set_nomem(e);
+	if (ask_server(c, e) == -1 || set_keep(c, e) == -1)
+		return -1;
+	hook_pause("preflight");
+	if (clone_start_pool(c, e) == -1)
+		return -1;
+	hook_pause("connected");
+	if (open_source(c, e) == -1 || check_source(c, e) == -1 ||
+	    read_history(c, e) == -1)
+		return -1;
+	set_excludes(c);
+	tell_source(c);
+	if (judge_all(c, e) == -1)
+		return -1;
+	if (c->target.kind == TARGET_MARKED)
+		clone_note(c, "continuing the unfinished clone in \"%s\"",
+		    c->target.path);
+	clone_told(c, "%u checks passed", c->pf.checks);
+	return 0;
+}

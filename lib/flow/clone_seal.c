@@ -1,0 +1,258 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "core/lsn.h"
+#include "core/pgver.h"
+#include "core/text.h"
+#include "flow/clone_int.h"
+#include "flow/hook.h"
+#include "flow/recovery.h"
+#include "io/pagedelta.h"
+
+#define QUERY_MS 30000
+
+/* --- the end of the backup (still S2) ------------------------------------- */
+
+/* Fetched after everything else: what it says is covered by the files. */
+static int
+fetch_control(struct clone *c, struct err *e)
+{
+	struct pgcontrol now;
+
+	if (pool_control(c->pool, &c->pg_control, e) == -1 ||
+	    pgcontrol_parse(c->pg_control.data, c->pg_control.len, &now, e) ==
+		-1)
+		return -1;
+	if (now.system_identifier != c->control.system_identifier)
+		return err_set(e, ERR_SOURCE,
+		    "the source is another cluster than at the start");
+	hook_pause("control");
+	return 0;
+}
+
+static const char *
+map_path(void *arg, uint32_t oid, const char *path)
+{
+	struct clone *c = arg;
+
+	(void)path;
+	return roots_map(&c->roots, oid);
+}
+
+static int
+map_made(void *arg, uint32_t oid, const char *path, struct err *e)
+{
+	struct clone *c = arg;
+	struct stat st;
+
+	/* Dropped while it was copied, or made meanwhile: the server makes the
+	 * link at its start and wants the directory (B9, B10). */
+	if (roots_map(&c->roots, oid) != NULL)
+		return 0;
+	if (c->same_host) {
+		clone_note(c, "tablespace %" PRIu32 " was made during the "
+		    "copy and has no mapping", oid);
+		return 0;
+	}
+	if (lstat(path, &st) == 0 || mkdir(path, 0700) == 0)
+		return 0;
+	(void)err_set_errno(e, ERR_TABLESPACE,
+	    "tablespace %" PRIu32 " was made during the copy, and its "
+	    "directory \"%s\" could not be created", oid, path);
+	(void)err_hint(e, "Create it (owner: this user, mode 0700) and run the "
+	    "same command again: it continues.");
+	err_raise(e, STATUS_INCOMPLETE);
+	return -1;
+}
+
+/* Every line of the map must lead to a directory. */
+static int
+check_map(struct clone *c, struct err *e)
+{
+	const char *p = buf_str(&c->backup.spcmap);
+	char path[PATH_MAX];
+
+	while (*p != '\0') {
+		const char *end = strchr(p, '\n');
+		size_t n = end == NULL ? strlen(p) : (size_t)(end - p);
+		char *rest;
+		unsigned long oid = strtoul(p, &rest, 10);
+
+		if (*rest == ' ' && rest[1] == '/' &&
+		    n - (size_t)(rest + 1 - p) < sizeof(path)) {
+			(void)snprintf(path, sizeof(path), "%.*s",
+			    (int)(n - (size_t)(rest + 1 - p)), rest + 1);
+			if (map_made(c, (uint32_t)oid, path, e) == -1)
+				return -1;
+		}
+		p += n + (end != NULL);
+	}
+	return 0;
+}
+
+static int
+stop_backup(struct clone *c, struct err *e)
+{
+	bool wait = c->facts.in_recovery ? false : c->fetch_wal &&
+	    pgver(c->facts.version, PGFACT_BACKUP_STOP_WAIT) == NULL;
+
+	/* 10 and later: the slot, or we, have the WAL; the archive is the
+	 * primary's own business. */
+	if (backup_stop(&c->backup, wait, c->deadline, e) == -1)
+		return -1;
+	c->rec->stop_lsn = c->backup.stop_lsn;
+	buf_add(&c->label, c->backup.labelfile.data, c->backup.labelfile.len);
+	if (c->label.len == 0)
+		return err_set(e, ERR_BACKUP_LOST,
+		    "the server returned an empty backup_label");
+	if (check_map(c, e) == -1)
+		return -1;
+	return label_map_rewrite(buf_str(&c->backup.spcmap),
+	    c->backup.spcmap.len, c->facts.version, map_path, c, &c->map, e);
+}
+
+int
+clone_end_backup(struct clone *c, struct err *e)
+{
+	char lsn[LSN_TEXT];
+
+	clone_step(c, CLONE_BACKUP_STOP);
+	if (clone_late_unlogged(c, e) == -1 || fetch_control(c, e) == -1)
+		return -1;
+	/* The slot takes over from the temporary one that ends with the
+	 * session. */
+	if (slot_make_permanent(&c->slot, c->backup.start_lsn, e) == -1 ||
+	    stop_backup(c, e) == -1)
+		return -1;
+	hook_pause("stopped");
+	if (c->wal != NULL &&
+	    walfetch_finish(c->wal, c->backup.stop_lsn, e) == -1)
+		return -1;
+	if (pool_finish(c->pool, e) == -1)
+		return -1;
+	clone_told(c, "%s%s", lsn_format(c->backup.stop_lsn, lsn),
+	    c->wal != NULL ? ", WAL fetched" : "");
+	return 0;
+}
+
+/* --- verify: the target once more, from disk ------------------------------ */
+
+static int
+verify_file(struct clone *c, const char *path, const uint8_t *want,
+    struct filedigest *d, uint8_t *block, struct err *e)
+{
+	uint8_t got[16];
+	uint64_t size = 0;
+	ssize_t n;
+	int fd = tree_openat(c->target.tree, path, O_RDONLY | O_NOFOLLOW, 0);
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_set_errno(e, ERR_TARGET_IO,
+		    "could not read \"%s\" again", path);
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	filedigest_start(d, c->seed, c->facts.block_size);
+	while ((n = read(fd, block, 1 << 20)) > 0) {
+		filedigest_add(d, block, (size_t)n);
+		size += (uint64_t)n;
+	}
+	(void)close(fd);
+	filedigest_end(d, size, got);
+	if (n == -1)
+		return err_set_errno(e, ERR_TARGET_IO,
+		    "could not read \"%s\" again", path);
+	if (memcmp(got, want, sizeof(got)) != 0)
+		return err_set(e, ERR_TRANSFER,
+		    "--verify: \"%s\" differs from what was received", path);
+	return 0;
+}
+
+static int
+verify(struct clone *c, struct err *e)
+{
+	static const uint8_t none[16];
+	struct filedigest *d = filedigest_new();
+	uint8_t *block = malloc(1 << 20);
+	int rc = 0;
+
+	if (c->digests == NULL)
+		goto out;
+	if (d == NULL || block == NULL) {
+		rc = err_set_nomem(e);
+		goto out;
+	}
+	if ((rc = target_sync(&c->target, e)) == -1)
+		goto out;
+	for (size_t i = 0; i < c->plan.ntransfer && rc == 0; i++) {
+		const uint8_t *want = c->digests + i * 16;
+		const struct action *a =
+		    &c->plan.v[c->plan.nremove + c->plan.nmkdir + i];
+
+		if (memcmp(want, none, sizeof(none)) != 0)
+			rc = verify_file(c, a->src->path, want, d, block, e);
+		if (rc == 0 && i % 64 == 0)
+			rc = clone_tick(c, e);
+	}
+out:
+	filedigest_free(d);
+	free(block);
+	return rc;
+}
+
+/* --- S3 and S4 ----------------------------------------------------------- */
+
+/* From here on a failure leaves something that a person must look at: the
+ * copy is complete, but cannot be started yet. */
+static int
+incomplete(struct clone *c, struct err *e)
+{
+	(void)c;
+	if (err_is_set(e) && e->code != ERR_INTERRUPTED)
+		err_raise(e, STATUS_INCOMPLETE);
+	return -1;
+}
+
+static int
+write_label(struct clone *c, struct err *e)
+{
+	if (recovery_write_label(c->target.tree, &c->label, &c->map,
+		c->target.sync, e) == -1)
+		return -1;
+	hook_pause("label");
+	return 0;
+}
+
+static int
+put_in_place(struct clone *c, struct err *e)
+{
+	if (target_put_control(&c->target, c->pg_control.data,
+		c->pg_control.len, e) == -1 ||
+	    target_sync(&c->target, e) == -1)
+		return -1;
+	hook_pause("synced");
+	if (clone_tick(c, e) == -1 || target_recheck(&c->target, e) == -1 ||
+	    target_seal(&c->target, e) == -1)
+		return -1;
+	hook_pause("sealed");
+	return 0;
+}
+
+int
+clone_seal(struct clone *c, struct err *e)
+{
+	if (verify(c, e) == -1)
+		return -1;
+	if (clone_write_recovery(c, e) == -1)
+		return incomplete(c, e);
+	hook_pause("conf");
+	if (clone_tick(c, e) == -1 || write_label(c, e) == -1 ||
+	    put_in_place(c, e) == -1)
+		return incomplete(c, e);
+	/* The standby needs the slot from now on, whatever happens next. */
+	c->slot_done = true;
+	if (c->slot.name[0] != '\0' && c->slot.want != SLOT_NONE)
+		(void)snprintf(c->rec->slot, sizeof(c->rec->slot), "%s",
+		    c->slot.name);
+	if (target_drop_marker(&c->target, e) == -1)
+		return incomplete(c, e);
+	hook_pause("unmarked");
+	return 0;
+}

@@ -1,0 +1,732 @@
+#include "base/std.h"
+#include "base/buf.h"
+#include "core/pgver.h"
+#include "core/text.h"
+#include "flow/preflight.h"
+
+void
+preflight_free(struct preflight *p)
+{
+	free(p->problem);
+	free(p->warning);
+	*p = (struct preflight){.checks = 0};
+}
+
+static int
+append(struct err **v, size_t *n, size_t *cap, const struct err *what)
+{
+	size_t want = *cap == 0 ? 8 : *cap * 2;
+	struct err *p = *v;
+
+	if (*n == *cap) {
+		if ((p = reallocarray(*v, want, sizeof(*p))) == NULL)
+			return -1;
+		*v = p;
+		*cap = want;
+	}
+	p[(*n)++] = *what;
+	return 0;
+}
+
+int
+preflight_add(struct preflight *p, const struct err *what)
+{
+	return append(&p->problem, &p->nproblems, &p->cap, what);
+}
+
+int
+preflight_warn(struct preflight *p, const struct err *what)
+{
+	return append(&p->warning, &p->nwarnings, &p->wcap, what);
+}
+
+int
+preflight_result(const struct preflight *p, struct err *e)
+{
+	if (p->nproblems == 0)
+		return 0;
+	if (p->nproblems == 1) {
+		if (e != NULL && !err_is_set(e))
+			*e = p->problem[0];
+		return -1;
+	}
+	if (e == NULL || err_is_set(e))
+		return -1;
+	(void)err_set(
+	    e, ERR_PREFLIGHT, "%zu preconditions are not met", p->nproblems);
+	e->status = p->problem[0].status;
+	for (size_t i = 0; i < p->nproblems; i++)
+		(void)err_detail(e, "(%zu) %s.", i + 1, p->problem[i].text);
+	return -1;
+}
+
+/* --- what the operator types ---------------------------------------------- */
+
+/* How a setting is changed on that version; value is a word or a number. */
+static void
+hint_set(struct err *e, const struct probe *f, const char *name,
+    const char *value, bool restart)
+{
+	if (pgver(f->version, PGFACT_ALTER_SYSTEM) != NULL)
+		(void)err_hint(e,
+		    "On the source, type: ALTER SYSTEM SET %s = %s; then %s "
+		    "it.",
+		    name, value, restart ? "restart" : "reload");
+	else
+		(void)err_hint(e,
+		    "On the source, set %s = %s in \"%s\" and %s it.", name,
+		    value,
+		    f->config_file != NULL ? f->config_file : "postgresql.conf",
+		    restart ? "restart" : "reload");
+}
+
+static void
+hint_number(struct err *e, const struct probe *f, const char *name, int value)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", value);
+	hint_set(e, f, name, text, true);
+}
+
+/* An identifier as SQL text. */
+static void
+add_ident(struct buf *b, const char *name)
+{
+	buf_addc(b, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"')
+			buf_addc(b, '"');
+		buf_addc(b, *name);
+	}
+	buf_addc(b, '"');
+}
+
+static void
+hint_role(
+    struct err *e, const char *before, const char *role, const char *after)
+{
+	struct buf b = BUF_INIT;
+
+	add_ident(&b, role != NULL ? role : "");
+	(void)err_hint(e, "On the source, as a superuser, type: %s%s%s;",
+	    before, buf_str(&b), after);
+	buf_free(&b);
+}
+
+static const char *
+or_unknown(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
+/* --- the rules on the source ---------------------------------------------- */
+
+/* Each looks at one thing and says at most one of: nothing, a problem or a
+ * warning, in e. */
+enum found { FOUND_NOTHING, FOUND_PROBLEM, FOUND_WARNING };
+typedef enum found check_fn(
+    const struct probe *f, const struct preflight_want *w, struct err *e);
+
+static enum found
+check_version(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	char major[16];
+
+	(void)w;
+	(void)pgver_major(f->version, major, sizeof(major));
+	if (!pgver_supported(f->version)) {
+		(void)err_set(e, ERR_VERSION,
+		    "PostgreSQL %s of the source is too old: %s is the oldest "
+		    "that is supported",
+		    major, pgver_major(PGVER_OLDEST, major, sizeof(major)));
+		return FOUND_PROBLEM;
+	}
+	if (pgver_known(f->version))
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_VERSION,
+	    "PostgreSQL %s of the source is newer than this program knows",
+	    major);
+	(void)err_hint(e, "It is treated as %s; look for a newer program.",
+	    pgver_major(PGVER_NEWEST, major, sizeof(major)));
+	return FOUND_WARNING;
+}
+
+/* A11 */
+static enum found
+check_recovery(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	char major[16];
+	bool exclusive =
+	    w->exclusive || pgver(f->version, PGFACT_STANDBY_SOURCE) == NULL;
+
+	if (!f->in_recovery || !exclusive || w->conf_only)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_NOT_PRIMARY,
+	    "the source is a standby, and PostgreSQL %s cannot make %s of one",
+	    pgver_major(f->version, major, sizeof(major)),
+	    w->exclusive ? "an exclusive backup" : "a backup");
+	(void)err_hint(e, "Clone from the primary: --master=PRIMARY.");
+	return FOUND_PROBLEM;
+}
+
+/* What a standby sees there says nothing about the WAL it gets. */
+static enum found
+check_wal_level(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	static const char *const good[] = {"hot_standby", "replica", "logical"};
+	const char *want = pgver(f->version, PGFACT_WAL_LEVEL);
+
+	(void)w;
+	if (f->in_recovery || f->wal_level == NULL)
+		return FOUND_NOTHING;
+	for (size_t i = 0; i < NELEM(good); i++)
+		if (strcmp(f->wal_level, good[i]) == 0)
+			return FOUND_NOTHING;
+	want = want != NULL ? want : "replica";
+	(void)err_set(e, ERR_SETTING,
+	    "wal_level of the source is \"%s\", and a standby needs \"%s\"",
+	    f->wal_level, want);
+	hint_set(e, f, "wal_level", want, true);
+	return FOUND_PROBLEM;
+}
+
+static enum found
+check_senders(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	int max = f->max_wal_senders, used = f->wal_senders_used;
+
+	if (!w->to_standby || max < 0)
+		return FOUND_NOTHING;
+	if (max > 0 && (used < 0 || used < max))
+		return FOUND_NOTHING;
+	if (max == 0)
+		(void)err_set(e, ERR_SETTING,
+		    "max_wal_senders of the source is 0, and a standby needs "
+		    "at least 1");
+	else
+		(void)err_set(e, ERR_SETTING,
+		    "%d of %d max_wal_senders of the source are in use, and a "
+		    "standby needs 1 more",
+		    used, max);
+	hint_number(e, f, "max_wal_senders", max == 0 ? 10 : max + 4);
+	return FOUND_PROBLEM;
+}
+
+/* Where none is free we can do without one, unless one was asked for. */
+static enum found
+check_slots(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	int max = f->max_replication_slots, used = f->slots_used;
+	enum found as = w->slot_must ? FOUND_PROBLEM : FOUND_WARNING;
+	char major[16];
+
+	if (!w->slot)
+		return FOUND_NOTHING;
+	if (pgver(f->version, PGFACT_SLOT_CREATE) == NULL) {
+		if (!w->slot_must)
+			return FOUND_NOTHING;
+		(void)err_set(e, ERR_SLOT,
+		    "PostgreSQL %s of the source has no replication slots",
+		    pgver_major(f->version, major, sizeof(major)));
+		(void)err_hint(e, "Leave out --slot and --create-slot.");
+		return FOUND_PROBLEM;
+	}
+	if (max < 0 || (max > 0 && (used < 0 || used < max)))
+		return FOUND_NOTHING;
+	if (max == 0) {
+		(void)err_set(
+		    e, ERR_SLOT, "max_replication_slots of the source is 0");
+	} else { /* the one asked for may be among them: flow/slot.c */
+		(void)err_set(e, ERR_SLOT,
+		    "all %d max_replication_slots of the source are in use",
+		    max);
+		as = FOUND_WARNING;
+	}
+	if (!w->slot_must)
+		(void)err_detail(
+		    e, "WAL is fetched over SSH during the copy instead.");
+	hint_number(e, f, "max_replication_slots", max == 0 ? 10 : max + 4);
+	return as;
+}
+
+/* A standby that keeps its own configuration may have it on. */
+static enum found
+check_hot_standby(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	(void)w;
+	if (f->hot_standby == NULL || strcmp(f->hot_standby, "off") != 0)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_SETTING,
+	    "hot_standby of the source is \"off\": with its configuration the "
+	    "standby streams, but answers no queries");
+	(void)err_hint(
+	    e, "Set hot_standby = on in the configuration of the standby.");
+	return FOUND_WARNING;
+}
+
+static enum found
+check_backup_right(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	const char *grant = pgver(f->version, PGFACT_GRANT_BACKUP);
+	char before[256];
+
+	if (w->conf_only || f->superuser ||
+	    (grant != NULL ? f->may_backup : f->replication))
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_PRIVILEGE,
+	    "role \"%s\" may not start and stop a backup on the source",
+	    or_unknown(w->role));
+	if (grant != NULL) {
+		(void)snprintf(before, sizeof(before),
+		    "GRANT EXECUTE ON FUNCTION %s TO ", grant);
+		hint_role(e, before, w->role, "");
+	} else if (pgver(f->version, PGFACT_REPLICATION_ROLE) != NULL) {
+		hint_role(e, "ALTER ROLE ", w->role, " REPLICATION");
+	} else {
+		hint_role(e, "ALTER ROLE ", w->role, " SUPERUSER");
+	}
+	return FOUND_PROBLEM;
+}
+
+/* For the slot, and for the standby's login when it uses the same role. */
+static enum found
+check_replication_right(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	bool same =
+	    w->replication_user == NULL ||
+	    (w->role != NULL && strcmp(w->replication_user, w->role) == 0);
+	bool slot = w->slot && !w->conf_only &&
+		    pgver(f->version, PGFACT_SLOT_CREATE) != NULL &&
+		    f->max_replication_slots != 0;
+
+	if (f->superuser || f->replication ||
+	    !((w->to_standby && same) || slot))
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_PRIVILEGE,
+	    "role \"%s\" has no right to replicate from the source",
+	    or_unknown(w->role));
+	hint_role(e, "ALTER ROLE ", w->role,
+	    pgver(f->version, PGFACT_REPLICATION_ROLE) != NULL ? " REPLICATION"
+							       : " SUPERUSER");
+	return FOUND_PROBLEM;
+}
+
+static enum found
+check_data_directory(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	const char *role = pgver(f->version, PGFACT_READ_SETTINGS);
+	char before[64];
+
+	if (f->data_directory != NULL || w->source_pgdata != NULL ||
+	    w->conf_only)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_PRIVILEGE,
+	    "role \"%s\" may not read data_directory of the source",
+	    or_unknown(w->role));
+	if (role != NULL) {
+		(void)snprintf(before, sizeof(before), "GRANT %s TO ", role);
+		hint_role(e, before, w->role, "");
+		(void)err_hint(e, "Or name it: --source-pgdata=DIR.");
+	} else {
+		(void)err_hint(e, "Name it: --source-pgdata=DIR.");
+	}
+	return FOUND_PROBLEM;
+}
+
+/* B2 */
+static enum found
+check_exclusive(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	bool only = pgver(f->version, PGFACT_BACKUP_EXCLUSIVE) != NULL;
+	const char *stop = pgver(f->version, PGFACT_BACKUP_STOP_EXCL);
+	char major[16];
+
+	if (w->conf_only || !(w->exclusive || only))
+		return FOUND_NOTHING;
+	if (stop == NULL) {
+		(void)err_set(e, ERR_VERSION,
+		    "PostgreSQL %s of the source has no exclusive backup",
+		    pgver_major(f->version, major, sizeof(major)));
+		return FOUND_PROBLEM;
+	}
+	if (!f->exclusive_running)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_BACKUP_RUNNING,
+	    "an exclusive backup runs on the source already");
+	(void)err_hint(e,
+	    "If a killed run of ours left it: standby-clone --cleanup. If it "
+	    "is nobody's: %s;",
+	    stop);
+	return FOUND_PROBLEM;
+}
+
+/* B27: where the end of a backup waits for the archive and cannot be given up,
+ * a failing archiver means that it never ends. */
+static enum found
+check_archiver(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	bool waits = pgver(f->version, PGFACT_BACKUP_STOP_WAIT) == NULL &&
+		     pgver(f->version, PGFACT_BACKUP_EXCLUSIVE) == NULL;
+
+	if (w->conf_only || !f->archiver_known || !f->archiver_failing ||
+	    (f->archive_mode != NULL && strcmp(f->archive_mode, "off") == 0))
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_SETTING,
+	    "archiving fails on the source: its last failure is newer than its "
+	    "last success%s",
+	    waits ? ", and the end of a backup waits for it" : "");
+	(void)err_hint(e,
+	    "See SELECT * FROM pg_stat_archiver and the log of the source, and "
+	    "mend archive_command.");
+	return waits ? FOUND_PROBLEM : FOUND_WARNING;
+}
+
+/* C3 */
+static enum found
+check_trigger(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	char major[16];
+
+	if (w->trigger_file == NULL ||
+	    pgver(f->version, PGFACT_TRIGGER_PARAM) != NULL)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_SETTING,
+	    "trigger file \"%s\" cannot be set: PostgreSQL %s has no such "
+	    "setting, and would not start with it",
+	    w->trigger_file, pgver_major(f->version, major, sizeof(major)));
+	(void)err_hint(e,
+	    "Leave out --trigger-file: pg_promote() or pg_ctl promote promotes "
+	    "a standby of this version.");
+	return FOUND_PROBLEM;
+}
+
+/* Our own session does not wait (synchronous_commit is local). */
+static enum found
+check_synchronous(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	(void)w;
+	if (f->in_recovery || f->synchronous_standby_names == NULL ||
+	    f->synchronous_standby_names[0] == '\0' || f->wal_senders_used != 0)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_SETTING,
+	    "synchronous_standby_names of the source is \"%s\", and no standby "
+	    "is connected: commits there wait until one is",
+	    f->synchronous_standby_names);
+	hint_set(e, f, "synchronous_standby_names", "''", false);
+	return FOUND_WARNING;
+}
+
+/* Is path below dir?  Both as the server tells them. */
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 &&
+	       (path[n] == '/' || path[n] == '\0');
+}
+
+/* A10: told, not copied. */
+static enum found
+check_config_place(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	const char *const files[] = {
+	    f->config_file, f->hba_file, f->ident_file};
+	const char *dir =
+	    f->data_directory != NULL ? f->data_directory : w->source_pgdata;
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; dir != NULL && i < NELEM(files); i++)
+		if (files[i] != NULL && !is_below(files[i], dir))
+			buf_addf(
+			    &b, "%s\"%s\"", b.len > 0 ? ", " : "", files[i]);
+	if (b.len == 0)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_CONFIG,
+	    "configuration of the source lies outside its data directory: %s",
+	    buf_str(&b));
+	buf_free(&b);
+	(void)err_hint(e, "It is not copied. The standby needs its own, or "
+			  "--copy-external-config.");
+	return FOUND_WARNING;
+}
+
+static check_fn *const checks[] = {
+    check_version,
+    check_recovery,
+    check_wal_level,
+    check_senders,
+    check_slots,
+    check_hot_standby,
+    check_backup_right,
+    check_replication_right,
+    check_data_directory,
+    check_exclusive,
+    check_archiver,
+    check_trigger,
+    check_synchronous,
+    check_config_place,
+};
+
+static int
+keep(struct preflight *p, enum found found, const struct err *e)
+{
+	p->checks++;
+	switch (found) {
+	case FOUND_PROBLEM:
+		return preflight_add(p, e);
+	case FOUND_WARNING:
+		return preflight_warn(p, e);
+	case FOUND_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+/* A10.  In-place ones (15) are ordinary data. */
+static int
+check_tablespaces(
+    struct preflight *p, const struct probe *f, const struct preflight_want *w)
+{
+	const char *dir =
+	    f->data_directory != NULL ? f->data_directory : w->source_pgdata;
+	struct err e;
+
+	p->checks++;
+	for (size_t i = 0; dir != NULL && i < f->ntblspc; i++) {
+		const char *at = f->tblspc[i].location;
+
+		if (at == NULL || at[0] != '/' || !is_below(at, dir))
+			continue;
+		err_clear(&e);
+		(void)err_set(&e, ERR_TABLESPACE,
+		    "tablespace \"%s\" of the source lies inside its data "
+		    "directory, at \"%s\"",
+		    f->tblspc[i].name, at);
+		(void)err_hint(&e,
+		    "Move its tables to another tablespace (ALTER TABLE ... "
+		    "SET TABLESPACE) and drop it.");
+		if (preflight_add(p, &e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+preflight_source(
+    struct preflight *p, const struct probe *f, const struct preflight_want *w)
+{
+	enum found found;
+	struct err e;
+
+	for (size_t i = 0; i < NELEM(checks); i++) {
+		err_clear(&e);
+		found = checks[i](f, w, &e);
+		if (keep(p, found, &e) == -1)
+			return -1;
+	}
+	return w->conf_only ? 0 : check_tablespaces(p, f, w);
+}
+
+/* --- A7: the programs here ------------------------------------------------ */
+
+static enum found
+judge_programs(int source, int local, struct err *e)
+{
+	char want[16], have[16];
+
+	(void)pgver_major(source, want, sizeof(want));
+	(void)pgver_major(local, have, sizeof(have));
+	if (!pgver_same_major(source, local)) {
+		(void)err_set(e, ERR_VERSION,
+		    "the server programs here are PostgreSQL %s, and the "
+		    "source is %s",
+		    have, want);
+		(void)err_hint(e,
+		    "Install PostgreSQL %s here, or name its programs: "
+		    "--pg-bindir=DIR.",
+		    want);
+		return FOUND_PROBLEM;
+	}
+	if (local >= source)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_VERSION,
+	    "the server programs here are an older release of PostgreSQL %s "
+	    "than the source's (%d, %d)",
+	    want, local, source);
+	(void)err_hint(e, "Update them: a standby goes first.");
+	return FOUND_WARNING;
+}
+
+static bool
+is_c_collation(const char *name)
+{
+	return name != NULL &&
+	       (strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0);
+}
+
+static enum found
+judge_libc(
+    const struct probe *f, const char *remote, const char *local, struct err *e)
+{
+	if (remote == NULL || local == NULL || remote[0] == '\0' ||
+	    local[0] == '\0' || strcmp(remote, local) == 0)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_VERSION,
+	    "the C library here is \"%s\", and that of the source is \"%s\"",
+	    local, remote);
+	(void)err_detail(e,
+	    "Where they sort text differently, indexes on text are wrong on "
+	    "the standby%s.",
+	    is_c_collation(f->lc_collate)
+		? " (not those of the default collation, which is C)"
+		: "");
+	(void)err_hint(e,
+	    "Use the same release of the system, or check text indexes with "
+	    "amcheck after a promotion, and REINDEX.");
+	return FOUND_WARNING;
+}
+
+int
+preflight_programs(struct preflight *p, const struct probe *f,
+    int local_version, const char *remote_libc, const char *local_libc)
+{
+	enum found found = FOUND_NOTHING;
+	struct err e;
+
+	err_clear(&e);
+	if (local_version != 0)
+		found = judge_programs(f->version, local_version, &e);
+	if (keep(p, found, &e) == -1)
+		return -1;
+	err_clear(&e);
+	found = judge_libc(f, remote_libc, local_libc, &e);
+	return keep(p, found, &e);
+}
+
+/* --- settings ------------------------------------------------------------- */
+
+/* Built-in values; max_wal_senders counts from 12 only, where it is 10. */
+static int
+default_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		int value;
+	} defaults[] = {
+	    {"max_connections", 100},
+	    {"max_prepared_transactions", 0},
+	    {"max_locks_per_transaction", 64},
+	    {"max_worker_processes", 8},
+	    {"max_wal_senders", 10},
+	};
+
+	for (size_t i = 0; i < NELEM(defaults); i++)
+		if (strcmp(defaults[i].name, name) == 0)
+			return defaults[i].value;
+	return -1;
+}
+
+int
+preflight_settings(struct preflight *p, const struct preflight_setting *s,
+    size_t n, const char *file)
+{
+	struct err e;
+	int have;
+
+	for (size_t i = 0; i < n; i++) {
+		have = s[i].have != -1 ? s[i].have : default_of(s[i].name);
+		p->checks++;
+		if (s[i].want == -1 || have == -1 || have >= s[i].want)
+			continue;
+		err_clear(&e);
+		(void)err_set(&e, ERR_SETTING,
+		    "%s of the standby is %d%s, and the source has %d: it "
+		    "would not start",
+		    s[i].name, have, s[i].have == -1 ? " (the default)" : "",
+		    s[i].want);
+		(void)err_hint(
+		    &e, "Set %s = %d in \"%s\".", s[i].name, s[i].want, file);
+		if (preflight_add(p, &e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- A9 ------------------------------------------------------------------- */
+
+static void
+add_bytes(struct buf *b, const char *text, uint64_t bytes)
+{
+	buf_adds(b, text);
+	text_add_size(b, bytes);
+}
+
+static enum found
+judge_space(const struct preflight_space *s, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	if (s->read_only) {
+		(void)err_set(e, ERR_TARGET_SPACE,
+		    "the file system of \"%s\" is mounted read-only", s->path);
+		(void)err_hint(
+		    e, "As root, type: mount -o remount,rw '%s'.", s->path);
+		return FOUND_PROBLEM;
+	}
+	if (s->need > s->free_bytes) {
+		add_bytes(&b, "needs ", s->need);
+		add_bytes(&b, ", and has ", s->free_bytes);
+		(void)err_set(e, ERR_TARGET_SPACE,
+		    "the file system of \"%s\" %s free", s->path, buf_str(&b));
+		buf_free(&b);
+		add_bytes(&b, "", s->need - s->free_bytes);
+		(void)err_hint(e,
+		    "Make %s free there, or put the data elsewhere: -D, "
+		    "--tablespace-mapping, --waldir.",
+		    buf_str(&b));
+		buf_free(&b);
+		return FOUND_PROBLEM;
+	}
+	if (s->inodes_free == UINT64_MAX || s->inodes_need <= s->inodes_free)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_TARGET_SPACE,
+	    "the file system of \"%s\" needs %" PRIu64
+	    " inodes for new files, and has %" PRIu64 " free",
+	    s->path, s->inodes_need, s->inodes_free);
+	(void)err_hint(e, "Remove files there, or make the file system with "
+			  "more inodes.");
+	return FOUND_PROBLEM;
+}
+
+int
+preflight_space(struct preflight *p, const struct preflight_space *s, size_t n)
+{
+	enum found found;
+	struct err e;
+
+	for (size_t i = 0; i < n; i++) {
+		err_clear(&e);
+		found = judge_space(&s[i], &e);
+		if (keep(p, found, &e) == -1)
+			return -1;
+	}
+	return 0;
+}

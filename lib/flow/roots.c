@@ -1,0 +1,264 @@
+#include "base/std.h"
+#include "core/path.h"
+#include "flow/roots.h"
+
+#include <dirent.h>
+
+int
+roots_parse_mapping(const char *text, char *old, char *new_dir, struct err *e)
+{
+	char *to = old;
+	size_t n = 0;
+	bool second = false;
+
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == '\\' && p[1] == '=') {
+			p++;
+		} else if (*p == '=' && !second) {
+			to[n] = '\0';
+			to = new_dir;
+			n = 0;
+			second = true;
+			continue;
+		}
+		if (n + 1 >= PATH_MAX)
+			return err_set(e, ERR_USAGE,
+			    "--tablespace-mapping: path too long");
+		to[n++] = *p;
+	}
+	to[n] = '\0';
+	if (!second || old[0] != '/' || new_dir[0] != '/') {
+		(void)err_set(e, ERR_USAGE,
+		    "--tablespace-mapping=%s: OLD=NEW wants two absolute "
+		    "directories", text);
+		return -1;
+	}
+	while (n > 1 && new_dir[n - 1] == '/')
+		new_dir[--n] = '\0';
+	n = strlen(old);
+	while (n > 1 && old[n - 1] == '/')
+		old[--n] = '\0';
+	return 0;
+}
+
+static int
+mapped(const struct roots_opts *o, const char *source, char *dir,
+    struct err *e)
+{
+	char old[PATH_MAX];
+
+	for (size_t i = o->nmapping; i-- > 0;) {
+		if (roots_parse_mapping(o->mapping[i], old, dir, e) == -1)
+			return -1;
+		if (strcmp(old, source) == 0)
+			return 0;
+	}
+	(void)snprintf(dir, PATH_MAX, "%s", source);
+	return 0;
+}
+
+/* Is dir where this target's own link, or an earlier run of ours, put it? */
+static bool
+ours_already(const struct target *t, const char *prefix, uint32_t oid,
+    const char *dir)
+{
+	char link[PATH_MAX], line[PATH_MAX + 16];
+	ssize_t n;
+
+	n = t->tree == NULL ? -1 :
+	    readlinkat(tree_fd(t->tree), prefix, link, sizeof(link) - 1);
+	if (n > 0) {
+		link[n] = '\0';
+		if (strcmp(link, dir) == 0)
+			return true;
+	}
+	(void)snprintf(line, sizeof(line), "%" PRIu32 " %s", oid, dir);
+	for (size_t i = 0; t->kind == TARGET_MARKED && i < t->marker.nroots; i++)
+		if (strcmp(t->marker.roots[i], line) == 0)
+			return true;
+	return false;
+}
+
+static int
+refuse(struct err *e, const struct root *r, const char *why)
+{
+	(void)err_set(e, ERR_TABLESPACE,
+	    "tablespace %" PRIu32 ": directory \"%s\" %s", r->oid, r->dir, why);
+	return err_hint(e, "Choose another one: --tablespace-mapping=%s=NEWDIR",
+	    r->source);
+}
+
+/* Does the directory hold something of a PostgreSQL of this version? */
+static int
+judge_existing(const struct root *r, const struct roots_opts *o,
+    const struct target *t, struct err *e)
+{
+	char sub[PATH_MAX + 64];
+	struct stat st;
+
+	if (lstat(r->dir, &st) == -1) {
+		if (errno == ENOENT)
+			return 0;
+		return err_set_errno(e, ERR_TABLESPACE,
+		    "tablespace %" PRIu32 ": \"%s\"", r->oid, r->dir);
+	}
+	if (S_ISLNK(st.st_mode) && stat(r->dir, &st) == -1)
+		return refuse(e, r, "is a broken symbolic link");
+	if (!S_ISDIR(st.st_mode))
+		return refuse(e, r, "is not a directory");
+	if (st.st_uid != geteuid())
+		return refuse(e, r, "belongs to another user");
+	if (ours_already(t, r->prefix, r->oid, r->dir))
+		return 0;
+	(void)snprintf(sub, sizeof(sub), "%s/%s", r->dir, o->tblspc_dir);
+	if (lstat(sub, &st) == 0)
+		return refuse(e, r,
+		    "holds a tablespace already, not of this standby");
+	return 0;
+}
+
+static bool
+inside(const char *dir, const char *of)
+{
+	size_t n = strlen(of);
+
+	return strncmp(dir, of, n) == 0 && (dir[n] == '/' || dir[n] == '\0');
+}
+
+static int
+judge(const struct roots *all, const struct root *r,
+    const struct roots_opts *o, const struct target *t, struct err *e)
+{
+	if (r->dir[0] != '/')
+		return refuse(e, r, "is not absolute");
+	if (o->same_host && strcmp(r->dir, r->source) == 0)
+		return refuse(e, r,
+		    "is the source's own (same host, same path)");
+	if (t->path != NULL && inside(r->dir, t->path))
+		return refuse(e, r, "lies inside the data directory");
+	for (const struct root *x = all->v; x < r; x++)
+		if (inside(r->dir, x->dir) || inside(x->dir, r->dir))
+			return refuse(e, r,
+			    "is used for another tablespace too");
+	return judge_existing(r, o, t, e);
+}
+
+int
+roots_plan(struct roots *r, const struct manifest *src,
+    const struct target *t, const struct roots_opts *o, struct err *e)
+{
+	char dir[PATH_MAX];
+	size_t cap = 0;
+
+	*r = (struct roots){0};
+	for (size_t i = 0; i < src->n; i++) {
+		const struct entry *s = &src->v[i];
+		struct root *x;
+		uint32_t oid;
+
+		if (s->type != ENTRY_LINK ||
+		    path_tablespace(s->path, &oid) != strlen(s->path))
+			continue;
+		if (r->n == cap) {
+			cap = cap == 0 ? 8 : cap * 2;
+			x = realloc(r->v, cap * sizeof(*x));
+			if (x == NULL)
+				return err_set_nomem(e);
+			r->v = x;
+		}
+		if (mapped(o, s->link, dir, e) == -1)
+			return -1;
+		x = &r->v[r->n++];
+		*x = (struct root){.oid = oid, .prefix = strdup(s->path),
+		    .source = strdup(s->link), .dir = strdup(dir)};
+		if (x->prefix == NULL || x->source == NULL || x->dir == NULL)
+			return err_set_nomem(e);
+		if (judge(r, x, o, t, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+roots_free(struct roots *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->v[i].prefix);
+		free(r->v[i].source);
+		free(r->v[i].dir);
+	}
+	free(r->v);
+	*r = (struct roots){0};
+}
+
+const char *
+roots_map(const struct roots *r, uint32_t oid)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].oid == oid)
+			return r->v[i].dir;
+	return NULL;
+}
+
+/* mkdir -p with 0700; made: the last component is new. */
+static int
+make_dirs(const char *dir, bool *made, struct err *e)
+{
+	char path[PATH_MAX];
+	size_t n = strlen(dir);
+
+	if (n >= sizeof(path))
+		return err_set(e, ERR_TABLESPACE, "path too long: \"%s\"", dir);
+	memcpy(path, dir, n + 1);
+	for (size_t i = 1; i <= n; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		path[i] = '\0';
+		*made = mkdir(path, 0700) == 0;
+		if (!*made && errno != EEXIST) {
+			(void)err_set_errno(e, ERR_TABLESPACE,
+			    "could not create directory \"%s\"", path);
+			return err_hint(e,
+			    "As root: install -d -o %u -m 0700 %s",
+			    (unsigned)geteuid(), dir);
+		}
+		if (i < n)
+			path[i] = '/';
+	}
+	return 0;
+}
+
+int
+roots_enter(struct roots *r, struct tree *tree, struct err *e)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (make_dirs(r->v[i].dir, &r->v[i].made, e) == -1 ||
+		    tree_add_root(tree, r->v[i].prefix, r->v[i].dir, e) == -1)
+			return -1;
+	return 0;
+}
+
+int
+roots_link(const struct roots *r, struct tree *tree, struct err *e)
+{
+	char old[PATH_MAX];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct root *x = &r->v[i];
+		int fd = tree_fd(tree);
+		ssize_t n = readlinkat(fd, x->prefix, old, sizeof(old) - 1);
+
+		if (n > 0) {
+			old[n] = '\0';
+			if (strcmp(old, x->dir) == 0)
+				continue;
+			if (unlinkat(fd, x->prefix, 0) == -1)
+				return err_set_errno(e, ERR_TARGET_IO,
+				    "could not remove \"%s\"", x->prefix);
+		}
+		if (symlinkat(x->dir, fd, x->prefix) == -1)
+			return err_set_errno(e, ERR_TARGET_IO,
+			    "could not create link \"%s\"", x->prefix);
+	}
+	return 0;
+}

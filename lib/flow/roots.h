@@ -1,0 +1,50 @@
+/*
+ * Where the tablespaces of the source go on the target (--tablespace-mapping),
+ * and whether they may go there.
+ */
+#ifndef FLOW_ROOTS_H
+#define FLOW_ROOTS_H
+
+#include "base/std.h"
+#include "base/err.h"
+#include "core/manifest.h"
+#include "flow/target.h"
+
+struct root {
+	uint32_t oid;
+	char *prefix;	/* "pg_tblspc/16385" */
+	char *source;	/* directory on the source */
+	char *dir;	/* directory on the target */
+	bool made;	/* the directory was made by us in this run */
+};
+struct roots {
+	struct root *v;
+	size_t n;
+};
+struct roots_opts {
+	const char *const *mapping;	/* "OLD=NEW", \= for = in a path */
+	size_t nmapping;
+	const char *tblspc_dir;		/* "PG_15_202209061" */
+	bool same_host;			/* source and target are one machine */
+};
+
+/* One "OLD=NEW": ERR_USAGE unless both are absolute. old and new: PATH_MAX. */
+int roots_parse_mapping(const char *text, char *old, char *new_dir,
+    struct err *e);
+
+/* From the links of the manifest.  ERR_TABLESPACE, naming the path and the
+ * option, when a directory is not absolute, is the source's own, lies in
+ * PGDATA, is used twice, is not ours, or holds another cluster's files; an
+ * earlier run's (target marker) or the target's own link to it is fine. */
+int roots_plan(struct roots *r, const struct manifest *src,
+    const struct target *t, const struct roots_opts *o, struct err *e);
+void roots_free(struct roots *r);
+/* Map one source path (for tablespace_map); NULL: keep. */
+const char *roots_map(const struct roots *r, uint32_t oid);
+
+/* Make what is missing (0700) and enter all into the tree. S1. */
+int roots_enter(struct roots *r, struct tree *tree, struct err *e);
+/* pg_tblspc/OID -> dir, replacing what is different. */
+int roots_link(const struct roots *r, struct tree *tree, struct err *e);
+
+#endif

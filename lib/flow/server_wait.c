@@ -1,0 +1,444 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/sig.h"
+#include "core/lsn.h"
+#include "core/pgver.h"
+#include "flow/pidfile.h"
+#include "flow/server.h"
+#include "flow/slot.h"
+
+#define POLL_MS 200
+#define LOGIN_MS 3000 /* on this host */
+#define RETRY_MS 2000 /* between two failed logins */
+#define ASK_MS 5000
+#define WAIT_MS 60000 /* default */
+
+/* What both sides say, as far as they say anything. */
+struct view {
+	bool receiver_known; /* the standby told about its receiver */
+	bool receiver_streams;
+	char receiver[32]; /* its status, "" for none */
+	uint32_t receiver_tli;
+	uint64_t system_identifier; /* of the standby, 0 unknown */
+	bool sender_known;          /* the primary told about its senders */
+	bool sender_streams;
+	char sender[32]; /* its state, "" for none */
+	uint64_t sender_flush;
+};
+
+struct waiting {
+	const struct server_wait *w;
+	struct server_state *s;
+	int64_t deadline;
+	struct pg *own, *primary; /* ours to close */
+	struct conninfo own_conninfo;
+	int64_t own_next, primary_next; /* not before */
+	bool refused;                   /* the standby does not let us in */
+	struct view v;
+};
+
+/* --- sessions ------------------------------------------------------------- */
+
+/* "*" and "0.0.0.0" are no addresses to connect to. */
+static const char *
+listen_host(const char *listen)
+{
+	if (*listen == '\0' || strcmp(listen, "*") == 0 ||
+	    strcmp(listen, "0.0.0.0") == 0 || strcmp(listen, "::") == 0)
+		return "localhost";
+	return listen;
+}
+
+/* 0: the address of the standby's own server is known now. */
+static int
+own_address(struct waiting *x, const struct pidfile *p, struct err *e)
+{
+	static const char *const never[] = {"hostaddr", "target_session_attrs",
+	    "service", "replication", "load_balance_hosts"};
+	struct conninfo *c = &x->own_conninfo;
+	char port[16];
+
+	conninfo_free(c);
+	(void)snprintf(port, sizeof(port), "%d", p->port);
+	if (conninfo_copy(c, x->w->standby) == -1 ||
+	    conninfo_set(c, "host",
+		p->sockdir[0] != '\0' ? p->sockdir : listen_host(p->listen)) ==
+		-1 ||
+	    conninfo_set(c, "port", port) == -1)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < NELEM(never); i++)
+		(void)conninfo_set(c, never[i], NULL);
+	return 0;
+}
+
+/* Errors that stop the wait, and not only this attempt. */
+static bool
+fatal(const struct err *e)
+{
+	return e->code == ERR_INTERRUPTED || e->code == ERR_NOMEM;
+}
+
+static int
+give(const struct err *cause, struct err *e)
+{
+	if (e != NULL && !err_is_set(e))
+		*e = *cause;
+	return -1;
+}
+
+/* The server is there but lets nobody in yet: no reason to give up. */
+static bool
+not_yet(const struct err *e)
+{
+	return strstr(e->detail, "the database system is") != NULL ||
+	       strstr(e->detail, "onnection refused") != NULL ||
+	       strstr(e->detail, "No such file") != NULL ||
+	       e->code == ERR_TIMEOUT;
+}
+
+static int
+open_own(struct waiting *x, const struct pidfile *p, struct err *e)
+{
+	struct pg_opts o = {.conninfo = &x->own_conninfo,
+	    .application_name = "standby-clone",
+	    .connect_ms = LOGIN_MS,
+	    .sigfd = x->w->sigfd};
+	struct err cause = ERR_INIT;
+
+	if (pg_alive(x->own) || clock_ms() < x->own_next || p->port == 0)
+		return 0;
+	pg_close(x->own);
+	x->own = NULL;
+	if (own_address(x, p, e) == -1)
+		return -1;
+	if (pg_open(&x->own, &o, &cause) == 0) {
+		x->s->login_error[0] = '\0';
+		return 0;
+	}
+	if (fatal(&cause))
+		return give(&cause, e);
+	x->refused = !not_yet(&cause);
+	x->own_next = clock_ms() + (x->refused ? RETRY_MS : POLL_MS);
+	(void)snprintf(x->s->login_error, sizeof(x->s->login_error), "%.250s",
+	    cause.detail[0] != '\0' ? cause.detail : cause.text);
+	return 0;
+}
+
+/* The caller's session with the primary, else one of ours. */
+static struct pg *
+primary_of(struct waiting *x, struct err *e)
+{
+	struct pg_opts o;
+	struct err cause = ERR_INIT;
+
+	if (pg_alive(x->w->primary_pg))
+		return x->w->primary_pg;
+	if (pg_alive(x->primary))
+		return x->primary;
+	if (x->w->primary == NULL || clock_ms() < x->primary_next)
+		return NULL;
+	pg_close(x->primary);
+	x->primary = NULL;
+	x->primary_next = clock_ms() + RETRY_MS;
+	o = *x->w->primary;
+	o.connect_ms = LOGIN_MS;
+	if (pg_open(&x->primary, &o, &cause) == -1 && fatal(&cause))
+		(void)give(&cause, e);
+	return x->primary;
+}
+
+/* --- looking -------------------------------------------------------------- */
+
+/* Rows of a fact, or NULL: absent there, not allowed, session lost.  -1 only
+ * for what stops the wait. */
+static int
+ask(struct waiting *x, struct pg *pg, enum pgfact fact, struct pg_rows **r,
+    struct err *e)
+{
+	const char *sql = pgver(pg_version(pg), fact);
+	int64_t deadline = MIN_OF(x->deadline, deadline_in(ASK_MS));
+	struct err cause = ERR_INIT;
+
+	*r = NULL;
+	if (sql == NULL || !pg_alive(pg) ||
+	    pg_query(pg, r, deadline, sql, 0, NULL, &cause) == 0 ||
+	    !fatal(&cause))
+		return 0;
+	return give(&cause, e);
+}
+
+static uint64_t
+lsn_at(const struct pg_rows *r, int row, int col)
+{
+	const char *s = pg_rows_get(r, row, col);
+	uint64_t lsn;
+
+	return s != NULL && lsn_parse(s, &lsn) == 0 ? lsn : 0;
+}
+
+static int
+ask_lsn(struct waiting *x, enum pgfact fact, uint64_t *lsn, struct err *e)
+{
+	struct pg_rows *r;
+
+	if (ask(x, x->own, fact, &r, e) == -1)
+		return -1;
+	*lsn = MAX_OF(*lsn, lsn_at(r, 0, 0));
+	pg_rows_free(r);
+	return 0;
+}
+
+static void
+copy_field(char *to, size_t size, const char *s)
+{
+	(void)snprintf(to, size, "%s", s != NULL ? s : "");
+}
+
+static int
+ask_receiver(struct waiting *x, struct err *e)
+{
+	struct view *v = &x->v;
+	struct pg_rows *r;
+	const char *s;
+
+	if (ask(x, x->own, PGFACT_RECEIVER, &r, e) == -1)
+		return -1;
+	/* Without rights the row has a pid and nothing else. */
+	s = pg_rows_get(r, 0, 0);
+	v->receiver_known = r != NULL && (pg_rows_n(r) == 0 || s != NULL);
+	copy_field(v->receiver, sizeof(v->receiver), s);
+	v->receiver_streams = strcmp(v->receiver, "streaming") == 0;
+	s = pg_rows_get(r, 0, 1);
+	v->receiver_tli = s != NULL ? (uint32_t)strtoul(s, NULL, 10) : 0;
+	if (v->receiver_streams)
+		x->s->receive_lsn = MAX_OF(x->s->receive_lsn, lsn_at(r, 0, 2));
+	pg_rows_free(r);
+	return 0;
+}
+
+static int
+ask_identifier(struct waiting *x, struct err *e)
+{
+	struct pg_rows *r;
+	const char *s;
+
+	if (x->v.system_identifier != 0)
+		return 0;
+	if (ask(x, x->own, PGFACT_SYSTEM_IDENTIFIER, &r, e) == -1)
+		return -1;
+	s = pg_rows_get(r, 0, 0);
+	x->v.system_identifier = s != NULL ? strtoull(s, NULL, 10) : 0;
+	pg_rows_free(r);
+	return 0;
+}
+
+static int
+look_standby(struct waiting *x, struct err *e)
+{
+	if (!pg_alive(x->own))
+		return 0;
+	x->s->standby_login = true;
+	if (ask_receiver(x, e) == -1 || ask_identifier(x, e) == -1 ||
+	    ask_lsn(x, PGFACT_RECEIVE_LSN, &x->s->receive_lsn, e) == -1)
+		return -1;
+	return ask_lsn(x, PGFACT_REPLAY_LSN, &x->s->replay_lsn, e);
+}
+
+/* Our row among the senders: by application_name, the furthest of several. */
+static int
+look_primary(struct waiting *x, struct err *e)
+{
+	struct view *v = &x->v;
+	struct pg *pg = primary_of(x, e);
+	struct pg_rows *r;
+	const char *name, *state;
+
+	if (pg == NULL)
+		return err_is_set(e) ? -1 : 0;
+	if (ask(x, pg, PGFACT_SENDERS, &r, e) == -1)
+		return -1;
+	v->sender_known = r != NULL;
+	v->sender[0] = '\0';
+	v->sender_streams = false;
+	for (int i = 0; i < pg_rows_n(r); i++) {
+		name = pg_rows_get(r, i, 1);
+		state = pg_rows_get(r, i, 3);
+		if (name == NULL || strcmp(name, x->w->application_name) != 0)
+			continue;
+		/* Columns that this role may not see are NULL. */
+		if (state == NULL)
+			v->sender_known = false;
+		if (v->sender_streams && lsn_at(r, i, 6) <= v->sender_flush)
+			continue;
+		copy_field(v->sender, sizeof(v->sender), state);
+		v->sender_streams = strcmp(v->sender, "streaming") == 0;
+		v->sender_flush = lsn_at(r, i, 6);
+	}
+	pg_rows_free(r);
+	return 0;
+}
+
+/* --- judging -------------------------------------------------------------- */
+
+/*
+ * The receiver's own word counts; where it cannot be had (no login, no rights,
+ * before 9.6), the primary's row for us does.
+ */
+static bool
+streams(struct waiting *x)
+{
+	const struct view *v = &x->v;
+
+	if (v->receiver_known)
+		return v->receiver_streams &&
+		       (x->w->timeline == 0 || v->receiver_tli == 0 ||
+			   v->receiver_tli >= x->w->timeline);
+	if (!v->sender_streams)
+		return false;
+	x->s->receive_lsn = MAX_OF(x->s->receive_lsn, v->sender_flush);
+	return true;
+}
+
+static int
+other_cluster(const struct waiting *x, struct err *e)
+{
+	uint64_t have = x->v.system_identifier;
+
+	if (have == 0 || x->w->system_identifier == 0 ||
+	    have == x->w->system_identifier)
+		return 0;
+	(void)err_set(e, ERR_NOT_STREAMING,
+	    "the server on the standby's port is another cluster");
+	return err_detail(e,
+	    "Its system identifier is %" PRIu64 ", not %" PRIu64 ".", have,
+	    x->w->system_identifier);
+}
+
+/* --- why not -------------------------------------------------------------- */
+
+static void
+say_slot(struct waiting *x, struct err *e)
+{
+	struct pg *pg = primary_of(x, NULL);
+	struct slot_facts f;
+
+	if (x->w->slot == NULL || pg == NULL ||
+	    slot_read(pg, x->w->slot, &f, deadline_in(ASK_MS), NULL) == -1)
+		return;
+	if (!f.exists)
+		(void)err_detail(
+		    e, "The primary has no slot \"%s\".", x->w->slot);
+	else if (strcmp(f.wal_status, "lost") == 0)
+		(void)err_detail(
+		    e, "The slot \"%s\" has lost its WAL.", x->w->slot);
+	else
+		(void)err_detail(e, "The slot \"%s\" is %s.", x->w->slot,
+		    f.active ? "active" : "not active");
+}
+
+static void
+say_sides(struct waiting *x, struct err *e)
+{
+	const struct view *v = &x->v;
+	char have[LSN_TEXT], want[LSN_TEXT];
+
+	if (!x->s->standby_login)
+		(void)err_detail(e, "The standby: no login%s%s",
+		    x->s->login_error[0] != '\0' ? ": " : ".",
+		    x->s->login_error);
+	else if (v->receiver_known)
+		(void)err_detail(e, "The standby: %s%s.",
+		    v->receiver[0] != '\0' ? "its receiver is "
+					   : "it has no receiver",
+		    v->receiver);
+	if (v->sender_known)
+		(void)err_detail(e, "The primary: %s%s%s\"%s\".",
+		    v->sender[0] != '\0' ? "a sender in state " : "no sender",
+		    v->sender, " for application_name ",
+		    x->w->application_name);
+	say_slot(x, e);
+	(void)err_detail(e, "Received up to %s, needed %s.",
+	    lsn_format(x->s->receive_lsn, have),
+	    lsn_format(x->w->until_lsn, want));
+}
+
+static int
+not_streaming(struct waiting *x, struct err *e)
+{
+	(void)err_set(e, ERR_NOT_STREAMING,
+	    "the standby runs, but does not stream from the primary");
+	say_sides(x, e);
+	server_explain(x->w->pgdata, x->w->log, e);
+	return -1;
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+/* 1: the postmaster lives (or was not there yet), p is filled; -1: e. */
+static int
+look_pidfile(const struct waiting *x, struct pidfile *p, struct err *e)
+{
+	int fd = open(x->w->pgdata, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+	long pid;
+
+	if (fd == -1)
+		return err_set_errno(
+		    e, ERR_IO, "could not open directory \"%s\"", x->w->pgdata);
+	rc = server_running(fd, &pid, NULL, e);
+	if (rc == 0) {
+		(void)err_set(
+		    e, ERR_START, "the standby has started and ended again");
+		server_explain(x->w->pgdata, x->w->log, e);
+		rc = -1;
+	}
+	if (rc == 1 && pidfile_read(fd, p, e) == -1)
+		rc = -1;
+	(void)close(fd);
+	return rc;
+}
+
+/* 1: it streams; 0: not yet; -1: e. */
+static int
+look(struct waiting *x, struct err *e)
+{
+	struct pidfile p;
+
+	if (x->w->sigfd != -1 && sig_check(e) == -1)
+		return -1;
+	if (look_pidfile(x, &p, e) == -1 || open_own(x, &p, e) == -1 ||
+	    look_standby(x, e) == -1 || other_cluster(x, e) == -1)
+		return -1;
+	/* The primary's side is asked when the standby's own is not enough. */
+	if (!x->v.receiver_known && look_primary(x, e) == -1)
+		return -1;
+	x->s->streaming = streams(x);
+	/* After a restart the received position starts at its segment. */
+	x->s->receive_lsn = MAX_OF(x->s->receive_lsn, x->s->replay_lsn);
+	return x->s->streaming && x->s->receive_lsn >= x->w->until_lsn;
+}
+
+int
+server_wait_streaming(
+    const struct server_wait *w, struct server_state *s, struct err *e)
+{
+	struct waiting x = {.w = w,
+	    .s = s,
+	    .deadline = w->deadline != 0 ? w->deadline : deadline_in(WAIT_MS)};
+	struct err mine = ERR_INIT;
+	int rc;
+
+	*s = (struct server_state){.streaming = false};
+	while ((rc = look(&x, &mine)) == 0 && !deadline_passed(x.deadline))
+		clock_sleep_ms(POLL_MS, x.deadline);
+	if (rc == 0) {
+		if (x.v.receiver_known)
+			(void)look_primary(&x, &mine);
+		(void)not_streaming(&x, &mine);
+	}
+	if (rc != 1)
+		(void)give(&mine, e);
+	pg_close(x.own);
+	pg_close(x.primary);
+	conninfo_free(&x.own_conninfo);
+	return rc == 1 ? 0 : -1;
+}

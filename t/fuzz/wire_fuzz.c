@@ -1,0 +1,122 @@
+/* Every decoder of core/wire.c: the first byte says which. */
+#include "base/std.h"
+#include "core/wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n);
+
+static void
+walk_lists(const uint8_t *d, size_t n)
+{
+	struct wire_manifest m;
+	struct wire_file f;
+	struct wire_str rest, s;
+	uint32_t count;
+
+	if (wire_decode_manifest(d, n, &m, NULL) == 0)
+		for (uint32_t i = 0; i < m.npatterns; i++)
+			if (wire_next_str(&m.patterns, &s) == -1)
+				abort();
+	if (wire_decode_batch(d, n, &count, &rest, NULL) == 0)
+		for (uint32_t i = 0; i < count; i++)
+			if (wire_next_file(&rest, &f, NULL) == -1)
+				abort();
+}
+
+/* What a decoder accepts, the encoder must write again, byte for byte. */
+static void
+same(struct buf *b, const uint8_t *d, size_t n)
+{
+	if (b->len != n || (n > 0 && memcmp(b->data, d, n) != 0))
+		abort();
+	buf_free(b);
+}
+
+static void
+decode_requests(const uint8_t *d, size_t n)
+{
+	struct buf b = BUF_INIT;
+	struct wire_open o;
+	struct wire_pages p;
+	struct wire_sig s;
+
+	if (wire_decode_open(d, n, &o, NULL) == 0) {
+		wire_encode_open(&b, &o);
+		same(&b, d, n);
+	}
+	if (wire_decode_pages(d, n, &p, NULL) == 0) {
+		wire_encode_pages(&b, &p);
+		same(&b, d, n);
+	}
+	if (wire_decode_sig(d, n, &s, NULL) == 0) {
+		wire_encode_sig(&b, &s);
+		same(&b, d, n);
+	}
+}
+
+static void
+decode_answers(const uint8_t *d, size_t n)
+{
+	struct buf b = BUF_INIT;
+	struct wire_opened o;
+	struct wire_end m;
+	struct wire_file_end f;
+	struct wire_done done;
+	uint64_t bytes;
+
+	if (wire_decode_opened(d, n, &o, NULL) == 0) {
+		wire_encode_opened(&b, &o);
+		same(&b, d, n);
+	}
+	if (wire_decode_end(d, n, &m, NULL) == 0) {
+		wire_encode_end(&b, &m);
+		same(&b, d, n);
+	}
+	if (wire_decode_file_end(d, n, &f, NULL) == 0) {
+		wire_encode_file_end(&b, &f);
+		same(&b, d, n);
+	}
+	if (wire_decode_done(d, n, &done, NULL) == 0) {
+		wire_encode_done(&b, &done);
+		same(&b, d, n);
+	}
+	(void)wire_decode_pong(d, n, &bytes, NULL);
+}
+
+static void
+decode_error(const uint8_t *d, size_t n)
+{
+	struct err e = ERR_INIT;
+	uint32_t id;
+
+	if (wire_decode_err(d, n, &id, &e) != -1 || !err_is_set(&e))
+		abort();
+	for (const char *p = e.text; *p != '\0'; p++)
+		if ((uint8_t)*p < 0x20 || *p == 0x7f)
+			abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
+{
+	struct wire_hello h;
+
+	if (n == 0)
+		return 0;
+	switch (d[0] % 5) {
+	case 0:
+		(void)wire_decode_hello(d + 1, n - 1, &h, NULL);
+		break;
+	case 1:
+		walk_lists(d + 1, n - 1);
+		break;
+	case 2:
+		decode_requests(d + 1, n - 1);
+		break;
+	case 3:
+		decode_answers(d + 1, n - 1);
+		break;
+	default:
+		decode_error(d + 1, n - 1);
+	}
+	return 0;
+}

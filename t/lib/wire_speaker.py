@@ -1,0 +1,437 @@
+"""A speaker of the protocol of standby-wire(5), independent of the C code.
+
+Every encoder makes a valid payload by default; a test overrides one field, or
+sends bytes of its own.  agent() starts a standby-agent and talks to it,
+fake_pgdata() makes a data directory with a pg_control that passes its checks.
+Hashes come from libxxhash and unpacking from libzstd, through ctypes; both may
+be missing (HAVE_XXH, HAVE_ZSTD).
+"""
+import ctypes
+import ctypes.util
+import hashlib
+import os
+import select
+import struct
+import subprocess
+import time
+
+MAGIC = b"STBYWIRE"
+VERSION = 1
+NO_ID = 0xFFFFFFFF
+ZIPPED = 0x80
+CHUNK = 256 * 1024
+RECURSE, INIT = 1, 2
+TO_EOF, SAME = 1, 2
+FIRST, LAST = 1, 2
+OK, VANISHED, CHANGED, NOT_REGULAR = 0, 1, 2, 3
+SYSTEM = 7281936400112233445
+
+# --- primitives ------------------------------------------------------------
+
+
+def u8(v):
+    return struct.pack(">B", v)
+
+
+def u16(v):
+    return struct.pack(">H", v)
+
+
+def u32(v):
+    return struct.pack(">I", v)
+
+
+def u64(v):
+    return struct.pack(">Q", v)
+
+
+def raw(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+def text(s):
+    """str: u16 length and bytes."""
+    return u16(len(raw(s))) + raw(s)
+
+
+def frame(kind, payload=b"", length=None):
+    return raw(kind) + u32(len(payload) if length is None else length) \
+        + payload
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        if self.at + n > len(self.data):
+            raise ValueError("payload cut short")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def u8(self):
+        return self.take(1)[0]
+
+    def u16(self):
+        return struct.unpack(">H", self.take(2))[0]
+
+    def u32(self):
+        return struct.unpack(">I", self.take(4))[0]
+
+    def u64(self):
+        return struct.unpack(">Q", self.take(8))[0]
+
+    def text(self):
+        return self.take(self.u16())
+
+    def left(self):
+        return len(self.data) - self.at
+
+
+# --- requests --------------------------------------------------------------
+
+
+def hello(package, magic=MAGIC, version=VERSION):
+    return magic + u16(version) + text(package)
+
+
+def open_(pgdata, system=0, seed=42, block=8192, rate=0, compress=0):
+    return (u64(system) + u64(seed) + u32(block) + u64(rate) + u8(compress)
+            + text(pgdata))
+
+
+def manifest(flags=RECURSE, dir="", log_dir="", stats="", trigger="",
+             patterns=(), count=None):
+    return (u8(flags) + text(dir) + text(log_dir) + text(stats)
+            + text(trigger) + u32(len(patterns) if count is None else count)
+            + b"".join(text(p) for p in patterns))
+
+
+def file(path, id=1, flags=0, limit=1 << 40):
+    return u32(id) + u8(flags) + u64(limit) + text(path)
+
+
+def batch(*files, count=None):
+    return u32(len(files) if count is None else count) + b"".join(files)
+
+
+def pages(path="", id=1, flags=FIRST | LAST, limit=1 << 40, block=0, count=1,
+          hashes=(), nhash=None):
+    """limit and path travel with FIRST only."""
+    head = u64(limit) + text(path) if flags & FIRST else b""
+    return (u32(id) + u8(flags) + head + u32(block) + u32(count)
+            + u32(len(hashes) if nhash is None else nhash) + b"".join(hashes))
+
+
+def sig(data=b"", path="", id=1, flags=FIRST | LAST, limit=0, basis=0):
+    head = u64(limit) + u64(basis) + text(path) if flags & FIRST else b""
+    return u32(id) + u8(flags) + head + data
+
+
+# --- answers ---------------------------------------------------------------
+
+
+def parse_err(data):
+    r = Reader(data)
+    return {"id": r.u32(), "code": r.text().decode(), "text": r.text(),
+            "detail": r.text(), "hint": r.text()}
+
+
+def parse_file_end(data):
+    r = Reader(data)
+    return {"id": r.u32(), "status": r.u8(), "size": r.u64(),
+            "digest": r.take(16)}
+
+
+def parse_opened(data):
+    r = Reader(data)
+    o = {k: getattr(r, w)() for k, w in (
+        ("system", "u64"), ("control", "u32"), ("catalog", "u32"),
+        ("mode", "u32"), ("dev", "u64"), ("ino", "u64"), ("now_ns", "u64"),
+        ("boot_id", "text"), ("version", "text"), ("resolved", "text"),
+        ("libc", "text"), ("wal_link", "text"))}
+    assert r.left() == 0
+    return o
+
+
+def parse_entries(data):
+    r = Reader(data)
+    while r.left():
+        kind = chr(r.u8())
+        mode, size, mtime = r.u32(), r.u64(), r.u64()
+        path = r.text()
+        yield {"type": kind, "mode": mode, "size": size, "mtime": mtime,
+               "path": path, "link": r.text() if kind == "l" else None}
+
+
+# --- hashes ----------------------------------------------------------------
+
+
+class _Hash128(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+def _library(name, *more):
+    for n in (ctypes.util.find_library(name),) + more:
+        try:
+            if n:
+                return ctypes.CDLL(n)
+        except OSError:
+            pass
+    return None
+
+
+_xxh = _library("xxhash", "libxxhash.so.0")
+_zstd = _library("zstd", "libzstd.so.1")
+HAVE_XXH, HAVE_ZSTD = _xxh is not None, _zstd is not None
+if HAVE_XXH:
+    _xxh.XXH3_128bits_withSeed.restype = _Hash128
+    _xxh.XXH3_128bits_withSeed.argtypes = [
+        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+if HAVE_ZSTD:
+    _zstd.ZSTD_decompress.restype = ctypes.c_size_t
+    _zstd.ZSTD_decompress.argtypes = [
+        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+
+
+def xxh(data, seed=0):
+    h = _xxh.XXH3_128bits_withSeed(data, len(data), seed)
+    return u64(h.high) + u64(h.low)
+
+
+def page_hashes(data, seed=42, block=8192):
+    return [xxh(data[i:i + block], seed) for i in range(0, len(data), block)]
+
+
+def file_digest(data, seed=42, block=8192):
+    return xxh(b"".join(page_hashes(data, seed, block)) + u64(len(data)),
+               seed)
+
+
+def unzip(data):
+    size = Reader(data).u32()
+    if size > 1 << 20:
+        raise ValueError("frame unpacks to %d bytes" % size)
+    out = ctypes.create_string_buffer(size + 1)
+    if _zstd.ZSTD_decompress(out, size, data[4:], len(data) - 4) != size:
+        raise ValueError("bad zstd frame")
+    return out.raw[:size]
+
+
+# --- librsync --------------------------------------------------------------
+
+
+def rs_signature(data, block=1024, magic=0x72730147, strong=32, size=None):
+    """Signature of data: RabinKarp weak sums, BLAKE2 strong sums."""
+    out = [u32(magic), u32(block), u32(strong)]
+    for i in range(0, len(data), max(block, 1)):
+        part, weak = data[i:i + block], 1
+        for c in part:
+            weak = (weak * 0x08104225 + c) & 0xFFFFFFFF
+        out.append(u32(weak)
+                   + hashlib.blake2b(part, digest_size=32).digest())
+    return b"".join(out)
+
+
+def rs_patch(basis, delta):
+    """New content from basis and delta."""
+    r, out = Reader(delta), []
+    assert r.u32() == 0x72730236, "magic of a delta"
+
+    def number(n):
+        return int.from_bytes(r.take(n), "big")
+    while True:
+        op = r.u8()
+        if op == 0:
+            assert r.left() == 0, "nothing follows END"
+            return b"".join(out)
+        if op <= 0x40:
+            out.append(r.take(op))
+        elif op <= 0x44:
+            out.append(r.take(number(1 << (op - 0x41))))
+        else:
+            assert op <= 0x54, "operation %d" % op
+            at = number(1 << ((op - 0x45) // 4))
+            out.append(basis[at:at + number(1 << ((op - 0x45) % 4))])
+
+
+# --- a data directory ------------------------------------------------------
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for c in data:
+        crc ^= c
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def pg_control(system=SYSTEM):
+    """ControlFileData of PostgreSQL 15 (pg_control_version 1300)."""
+    b = bytearray(8192)
+    for form, at, value in (
+            ("Q", 0, system), ("I", 8, 1300), ("I", 12, 202209061),
+            ("I", 16, 6), ("Q", 32, 0x5000060), ("Q", 40, 0x5000028),
+            ("I", 48, 1), ("I", 52, 1), ("I", 172, 1), ("I", 180, 100),
+            ("I", 184, 8), ("I", 188, 10), ("I", 196, 64), ("I", 216, 8192),
+            ("I", 220, 131072), ("I", 224, 8192), ("I", 228, 16 << 20)):
+        struct.pack_into("<" + form, b, at, value)
+    struct.pack_into("<I", b, 288, crc32c(bytes(b[:288])))
+    return bytes(b)
+
+
+def put(top, path, data=b""):
+    name = os.path.join(raw(top), raw(path))
+    os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
+    with open(name, "wb") as f:
+        f.write(raw(data))
+    os.chmod(name, 0o600)
+    return name
+
+
+def fake_pgdata(top):
+    os.makedirs(top, mode=0o700)
+    put(top, "PG_VERSION", "15\n")
+    put(top, "global/pg_control", pg_control())
+    put(top, "postmaster.pid", "1\n")
+    for d in ("base/1", "pg_wal/archive_status", "pg_tblspc", "pg_stat_tmp"):
+        os.makedirs(os.path.join(top, d), mode=0o700)
+    put(top, "base/1/PG_VERSION", "15\n")
+    return top
+
+
+# --- the agent -------------------------------------------------------------
+
+
+class agent:
+    """A running agent.  Reading waits at most 20 s, then it is an error."""
+    WAIT = 20
+
+    def __init__(self, argv, package=None, **popen):
+        self.p = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, bufsize=0, **popen)
+        self.buf, self.pings = b"", 0
+        self.package = package
+        os.set_blocking(self.p.stdin.fileno(), False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.p.kill()
+        self.p.wait()
+        self.p.stdin.close()
+        self.p.stdout.close()
+
+    def _more(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([self.p.stdout], [], [], left)[0]:
+            raise TimeoutError("the agent says nothing")
+        data = os.read(self.p.stdout.fileno(), 1 << 20)
+        self.buf += data
+        return bool(data)
+
+    def send(self, kind, payload=b""):
+        self.send_raw(frame(kind, payload))
+
+    def send_raw(self, data):
+        """Written while what comes back is read: no deadlock."""
+        deadline = time.monotonic() + self.WAIT
+        fd = self.p.stdin.fileno()
+        while data:
+            r, w, _ = select.select([self.p.stdout], [fd], [],
+                                    max(0, deadline - time.monotonic()))
+            try:
+                if w:
+                    data = data[os.write(fd, data):]
+                elif r and not self._more(deadline):
+                    return
+            except BrokenPipeError:
+                return
+            if not r and not w:
+                raise TimeoutError("the agent reads nothing")
+
+    def recv(self):
+        """(type, payload) of the next frame, None at the end.  PINGs of the
+        agent are counted and left out."""
+        deadline = time.monotonic() + self.WAIT
+        while True:
+            if len(self.buf) >= 5:
+                kind = self.buf[0]
+                n = struct.unpack(">I", self.buf[1:5])[0]
+                if n > 1 << 20:
+                    raise ValueError("a frame of %d bytes" % n)
+                if len(self.buf) >= 5 + n:
+                    data, self.buf = self.buf[5:5 + n], self.buf[5 + n:]
+                    if kind == ord("p"):
+                        self.pings += 1
+                        continue
+                    if kind & ZIPPED:
+                        kind, data = kind & ~ZIPPED, unzip(data)
+                    return chr(kind), data
+            if not self._more(deadline):
+                if self.buf:
+                    raise ValueError("the end in the middle of a frame")
+                return None
+
+    def expect(self, kind):
+        got = self.recv()
+        if got is None or got[0] != kind:
+            if got and got[0] == "!":
+                got = parse_err(got[1])
+            raise ValueError("wanted %r, got %r" % (kind, got))
+        return got[1]
+
+    def greet(self):
+        r = Reader(self.expect("H"))
+        assert r.take(8) == MAGIC and r.u16() == VERSION
+        package = r.text()
+        self.send("H", hello(self.package or package))
+        return package
+
+    def open(self, pgdata, **kw):
+        self.greet()
+        self.send("O", open_(pgdata, **kw))
+        return parse_opened(self.expect("o"))
+
+    def answer(self, kind):
+        """Frames of that kind up to FILE_END: (list of payloads, end)."""
+        got = []
+        while True:
+            f = self.recv()
+            if f is None:
+                raise ValueError("the end instead of FILE_END")
+            if f[0] == "F":
+                return got, parse_file_end(f[1])
+            if f[0] == "!":
+                raise ValueError(parse_err(f[1]))
+            assert f[0] == kind, "%s instead of %s" % (f[0], kind)
+            got.append(f[1])
+
+    def get(self, path, **kw):
+        self.send("B", batch(file(path, **kw)))
+        got, end = self.answer("d")
+        return b"".join(d[4:] for d in got), end
+
+    def list(self, **kw):
+        """(entries, raw payloads, END as a Reader)"""
+        self.send("M", manifest(**kw))
+        data = b""
+        while True:
+            kind, payload = self.recv()
+            if kind == "E":
+                return list(parse_entries(data)), data, Reader(payload)
+            assert kind == "e", parse_err(payload) if kind == "!" else kind
+            data += payload
+
+    def end(self):
+        """All that comes until the agent ends: (ERR or None, exit status)."""
+        err = None
+        while True:
+            f = self.recv()
+            if f is None:
+                return err, self.p.wait(self.WAIT)
+            if f[0] == "!":
+                err = parse_err(f[1])
