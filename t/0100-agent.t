@@ -781,6 +781,49 @@ def an_ERR_of_the_client_ends_it():
            ("agent", 5, True))
 
 
+@test
+def the_fake_agent_of_other_tests_answers_as_this_one():
+    if not w.HAVE_XXH:
+        return "libxxhash is missing"
+    data = pgdata()
+    w.put(data, "base/1/7", noise(3 * MIB + 5))
+    package = run("--version").stdout.split()[-1].decode()
+    fake = ["/usr/bin/env", "python3", "-c", """
+import sys
+sys.path.insert(0, sys.argv[1])
+sys.dont_write_bytecode = True
+import wire_speaker as w
+w.fake_agent(sys.argv[2], sys.argv[3],
+             skip=lambda p: p in (b"postmaster.pid",
+                                  b"pg_wal/archive_status")).run()
+""", os.path.join(TOP, "t", "lib"), data, package]
+    said = []
+    for argv in ([AGENT], fake):
+        with w.agent(argv) as a:
+            o = a.open(data)
+            out = [(o["system"], o["catalog"], o["version"], o["ino"])]
+            out.append(a.list()[1])
+            out.append(a.get("base/1/7"))
+            out.append(a.get("none"))
+            a.send("P", w.pages("base/1/7", count=400))
+            runs, end = a.answer("r")
+            out.append((apply_runs(b"", runs, end), end))
+            signature = w.rs_signature(b"")
+            a.send("S", w.sig(signature, "base/1/7"))
+            deltas, end = a.answer("D")
+            out.append((w.rs_patch(b"", b"".join(d[4:] for d in deltas)),
+                        end))
+            a.send("C")
+            out.append(a.expect("c"))
+            a.send("X")
+            done = a.expect("X")
+            out.append((done[:8], done[16:]))  # deltas differ in length
+            eq(a.end(), (None, 0))
+        said.append(out)
+    for real, other in zip(*said):
+        eq(real == other, True)
+
+
 # --- the program -----------------------------------------------------------
 
 

@@ -191,7 +191,7 @@ class Result:
         return all(w in self.err for w in words)
 
 
-def args(server, kind, opts, command):
+def args(server, kind, opts, command, host="127.0.0.1"):
     port = server if isinstance(server, int) else server.port
     o = {"-K": path("known"), "-i": path("user"), "-u": USER,
          "-C": "ssh -F " + path("ssh_config"), "-t": "20000"}
@@ -200,14 +200,15 @@ def args(server, kind, opts, command):
     for k, x in o.items():
         if x is not None:
             v += [k] if x is True else [k, x]
-    return v + ["127.0.0.1", command]
+    return v + [host, command]
 
 
-def run(server, kind, command="cat", data=b"hello", env=None, **opts):
+def run(server, kind, command="cat", data=b"hello", env=None,
+        host="127.0.0.1", **opts):
     opts = {"-" + k: v for k, v in opts.items()}
     try:
         return Result(subprocess.run(
-            args(server, kind, opts, command), input=data, timeout=120,
+            args(server, kind, opts, command, host), input=data, timeout=120,
             capture_output=True, env=dict(os.environ, **(env or {}))))
     except subprocess.TimeoutExpired:
         return Result(subprocess.CompletedProcess([], -1, b"",
@@ -331,6 +332,14 @@ for key in ("host", "host_ecdsa"):
     ok(r.code == 0, "of two host keys the known one is asked for: " + key, r)
     r = run(both, "libssh2", K=path("k1"), F=fingerprint(key))
     ok(r.code == 0, "a fingerprint of either host key is found: " + key, r)
+
+r = run(sd, "libssh2", host="localhost",
+        K=write("k11", "[localhost]:%d %s\n" % (sd.port, pub("host"))))
+ok(r.code == 0 and r.out == b"hello",
+   "a name is resolved, and each of its addresses tried", r)
+r = run(sd, "libssh2", host="no-such-host.invalid", t="5000")
+ok(r.code in (5, 6) and r.has("no-such-host.invalid"),
+   "a name that does not exist is an error in bounded time", r)
 
 # --- login (A14) ------------------------------------------------------------
 r = run(sd, "libssh2", i=path("user_ecdsa"))
@@ -543,6 +552,36 @@ for kind in ("libssh2", "openssh"):
         time.sleep(0.05)
     for c in children(sd.p.pid):
         kill(c, signal.SIGKILL)
+
+p = subprocess.Popen(args(Hostile(silent).port, "libssh2", {}, "cat"),
+                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                     stderr=subprocess.PIPE)
+procs.append(p)
+time.sleep(0.3)     # any moment of the connection will do
+p.send_signal(signal.SIGINT)
+out, err = p.communicate(timeout=60)
+ok(p.returncode == 130 and b"[interrupted]" in err,
+   "an interrupt ends a connection that hangs", p.returncode, err)
+
+for kind in ("libssh2", "openssh"):
+    p = subprocess.Popen(args(sd, kind, {}, "cat"), stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    procs.append(p)
+    p.stdin.write(b"x")
+    p.stdin.flush()
+    first = p.stdout.read(1)
+    mine = children(p.pid)
+    p.kill()
+    p.wait()
+    left = [1]
+    for _ in range(400):
+        left = children(sd.p.pid) + [c for c in mine
+                                     if os.path.exists("/proc/%d/fd" % c)]
+        if not left:
+            break
+        time.sleep(0.05)
+    ok(first == b"x" and not left,
+       kind + ": killed ourselves, nothing stays on either side", left)
 
 for kind in ("libssh2", "openssh"):
     p = subprocess.Popen(args(sd, kind, {}, waits), stdin=subprocess.PIPE,

@@ -35,6 +35,7 @@ enum state {
 struct member {
 	struct pool *pool;
 	pid_t pid;
+	int fd; /* of c, for the children to close */
 	enum state state;
 	struct chan c;
 	struct err failure; /* why it FAILED */
@@ -384,13 +385,14 @@ spawn(struct pool *p, unsigned i, struct err *e)
 	}
 	if (m->pid == 0) {
 		for (unsigned k = 0; k < i; k++) /* not the others' ends */
-			chan_close(&p->m[k].c, 0, NULL);
+			(void)close(p->m[k].fd);
 		(void)close(fd[0]);
 		worker_main(fd[1], &w);
 	}
 	(void)close(fd[1]);
 	if ((t = transport_fds(fd[0], fd[0], "worker", e)) == NULL)
 		return -1;
+	m->fd = fd[0];
 	chan_init(&m->c, t);
 	return 0;
 }

@@ -132,7 +132,7 @@ static enum found
 check_version(
     const struct probe *f, const struct preflight_want *w, struct err *e)
 {
-	char major[16];
+	char major[16], oldest[16];
 
 	(void)w;
 	(void)pgver_major(f->version, major, sizeof(major));
@@ -140,7 +140,7 @@ check_version(
 		(void)err_set(e, ERR_VERSION,
 		    "PostgreSQL %s of the source is too old: %s is the oldest "
 		    "that is supported",
-		    major, pgver_major(PGVER_OLDEST, major, sizeof(major)));
+		    major, pgver_major(PGVER_OLDEST, oldest, sizeof(oldest)));
 		return FOUND_PROBLEM;
 	}
 	if (pgver_known(f->version))

@@ -40,17 +40,21 @@ ask_fact(struct pg *pg, struct pg_rows **r, enum pgfact fact, int64_t deadline,
 	return ask(pg, r, pgver(pg_version(pg), fact), deadline, e);
 }
 
-/* A copy of a text field; NULL stays NULL. */
+/* A copy of a text; NULL changes nothing. */
+static int
+set_text(char **to, const char *text, struct err *e)
+{
+	if (text == NULL)
+		return 0;
+	free(*to);
+	*to = strdup(text);
+	return *to != NULL ? 0 : err_set_nomem(e);
+}
+
 static int
 take(char **to, const struct pg_rows *r, int row, int col, struct err *e)
 {
-	const char *s = pg_rows_get(r, row, col);
-
-	if (s == NULL)
-		return 0;
-	free(*to);
-	*to = strdup(s);
-	return *to != NULL ? 0 : err_set_nomem(e);
+	return set_text(to, pg_rows_get(r, row, col), e);
 }
 
 /* --- settings ------------------------------------------------------------- */
@@ -138,9 +142,7 @@ store(struct probe *p, const struct setting *s, const char *value,
 
 	switch (s->kind) {
 	case K_TEXT:
-		free(*to.text);
-		*to.text = strdup(value);
-		return *to.text != NULL ? 0 : err_set_nomem(e);
+		return set_text(to.text, value, e);
 	case K_INT:
 		*to.number = (int)strtol(value, NULL, 10);
 		break;
@@ -208,9 +210,8 @@ read_recovery(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	struct pg_rows *r;
 	const char *s;
 
-	p->version_text = strdup(pg_version_text(pg));
-	if (p->version_text == NULL)
-		return err_set_nomem(e);
+	if (set_text(&p->version_text, pg_version_text(pg), e) == -1)
+		return -1;
 	if (pg_query(pg, &r, deadline, "SELECT pg_is_in_recovery()", 0, NULL,
 		e) == -1)
 		return -1;

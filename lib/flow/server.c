@@ -649,22 +649,26 @@ server_stop(
 
 /* --- what a log means ----------------------------------------------------- */
 
+/* The receiver's words; the same troubles of other clients are in the log,
+ * too, among them our own attempts to log in. */
+#define PRIMARY "could not connect to the primary server"
+
 static const struct known {
 	const char *first, *then; /* both on one line, in this order */
 	const char *hint;
 } known[] = {
-    {"no pg_hba.conf entry for replication", "",
+    {PRIMARY, "no pg_hba.conf entry for replication",
 	"Add a replication line for this host to the primary's pg_hba.conf "
 	"(\"host replication USER ADDRESS scram-sha-256\") and reload it: "
 	"SELECT pg_reload_conf()."},
-    {"no pg_hba.conf entry", "",
+    {PRIMARY, "no pg_hba.conf entry",
 	"Add a line for this host to the primary's pg_hba.conf and reload it: "
 	"SELECT pg_reload_conf()."},
-    {"password authentication failed", "",
+    {PRIMARY, "password authentication failed",
 	"The standby's own password file must hold the password: a line "
 	"HOST:PORT:replication:USER:PASSWORD in ~/.pgpass of the user that "
 	"runs the server."},
-    {"no password supplied", "",
+    {PRIMARY, "no password supplied",
 	"The standby's own password file must hold the password: a line "
 	"HOST:PORT:replication:USER:PASSWORD in ~/.pgpass of the user that "
 	"runs the server."},
@@ -693,14 +697,17 @@ static const struct known {
 	"The slot has lost its WAL: run standby-clone --delta again."},
     {"This slot has been invalidated", "",
 	"The slot has lost its WAL: run standby-clone --delta again."},
-    {"exceeds max_wal_senders", "",
+    {PRIMARY, "exceeds max_wal_senders",
 	"Raise max_wal_senders on the primary (needs a restart)."},
-    {"must be superuser or replication role", "",
+    {PRIMARY, "must be superuser or replication role",
 	"On the primary: ALTER ROLE USER REPLICATION."},
-    {"permission denied to start WAL sender", "",
+    {PRIMARY, "permission denied to start WAL sender",
 	"On the primary: ALTER ROLE USER REPLICATION."},
     {"hot standby is not possible because", "is a lower setting",
 	"Raise that setting in the standby's postgresql.conf to the "
+	"primary's value, then start it again."},
+    {"max_wal_senders", "must be less than max_connections",
+	"Raise max_connections in the standby's postgresql.conf to the "
 	"primary's value, then start it again."},
     {"recovery aborted because of insufficient parameter settings", "",
 	"Raise the setting that the log names in the standby's "
@@ -766,15 +773,15 @@ static const struct known {
     {"could not locate a valid checkpoint record", "",
 	"WAL is missing: run standby-clone again. Do not remove "
 	"backup_label."},
-    {"Connection refused", "",
+    {PRIMARY, "Connection refused",
 	"The standby does not reach the primary under the address in "
 	"primary_conninfo: check listen_addresses there, and the firewall."},
-    {"could not translate host name", "",
+    {PRIMARY, "could not translate host name",
 	"The host name in primary_conninfo is not known on this host."},
-    {"timeout expired", "",
+    {PRIMARY, "timeout expired",
 	"The standby does not reach the primary under the address in "
 	"primary_conninfo: check the firewall."},
-    {"role \"", "does not exist",
+    {PRIMARY, "role \"",
 	"The role in primary_conninfo does not exist on the primary."},
 };
 

@@ -12,6 +12,7 @@
 #define RETRY_MS 2000 /* between two failed logins */
 #define ASK_MS 5000
 #define WAIT_MS 60000 /* default */
+#define STEADY 10     /* looks in a row at a receiver that streams */
 
 /* What both sides say, as far as they say anything. */
 struct view {
@@ -33,7 +34,7 @@ struct waiting {
 	struct pg *own, *primary; /* ours to close */
 	struct conninfo own_conninfo;
 	int64_t own_next, primary_next; /* not before */
-	bool refused;                   /* the standby does not let us in */
+	unsigned seen; /* looks in a row that found the receiver streaming */
 	struct view v;
 };
 
@@ -117,8 +118,7 @@ open_own(struct waiting *x, const struct pidfile *p, struct err *e)
 	}
 	if (fatal(&cause))
 		return give(&cause, e);
-	x->refused = !not_yet(&cause);
-	x->own_next = clock_ms() + (x->refused ? RETRY_MS : POLL_MS);
+	x->own_next = clock_ms() + (not_yet(&cause) ? POLL_MS : RETRY_MS);
 	(void)snprintf(x->s->login_error, sizeof(x->s->login_error), "%.250s",
 	    cause.detail[0] != '\0' ? cause.detail : cause.text);
 	return 0;
@@ -281,22 +281,32 @@ look_primary(struct waiting *x, struct err *e)
 /* --- judging -------------------------------------------------------------- */
 
 /*
- * The receiver's own word counts; where it cannot be had (no login, no rights,
- * before 9.6), the primary's row for us does.
+ * A receiver says "streaming" as soon as it is connected, before the primary
+ * has refused its slot or its position, and is started again and again.  So
+ * its word counts together with the primary's, or when it was kept for a
+ * while.  Where its word cannot be had (no login, no rights, before 9.6), the
+ * primary's row for us decides.
  */
 static bool
 streams(struct waiting *x)
 {
 	const struct view *v = &x->v;
+	bool steady;
 
-	if (v->receiver_known)
-		return v->receiver_streams &&
-		       (x->w->timeline == 0 || v->receiver_tli == 0 ||
-			   v->receiver_tli >= x->w->timeline);
-	if (!v->sender_streams)
+	if (!v->receiver_known) {
+		if (v->sender_streams)
+			x->s->receive_lsn =
+			    MAX_OF(x->s->receive_lsn, v->sender_flush);
+		return v->sender_streams;
+	}
+	if (!v->receiver_streams ||
+	    (x->w->timeline != 0 && v->receiver_tli != 0 &&
+		v->receiver_tli < x->w->timeline)) {
+		x->seen = 0;
 		return false;
-	x->s->receive_lsn = MAX_OF(x->s->receive_lsn, v->sender_flush);
-	return true;
+	}
+	steady = ++x->seen >= STEADY;
+	return v->sender_streams || steady;
 }
 
 static int
@@ -408,8 +418,7 @@ look(struct waiting *x, struct err *e)
 	if (look_pidfile(x, &p, e) == -1 || open_own(x, &p, e) == -1 ||
 	    look_standby(x, e) == -1 || other_cluster(x, e) == -1)
 		return -1;
-	/* The primary's side is asked when the standby's own is not enough. */
-	if (!x->v.receiver_known && look_primary(x, e) == -1)
+	if (look_primary(x, e) == -1)
 		return -1;
 	x->s->streaming = streams(x);
 	/* After a restart the received position starts at its segment. */
@@ -430,11 +439,8 @@ server_wait_streaming(
 	*s = (struct server_state){.streaming = false};
 	while ((rc = look(&x, &mine)) == 0 && !deadline_passed(x.deadline))
 		clock_sleep_ms(POLL_MS, x.deadline);
-	if (rc == 0) {
-		if (x.v.receiver_known)
-			(void)look_primary(&x, &mine);
+	if (rc == 0)
 		(void)not_streaming(&x, &mine);
-	}
 	if (rc != 1)
 		(void)give(&mine, e);
 	pg_close(x.own);

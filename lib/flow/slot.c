@@ -117,6 +117,12 @@ struct room {
 };
 
 static int
+number(const char *s)
+{
+	return s != NULL ? (int)strtol(s, NULL, 10) : -1;
+}
+
+static int
 read_room(struct pg *pg, struct room *room, struct err *e)
 {
 	struct pg_rows *r;
@@ -126,8 +132,8 @@ read_room(struct pg *pg, struct room *room, struct err *e)
 		"(SELECT count(*) FROM pg_replication_slots)",
 		0, NULL, e) == -1)
 		return -1;
-	room->max = atoi(pg_rows_get(r, 0, 0) ? pg_rows_get(r, 0, 0) : "-1");
-	room->used = atoi(pg_rows_get(r, 0, 1) ? pg_rows_get(r, 0, 1) : "-1");
+	room->max = number(pg_rows_get(r, 0, 0));
+	room->used = number(pg_rows_get(r, 0, 1));
 	pg_rows_free(r);
 	return 0;
 }

@@ -18,7 +18,7 @@
 #include <signal.h>
 
 #define CONNECT_MS 10000
-#define STALL_MS 120000	 /* no bytes read or received: not healthy */
+#define STALL_MS (2 * 60 * 1000)	 /* no bytes read or received: not healthy */
 #define PROGRESS_MS 200
 
 struct worker {

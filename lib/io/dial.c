@@ -31,8 +31,8 @@ struct answer {
 static void
 ask(const char *host, unsigned port, int flags, struct answer *a)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-	    .ai_flags = flags | AI_NUMERICSERV};
+	struct addrinfo hints = {
+	    .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
 	struct addrinfo *list = NULL, *p;
 	char service[16];
 
@@ -113,8 +113,8 @@ resolve(const char *host, unsigned port, const char *who, int64_t deadline,
 	if (a->gai == 0)
 		return 0;
 	if (pipe2(p, O_CLOEXEC) == -1)
-		return err_set_errno(e, ERR_SSH_CONNECT,
-		    "could not create pipe");
+		return err_set_errno(
+		    e, ERR_SSH_CONNECT, "could not create pipe");
 	if ((pid = fork()) == 0)
 		resolver(host, port, p[1]);
 	(void)close(p[1]);
@@ -166,8 +166,8 @@ connect_one(const struct addr *a, int64_t deadline, int sigfd, struct err *e)
 	socklen_t len = sizeof(int);
 	int fd, rc, error = 0;
 
-	fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	fd = socket(
+	    a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
 	set_options(fd);
@@ -216,7 +216,7 @@ dial(const char *host, unsigned port, const char *who, int64_t deadline,
 		until = deadline;
 		if (deadline != DEADLINE_NEVER)
 			until = clock_ms() +
-			    (deadline - clock_ms()) / (int64_t)(a.n - i);
+				(deadline - clock_ms()) / (int64_t)(a.n - i);
 		fd = connect_one(&a.v[i], until, sigfd, &mine);
 		if (fd >= 0)
 			return fd;
@@ -236,12 +236,13 @@ dial(const char *host, unsigned port, const char *who, int64_t deadline,
 			(void)err_set_errno(e, ERR_SSH_CONNECT,
 			    "could not connect to %s (%s)", who,
 			    addr_text(&a.v[i], text, sizeof(text)));
-		(void)err_hint(e, "Is sshd running there, and is port %u open?"
-				  " Another port: --ssh=[USER@]HOST:PORT.",
+		(void)err_hint(e,
+		    "Is sshd running there, and is port %u open?"
+		    " Another port: --ssh=[USER@]HOST:PORT.",
 		    port);
 	}
 	if (a.n == 0)
-		(void)err_set(e, ERR_SSH_CONNECT, "host \"%s\" has no address",
-		    host);
+		(void)err_set(
+		    e, ERR_SSH_CONNECT, "host \"%s\" has no address", host);
 	return -1;
 }

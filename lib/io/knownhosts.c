@@ -132,7 +132,7 @@ static bool
 list_matches(const struct word *list, const char *name, bool wild)
 {
 	const char *p = list->s, *end = list->s + list->n, *comma;
-	bool found = false, hit, not;
+	bool found = false, hit, not ;
 	size_t n;
 
 	if (list->n > 3 && memcmp(list->s, "|1|", 3) == 0)
@@ -202,8 +202,8 @@ parse_key(struct knownhosts_entry *x, const struct word *type,
 		return err_set_nomem(e);
 	n = sshhash_unbase64(b64->s, b64->n, x->blob);
 	if (n > 0 &&
-	    knownhosts_blob_type(x->blob, (size_t)n, x->type,
-		sizeof(x->type)) &&
+	    knownhosts_blob_type(
+		x->blob, (size_t)n, x->type, sizeof(x->type)) &&
 	    word_is(type, x->type)) {
 		x->len = (size_t)n;
 		return 1;
@@ -399,8 +399,9 @@ knownhosts_check(const struct knownhosts *k, const void *blob, size_t len,
 	if (same == NULL && other == NULL)
 		same = same_plain;
 	if (which != NULL)
-		*which = revoked != NULL ? revoked : same != NULL ? same
-								  : other;
+		*which = revoked != NULL ? revoked
+			 : same != NULL  ? same
+					 : other;
 	if (revoked != NULL)
 		return KNOWNHOSTS_REVOKED;
 	if (same != NULL)

@@ -35,7 +35,7 @@ struct knownhosts_name {
 };
 
 enum knownhosts_verdict {
-	KNOWNHOSTS_UNKNOWN,  /* no entry for the host */
+	KNOWNHOSTS_UNKNOWN, /* no entry for the host */
 	KNOWNHOSTS_MATCH,
 	KNOWNHOSTS_MISMATCH, /* entries, none of them this key */
 	KNOWNHOSTS_REVOKED
@@ -66,8 +66,8 @@ enum knownhosts_verdict knownhosts_check(const struct knownhosts *k,
 bool knownhosts_has(const struct knownhosts *k, const char *type);
 
 /* The type name inside a key blob; false: not a key blob. */
-bool knownhosts_blob_type(const void *blob, size_t len, char *type,
-    size_t size);
+bool knownhosts_blob_type(
+    const void *blob, size_t len, char *type, size_t size);
 
 void knownhosts_free(struct knownhosts *k);
 

@@ -107,9 +107,8 @@ place_fds(const int fds[3])
 	return 0;
 }
 
-static void __attribute__((noreturn))
-child_main(const char *const *argv, char **env, const int fds[3],
-    bool new_session, int report)
+static void __attribute__((noreturn)) child_main(const char *const *argv,
+    char **env, const int fds[3], bool new_session, int report)
 {
 	union {
 		const char *const *in;
@@ -176,8 +175,8 @@ proc_spawn(const char *const *argv, const char *const *env, const int fds[3],
 	if (*pid == -1 || error != 0) {
 		*pid = -1;
 		errno = error;
-		return err_set_errno(e, ERR_PROC, "could not run \"%s\"",
-		    argv[0]);
+		return err_set_errno(
+		    e, ERR_PROC, "could not run \"%s\"", argv[0]);
 	}
 	return 0;
 }
@@ -264,8 +263,8 @@ stream_take(struct stream *s, size_t max)
 			return;
 		}
 		if (s->to->len < max)
-			buf_add(s->to, data,
-			    MIN_OF((size_t)n, max - s->to->len));
+			buf_add(
+			    s->to, data, MIN_OF((size_t)n, max - s->to->len));
 	}
 }
 
@@ -308,10 +307,10 @@ collect(const struct proc_opts *o, struct stream s[2], pid_t pid, int *status,
 			return err_set(e, ERR_TIMEOUT,
 			    "\"%s\" did not end in time", o->argv[0]);
 		for (int i = 0; i < 2; i++)
-			fds[i] = (struct pollfd){.fd = s[i].fd,
-			    .events = POLLIN};
-		rc = wait_poll(fds, 2, MIN_OF(deadline, clock_ms() + pause),
-		    o->sigfd, e);
+			fds[i] =
+			    (struct pollfd){.fd = s[i].fd, .events = POLLIN};
+		rc = wait_poll(
+		    fds, 2, MIN_OF(deadline, clock_ms() + pause), o->sigfd, e);
 		if (rc == -1)
 			return -1;
 		pause = rc > 0 ? 1 : MIN_OF(pause * 2, POLL_MS);
@@ -342,16 +341,16 @@ proc_run(const struct proc_opts *o, int *status, struct err *e)
 	rc = collect(o, s, pid, status, e);
 	if (rc == -1)
 		(void)proc_kill(pid, deadline_in(TERM_MS));
-out:	{
-		int saved = errno;
+out : {
+	int saved = errno;
 
-		if (fds[2] != -1 && fds[2] != fds[1])
-			(void)close(fds[2]);
-		if (fds[1] != -1)
-			(void)close(fds[1]);
-		stream_end(&s[0]);
-		stream_end(&s[1]);
-		errno = saved;
-	}
+	if (fds[2] != -1 && fds[2] != fds[1])
+		(void)close(fds[2]);
+	if (fds[1] != -1)
+		(void)close(fds[1]);
+	stream_end(&s[0]);
+	stream_end(&s[1]);
+	errno = saved;
+}
 	return rc;
 }

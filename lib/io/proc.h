@@ -8,13 +8,13 @@
 
 struct proc_opts {
 	const char *const *argv; /* argv[0] looked up in PATH, NULL at end */
-	const char *const *env;	 /* "K=V" added or replaced, NULL at end; NULL */
-	struct buf *out;	 /* stdout; NULL: /dev/null */
-	struct buf *err;	 /* stderr; NULL: /dev/null; may be == out */
-	size_t max_out;		 /* bytes kept of each; 0: 64 kB */
-	int64_t deadline;	 /* 0: never, as DEADLINE_NEVER */
-	int sigfd;		 /* -1: none */
-	bool new_session;	 /* setsid, for servers that outlive us */
+	const char *const *env; /* "K=V" added or replaced, NULL at end; NULL */
+	struct buf *out;        /* stdout; NULL: /dev/null */
+	struct buf *err;        /* stderr; NULL: /dev/null; may be == out */
+	size_t max_out;         /* bytes kept of each; 0: 64 kB */
+	int64_t deadline;       /* 0: never, as DEADLINE_NEVER */
+	int sigfd;              /* -1: none */
+	bool new_session;       /* setsid, for servers that outlive us */
 };
 
 /*

@@ -23,8 +23,9 @@ static bool
 plain_word(const char *s)
 {
 	return *s != '\0' && *s != '-' &&
-	    s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			"0123456789_./+-")] == '\0';
+	       s[strspn(s,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		   "0123456789_./+-")] == '\0';
 }
 
 /* Host and user become words of a command line and of messages. */
@@ -81,8 +82,8 @@ tell(const struct start *s, const char *why)
 static int
 by_program(const struct start *s, struct err *e)
 {
-	return sshcmd_start(s->t, &s->conf, s->o, s->command, s->deadline,
-	    s->sigfd, e);
+	return sshcmd_start(
+	    s->t, &s->conf, s->o, s->command, s->deadline, s->sigfd, e);
 }
 
 static int
@@ -162,8 +163,8 @@ remote_start(struct transport **t, const struct remote_opts *o,
 
 	if (check_opts(o, command, e) == -1)
 		return -1;
-	s.deadline = deadline_in(o->connect_ms > 0 ? o->connect_ms
-						   : CONNECT_MS);
+	s.deadline =
+	    deadline_in(o->connect_ms > 0 ? o->connect_ms : CONNECT_MS);
 	if (sshconf_resolve(&s.conf, o, s.deadline, sigfd, e) == -1)
 		goto out;
 	switch (o->kind) {

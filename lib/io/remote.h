@@ -8,22 +8,18 @@
 #include "base/std.h"
 #include "io/transport.h"
 
-enum remote_kind {
-	REMOTE_AUTO,
-	REMOTE_LIBSSH2,
-	REMOTE_OPENSSH
-};
+enum remote_kind { REMOTE_AUTO, REMOTE_LIBSSH2, REMOTE_OPENSSH };
 
 struct remote_opts {
 	enum remote_kind kind;
-	const char *host;	 /* as the user wrote it; required */
-	const char *user;	 /* NULL: ssh -G, else current user */
-	unsigned port;		 /* 0: ssh -G, else 22 */
-	const char *identity;	 /* --ssh-identity, or NULL */
+	const char *host;        /* as the user wrote it; required */
+	const char *user;        /* NULL: ssh -G, else current user */
+	unsigned port;           /* 0: ssh -G, else 22 */
+	const char *identity;    /* --ssh-identity, or NULL */
 	const char *known_hosts; /* --known-hosts, or NULL */
 	const char *fingerprint; /* --host-fingerprint "SHA256:...", or NULL */
 	const char *ssh_command; /* --ssh-command, or NULL: "ssh" */
-	int64_t connect_ms;	 /* total, handshake included; 0: 10 s */
+	int64_t connect_ms;      /* total, handshake included; 0: 10 s */
 	/* Where the choice "ssh program instead of libssh2, because ..." is
 	 * told, one line; may be NULL. */
 	void (*note)(void *arg, const char *text);

@@ -16,10 +16,8 @@
 /* Bytes before login: the KEX of a large server is 10 kB. */
 #define LOGIN_BUDGET ((size_t)512 * 1024)
 #define HEAD_MAX ((size_t)32 * 1024)
-#define TURN_MAX ((size_t)4 * 1024 * 1024)
 #define WINDOW (2U * 1024 * 1024) /* measured best; 64 MiB halves it */
 #define PACKET (32U * 1024)
-#define DRAIN_MAX ((size_t)8 * 1024 * 1024)
 
 /* --- callbacks ------------------------------------------------------------*/
 
@@ -60,14 +58,14 @@ on_recv(libssh2_socket_t fd, void *to, size_t n, int flags, void **abstract)
 	}
 	s->budget -= (size_t)got;
 	if (s->head.len < HEAD_MAX)
-		buf_add(&s->head, to,
-		    MIN_OF((size_t)got, HEAD_MAX - s->head.len));
+		buf_add(
+		    &s->head, to, MIN_OF((size_t)got, HEAD_MAX - s->head.len));
 	return got;
 }
 
 static ssize_t
-on_send(libssh2_socket_t fd, const void *from, size_t n, int flags,
-    void **abstract)
+on_send(
+    libssh2_socket_t fd, const void *from, size_t n, int flags, void **abstract)
 {
 	struct ssh *s = *abstract;
 	ssize_t put = may_go_on(s);
@@ -84,10 +82,10 @@ static void
 set_callbacks(LIBSSH2_SESSION *session)
 {
 #if LIBSSH2_VERSION_NUM >= 0x010b01
-	(void)libssh2_session_callback_set2(session, LIBSSH2_CALLBACK_RECV,
-	    (libssh2_cb_generic *)on_recv);
-	(void)libssh2_session_callback_set2(session, LIBSSH2_CALLBACK_SEND,
-	    (libssh2_cb_generic *)on_send);
+	(void)libssh2_session_callback_set2(
+	    session, LIBSSH2_CALLBACK_RECV, (libssh2_cb_generic *)on_recv);
+	(void)libssh2_session_callback_set2(
+	    session, LIBSSH2_CALLBACK_SEND, (libssh2_cb_generic *)on_send);
 #else
 	union {
 		LIBSSH2_RECV_FUNC((*recv));
@@ -98,10 +96,10 @@ set_callbacks(LIBSSH2_SESSION *session)
 		void *p;
 	} out = {.send = on_send};
 
-	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_RECV,
-	    in.p);
-	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_SEND,
-	    out.p);
+	(void)libssh2_session_callback_set(
+	    session, LIBSSH2_CALLBACK_RECV, in.p);
+	(void)libssh2_session_callback_set(
+	    session, LIBSSH2_CALLBACK_SEND, out.p);
 #endif
 }
 
@@ -139,8 +137,8 @@ callback_error(struct ssh *s, const char *doing, struct err *e)
 	return 0;
 }
 
-static short
-wanted_events(struct ssh *s)
+short
+ssh_events(struct ssh *s)
 {
 	int dir = libssh2_session_block_directions(s->session);
 	short events = POLLIN;
@@ -158,13 +156,13 @@ ssh_drive(struct ssh *s, int (*step)(struct ssh *s, void *arg), void *arg,
 	int rc;
 
 	for (;;) {
-		s->turn = TURN_MAX;
+		s->turn = SSH_TURN;
 		rc = step(s, arg);
 		if (rc < 0 && callback_error(s, doing, e) == -1)
 			return SSH_GIVEN_UP;
 		if (rc != LIBSSH2_ERROR_EAGAIN)
 			return rc;
-		p.events = wanted_events(s);
+		p.events = ssh_events(s);
 		rc = wait_poll(&p, 1, s->deadline, s->sigfd, e);
 		if (rc == -1)
 			return SSH_GIVEN_UP;
@@ -177,9 +175,9 @@ ssh_drive(struct ssh *s, int (*step)(struct ssh *s, void *arg), void *arg,
 
 /* The kinds of SSHALGO and of LIBSSH2_METHOD have the same order. */
 _Static_assert((int)SSHALGO_KEX == LIBSSH2_METHOD_KEX &&
-	(int)SSHALGO_HOSTKEY == LIBSSH2_METHOD_HOSTKEY &&
-	(int)SSHALGO_CRYPT_CS == LIBSSH2_METHOD_CRYPT_CS &&
-	(int)SSHALGO_MAC_SC == LIBSSH2_METHOD_MAC_SC,
+		   (int)SSHALGO_HOSTKEY == LIBSSH2_METHOD_HOSTKEY &&
+		   (int)SSHALGO_CRYPT_CS == LIBSSH2_METHOD_CRYPT_CS &&
+		   (int)SSHALGO_MAC_SC == LIBSSH2_METHOD_MAC_SC,
     "order of method types");
 
 /* Those of the names that this libssh2 knows. */
@@ -196,8 +194,8 @@ usable(struct ssh *s, int kind, const char *names, struct buf *to)
 }
 
 static int
-set_algorithms(struct ssh *s, const struct knownhosts *k, const char *only,
-    struct err *e)
+set_algorithms(
+    struct ssh *s, const struct knownhosts *k, const char *only, struct err *e)
 {
 	struct buf keys = BUF_INIT, names = BUF_INIT;
 	int rc = 0;
@@ -210,9 +208,9 @@ set_algorithms(struct ssh *s, const struct knownhosts *k, const char *only,
 					 : sshalgo_ours((enum sshalgo_kind)i),
 		    &names);
 		rc = !buf_ok(&names) || names.len == 0
-		    ? -1
-		    : libssh2_session_method_pref(s->session, i,
-			  buf_str(&names));
+			 ? -1
+			 : libssh2_session_method_pref(
+			       s->session, i, buf_str(&names));
 		if (rc != 0)
 			rc = err_set(e, ERR_SSH,
 			    "libssh2 %s has none of our %s algorithms",
@@ -291,30 +289,32 @@ open_session(struct ssh *s, const struct knownhosts *k, const char *only,
 	set_callbacks(s->session);
 	if (set_algorithms(s, k, only, e) == -1)
 		return -1;
-	rc = ssh_drive(s, step_handshake, NULL, "the server's greeting and keys"
-						" were awaited", e);
+	rc = ssh_drive(s, step_handshake, NULL,
+	    "the server's greeting and keys"
+	    " were awaited",
+	    e);
 	if (rc == SSH_GIVEN_UP)
 		return -1;
 	return rc == 0 ? 0 : explain_handshake(s, why, e);
 }
 
 /* Bounded: the callbacks fail at once when the deadline is past. */
-static void
-end_session(struct ssh *s, int64_t deadline)
+void
+ssh_end(struct ssh *s, int64_t deadline)
 {
 	struct pollfd p = {.fd = s->fd};
 
 	s->deadline = deadline;
 	s->late = s->flooded = s->stopped = false;
 	for (int i = 0; s->session != NULL && i < 1000; i++) {
-		s->turn = TURN_MAX;
+		s->turn = SSH_TURN;
 		if (i == 0)
 			(void)libssh2_session_disconnect(s->session, "bye");
 		if (libssh2_session_free(s->session) != LIBSSH2_ERROR_EAGAIN) {
 			s->session = NULL;
 			break;
 		}
-		p.events = wanted_events(s);
+		p.events = ssh_events(s);
 		if (wait_poll(&p, 1, s->deadline, -1, NULL) <= 0)
 			s->late = true;
 	}
@@ -338,14 +338,14 @@ load_known(struct ssh *s, struct knownhosts *k, struct err *e)
 
 	rc = knownhosts_name(&name, c->hostname, c->port, c->alias, e);
 	for (size_t i = 0; i < c->known.n && rc == 0; i++)
-		rc = knownhosts_load(k, &name, c->known.v[i], c->known_given,
-		    e);
+		rc =
+		    knownhosts_load(k, &name, c->known.v[i], c->known_given, e);
 	knownhosts_name_free(&name);
 	if (rc == 0 && k->bad_lines > 0 && s->o->note != NULL) {
 		(void)snprintf(text, sizeof(text),
 		    "%zu unusable line%s in known_hosts skipped: %s%s",
-		    k->bad_lines, k->bad_lines > 1 ? "s" : "",
-		    buf_str(&k->bad), k->bad_lines > 3 ? ", ..." : "");
+		    k->bad_lines, k->bad_lines > 1 ? "s" : "", buf_str(&k->bad),
+		    k->bad_lines > 3 ? ", ..." : "");
 		s->o->note(s->o->note_arg, text);
 	}
 	return rc;
@@ -357,8 +357,8 @@ unknown_error(struct ssh *s, const char *type, const char *print, struct err *e)
 	const struct sshconf *c = s->o->conf;
 	const char *file = c->known.n > 0 ? c->known.v[0] : "known_hosts";
 
-	(void)err_set(e, ERR_SSH_HOSTKEY, "host key of %s is not known",
-	    s->t.name);
+	(void)err_set(
+	    e, ERR_SSH_HOSTKEY, "host key of %s is not known", s->t.name);
 	(void)err_detail(e,
 	    "Its %s key has the fingerprint %s; \"%s\" has no entry for the"
 	    " host.",
@@ -406,8 +406,9 @@ explain_rsa(const struct knownhosts *k, const char *type, struct buf *why,
 	buf_addf(why,
 	    "known_hosts has an RSA host key, which libssh2 %s cannot check",
 	    libssh2_version(0));
-	(void)err_hint(e, "Or use --transport=openssh: libssh2 %s cannot check"
-			  " RSA host keys.",
+	(void)err_hint(e,
+	    "Or use --transport=openssh: libssh2 %s cannot check"
+	    " RSA host keys.",
 	    libssh2_version(0));
 }
 
@@ -424,16 +425,17 @@ check_host_key(struct ssh *s, const struct knownhosts *k,
 	int kind;
 
 	blob = libssh2_session_hostkey(s->session, &len, &kind);
-	if (blob == NULL || !knownhosts_blob_type(blob, len, type, sizeof(type)))
-		return err_set(e, ERR_SSH_HOSTKEY, "%s has no host key",
-		    s->t.name);
+	if (blob == NULL ||
+	    !knownhosts_blob_type(blob, len, type, sizeof(type)))
+		return err_set(
+		    e, ERR_SSH_HOSTKEY, "%s has no host key", s->t.name);
 	sshhash_fingerprint(blob, len, print);
 	v = knownhosts_check(k, blob, len, &x);
 	if (v == KNOWNHOSTS_REVOKED) {
-		(void)err_set(e, ERR_SSH_HOSTKEY, "host key of %s is revoked",
-		    s->t.name);
-		return err_detail(e, "%s:%u revokes %s %s.", x->file, x->line,
-		    type, print);
+		(void)err_set(
+		    e, ERR_SSH_HOSTKEY, "host key of %s is revoked", s->t.name);
+		return err_detail(
+		    e, "%s:%u revokes %s %s.", x->file, x->line, type, print);
 	}
 	if (s->o->fingerprint != NULL)
 		return strcmp(s->o->fingerprint, print) == 0 ? 0 : 1;
@@ -473,7 +475,7 @@ connect_checked(struct ssh *s, struct buf *why, struct err *e)
 		if (rc == 1 && seen[0] == '\0')
 			memcpy(seen, print, sizeof(seen));
 		if (rc == 1)
-			end_session(s, s->deadline);
+			ssh_end(s, s->deadline);
 	}
 	if (rc == 1) {
 		buf_reset(why);
@@ -490,14 +492,14 @@ connect_checked(struct ssh *s, struct buf *why, struct err *e)
 	return rc;
 }
 
-/* --- channel --------------------------------------------------------------*/
+/* --- start ---------------------------------------------------------------*/
 
 static int
 step_channel(struct ssh *s, void *arg)
 {
 	(void)arg;
-	s->channel = libssh2_channel_open_ex(s->session, "session", 7, WINDOW,
-	    PACKET, NULL, 0);
+	s->channel = libssh2_channel_open_ex(
+	    s->session, "session", 7, WINDOW, PACKET, NULL, 0);
 	if (s->channel != NULL)
 		return 0;
 	return libssh2_session_last_errno(s->session);
@@ -508,8 +510,8 @@ step_exec(struct ssh *s, void *arg)
 {
 	const char *command = arg;
 
-	return libssh2_channel_process_startup(s->channel, "exec", 4, command,
-	    (unsigned)strlen(command));
+	return libssh2_channel_process_startup(
+	    s->channel, "exec", 4, command, (unsigned)strlen(command));
 }
 
 static int
@@ -523,8 +525,8 @@ start_command(struct ssh *s, struct err *e)
 
 	rc = ssh_drive(s, step_channel, NULL, "a channel was opened", e);
 	if (rc == 0)
-		rc = ssh_drive(s, step_exec, command.out,
-		    "the command was started", e);
+		rc = ssh_drive(
+		    s, step_exec, command.out, "the command was started", e);
 	if (rc == SSH_GIVEN_UP)
 		return -1;
 	if (rc == 0)
@@ -534,332 +536,6 @@ start_command(struct ssh *s, struct err *e)
 	return err_hint(e, "May that user run commands there (sshd_config,"
 			   " authorized_keys)?");
 }
-
-static ssize_t
-lost(struct ssh *s, const char *what, struct err *e)
-{
-	return err_set(e, ERR_TRANSFER, "connection to %s broke while %s: %s",
-	    s->t.name, what, ssh_error(s));
-}
-
-/* True if libssh2 has a packet half out: nothing else may be sent until the
- * same call has been repeated. */
-static bool
-half_out(struct ssh *s)
-{
-	return (libssh2_session_block_directions(s->session) &
-		   LIBSSH2_SESSION_BLOCK_OUTBOUND) != 0;
-}
-
-/* Move wbuf, then the end of file, on.  0, AGAIN, -1. */
-static ssize_t
-flush_out(struct ssh *s, struct err *e)
-{
-	ssize_t n;
-
-	while (s->wpos < s->wlen) {
-		s->turn = TURN_MAX;
-		n = libssh2_channel_write_ex(s->channel, 0, s->wbuf + s->wpos,
-		    s->wlen - s->wpos);
-		s->stuck = SSH_FREE;
-		if (n == LIBSSH2_ERROR_EAGAIN || n == 0) {
-			if (n != 0 && half_out(s))
-				s->stuck = SSH_STUCK_WRITE;
-			return TRANSPORT_AGAIN;
-		}
-		if (n < 0)
-			return lost(s, "sending", e);
-		s->wpos += (size_t)n;
-	}
-	s->wpos = s->wlen = 0;
-	if (s->want_eof && !s->eof_sent) {
-		s->turn = TURN_MAX;
-		n = libssh2_channel_send_eof(s->channel);
-		s->stuck = n == LIBSSH2_ERROR_EAGAIN ? SSH_STUCK_WRITE
-						     : SSH_FREE;
-		if (n == LIBSSH2_ERROR_EAGAIN)
-			return TRANSPORT_AGAIN;
-		s->eof_sent = true;
-	}
-	return 0;
-}
-
-/* One libssh2 read; -2 AGAIN. */
-static ssize_t
-read_stream(struct ssh *s, int stream, void *to, size_t n, struct err *e)
-{
-	ssize_t got;
-
-	s->turn = TURN_MAX;
-	got = libssh2_channel_read_ex(s->channel, stream, to, n);
-	s->stuck = SSH_FREE;
-	if (got == LIBSSH2_ERROR_EAGAIN) {
-		if (half_out(s))
-			s->stuck = SSH_STUCK_READ;
-		return TRANSPORT_AGAIN;
-	}
-	return got < 0 ? lost(s, "receiving", e) : got;
-}
-
-/* Always read: 10 MB on stderr that nobody reads would lock the channel. */
-static int
-drain_stderr(struct ssh *s, struct err *e)
-{
-	char data[8192];
-	ssize_t n = 1;
-
-	while (n > 0 && s->stuck == SSH_FREE &&
-	    libssh2_poll_channel_read(s->channel, 1) == 1) {
-		n = read_stream(s, 1, data, sizeof(data), e);
-		if (n == -1)
-			return -1;
-		if (n > 0)
-			transport_keep_stderr(&s->t, data, (size_t)n);
-	}
-	return 0;
-}
-
-/* Read stdout into to; the caller has looked at rbuf. */
-static ssize_t
-read_out(struct ssh *s, void *to, size_t n, struct err *e)
-{
-	ssize_t got = read_stream(s, 0, to, n, e);
-
-	if (got == -1)
-		return -1;
-	if (s->stuck == SSH_FREE && drain_stderr(s, e) == -1)
-		return -1;
-	if (got != 0)
-		return got;
-	/* 0 is the end only when the server said so and all is read. */
-	if (libssh2_channel_eof(s->channel) == 1) {
-		s->eof_seen = true;
-		return 0;
-	}
-	return TRANSPORT_AGAIN;
-}
-
-static ssize_t
-ssh_read(struct transport *t, void *to, size_t n, struct err *e)
-{
-	struct ssh *s = (struct ssh *)t;
-	ssize_t got;
-
-	if (s->rpos < s->rlen) {
-		n = MIN_OF(n, s->rlen - s->rpos);
-		memcpy(to, s->rbuf + s->rpos, n);
-		s->rpos += n;
-		got = (ssize_t)n;
-	} else {
-		if (s->eof_seen)
-			return 0;
-		if (s->stuck != SSH_STUCK_READ && flush_out(s, e) == -1)
-			return -1;
-		if (s->stuck == SSH_STUCK_WRITE)
-			return TRANSPORT_AGAIN;
-		got = read_out(s, to, n, e);
-	}
-	if (got > 0)
-		t->bytes_in += (uint64_t)got;
-	return got;
-}
-
-/* A read must be finished before a write: finish it, into rbuf. */
-static int
-finish_read(struct ssh *s, struct err *e)
-{
-	ssize_t n;
-
-	if (s->rpos < s->rlen)
-		return TRANSPORT_AGAIN;
-	n = read_out(s, s->rbuf, SSH_CHUNK, e);
-	if (n == -1)
-		return -1;
-	s->rpos = 0;
-	s->rlen = n > 0 ? (size_t)n : 0;
-	return s->stuck == SSH_FREE ? 0 : TRANSPORT_AGAIN;
-}
-
-static ssize_t
-ssh_write(struct transport *t, const void *from, size_t n, struct err *e)
-{
-	struct ssh *s = (struct ssh *)t;
-	ssize_t rc;
-
-	if (s->want_eof)
-		return err_set(e, ERR_INTERNAL, "write to %s after shutdown",
-		    t->name);
-	if (s->stuck == SSH_STUCK_READ && (rc = finish_read(s, e)) != 0)
-		return rc;
-	if ((rc = flush_out(s, e)) != 0)
-		return rc;
-	n = MIN_OF(n, SSH_CHUNK);
-	memcpy(s->wbuf, from, n);
-	s->wlen = n;
-	if (flush_out(s, e) == -1)
-		return -1;
-	t->bytes_out += n;
-	return (ssize_t)n;
-}
-
-static bool
-ssh_pending(struct transport *t)
-{
-	struct ssh *s = (struct ssh *)t;
-
-	if (s->rpos < s->rlen)
-		return true;
-	if (s->stuck != SSH_FREE)
-		return false;
-	return libssh2_poll_channel_read(s->channel, 0) == 1 ||
-	    libssh2_poll_channel_read(s->channel, 1) == 1 ||
-	    libssh2_channel_eof(s->channel) == 1;
-}
-
-static int
-ssh_pollfds(struct transport *t, bool want_write, struct pollfd *fds)
-{
-	struct ssh *s = (struct ssh *)t;
-
-	fds[0] = (struct pollfd){.fd = s->fd, .events = POLLIN};
-	/* A write that waits for the peer's window waits for input. */
-	if (s->stuck != SSH_FREE ||
-	    (want_write && s->wpos == s->wlen && !s->want_eof))
-		fds[0].events |= POLLOUT;
-	return 1;
-}
-
-static void
-ssh_shutdown(struct transport *t)
-{
-	struct ssh *s = (struct ssh *)t;
-
-	s->want_eof = true;
-	if (s->stuck != SSH_STUCK_READ)
-		(void)flush_out(s, NULL);
-}
-
-/* --- end ------------------------------------------------------------------*/
-
-/* Send what is left and the end of file; read the rest, within reason. */
-static void
-drain(struct ssh *s)
-{
-	struct pollfd p = {.fd = s->fd};
-	size_t total = 0;
-	ssize_t n;
-
-	ssh_shutdown(&s->t);
-	while (!s->eof_seen && total < DRAIN_MAX) {
-		s->rpos = s->rlen = 0;
-		n = ssh_read(&s->t, s->rbuf, SSH_CHUNK, NULL);
-		if (n == -1 || s->late)
-			return;
-		if (n > 0)
-			total += (size_t)n;
-		if (n != TRANSPORT_AGAIN)
-			continue;
-		p.events = POLLIN | (s->stuck != SSH_FREE ? POLLOUT : 0);
-		if (wait_poll(&p, 1, s->deadline, -1, NULL) <= 0)
-			return;
-	}
-}
-
-static int
-step_close(struct ssh *s, void *arg)
-{
-	(void)arg;
-	return libssh2_channel_close(s->channel);
-}
-
-static int
-step_wait_closed(struct ssh *s, void *arg)
-{
-	(void)arg;
-	return libssh2_channel_wait_closed(s->channel);
-}
-
-/*
- * libssh2 says status 0 also where none was reported (a cut connection, a
- * signal): it counts only after the server has closed the channel in order.
- */
-static void
-read_exit(struct ssh *s, struct transport_exit *x)
-{
-	char *name = NULL;
-	size_t n = 0;
-
-	if (libssh2_channel_get_exit_signal(s->channel, &name, &n, NULL, NULL,
-		NULL, NULL) == 0 &&
-	    name != NULL) {
-		n = MIN_OF(n, sizeof(x->signal) - 1);
-		for (size_t i = 0; i < n; i++)
-			x->signal[i] = name[i] > 0x20 && name[i] < 0x7f
-			    ? name[i]
-			    : '?';
-		x->signal[n] = '\0';
-		x->known = true;
-	}
-	if (name != NULL)
-		libssh2_free(s->session, name);
-	x->status = libssh2_channel_get_exit_status(s->channel);
-}
-
-static void
-end_channel(struct ssh *s, int64_t deadline, struct transport_exit *x)
-{
-	int rc;
-
-	s->deadline = deadline;
-	s->late = false;
-	s->sigfd = -1;
-	drain(s);
-	if (s->stuck == SSH_FREE && !s->late &&
-	    ssh_drive(s, step_close, NULL, "closing", NULL) == 0 &&
-	    s->eof_seen) {
-		rc = ssh_drive(s, step_wait_closed, NULL, "closing", NULL);
-		x->known = rc == 0;
-	}
-	read_exit(s, x);
-}
-
-static void
-ssh_close(struct transport *t, int64_t deadline, struct transport_exit *x)
-{
-	struct ssh *s = (struct ssh *)t;
-
-	if (s->channel != NULL && s->rbuf != NULL)
-		end_channel(s, deadline, x);
-	end_session(s, deadline);
-	free(s->rbuf);
-	free(s->wbuf);
-	transport_fini(t);
-	free(s);
-}
-
-/* The stream has ended: the status comes right behind it. */
-static void
-ssh_explain(struct transport *t, struct transport_exit *x, struct err *e)
-{
-	struct ssh *s = (struct ssh *)t;
-
-	end_channel(s, deadline_in(2000), x);
-	if (x->known && x->signal[0] == '\0' &&
-	    (x->status == 126 || x->status == 127)) {
-		(void)err_set(e, ERR_AGENT, "could not run the agent on %s",
-		    t->name);
-		(void)err_hint(e, "Install standby-tools there, give the path"
-				  " with --agent, or use --push-agent.");
-	}
-}
-
-static const struct transport_ops ssh_ops = {.read = ssh_read,
-    .write = ssh_write,
-    .pollfds = ssh_pollfds,
-    .pending = ssh_pending,
-    .shutdown = ssh_shutdown,
-    .close = ssh_close,
-    .explain = ssh_explain};
 
 int
 ssh_start(struct transport **t, const struct ssh_opts *o, struct buf *why,
@@ -875,7 +551,7 @@ ssh_start(struct transport **t, const struct ssh_opts *o, struct buf *why,
 	s->deadline = o->deadline;
 	s->wbuf = malloc(SSH_CHUNK);
 	s->rbuf = malloc(SSH_CHUNK);
-	if (transport_init(&s->t, &ssh_ops, o->conf->who, e) == -1 ||
+	if (transport_init(&s->t, &sshchan_ops, o->conf->who, e) == -1 ||
 	    s->wbuf == NULL || s->rbuf == NULL) {
 		(void)err_set_nomem(e);
 		goto fail;
@@ -895,7 +571,7 @@ ssh_start(struct transport **t, const struct ssh_opts *o, struct buf *why,
 	*t = &s->t;
 	return 0;
 fail:
-	end_session(s, clock_ms() + 500);
+	ssh_end(s, clock_ms() + 500);
 	free(s->rbuf);
 	free(s->wbuf);
 	transport_fini(&s->t);

@@ -10,12 +10,7 @@
 
 #define MAX_MESSAGE ((size_t)256 * 1024)
 #define MAX_KEYS 256
-enum {
-	IDENTITIES_ASK = 11,
-	IDENTITIES = 12,
-	SIGN_ASK = 13,
-	SIGNATURE = 14
-};
+enum { IDENTITIES_ASK = 11, IDENTITIES = 12, SIGN_ASK = 13, SIGNATURE = 14 };
 
 /* --- messages -------------------------------------------------------------*/
 
@@ -30,7 +25,7 @@ take_u32(struct cursor *c, uint32_t *v)
 	if (c->n < 4)
 		return false;
 	*v = (uint32_t)c->p[0] << 24 | (uint32_t)c->p[1] << 16 |
-	    (uint32_t)c->p[2] << 8 | c->p[3];
+	     (uint32_t)c->p[2] << 8 | c->p[3];
 	c->p += 4;
 	c->n -= 4;
 	return true;
@@ -64,8 +59,8 @@ ready(struct sshagent *a, short events, struct err *e)
 	int rc = wait_poll(&p, 1, a->deadline, a->sigfd, e);
 
 	if (rc == 0)
-		return err_set(e, ERR_TIMEOUT,
-		    "the ssh agent did not answer in time");
+		return err_set(
+		    e, ERR_TIMEOUT, "the ssh agent did not answer in time");
 	return rc == -1 ? -1 : 0;
 }
 
@@ -148,9 +143,8 @@ take_key(struct sshagent *a, struct cursor *c, struct err *e)
 		return err_set_nomem(e);
 	memcpy(k->blob, blob, len);
 	for (size_t i = 0; i < n; i++)
-		k->comment[i] = text[i] > 0x20 && text[i] < 0x7f
-		    ? (char)text[i]
-		    : '_';
+		k->comment[i] =
+		    text[i] > 0x20 && text[i] < 0x7f ? (char)text[i] : '_';
 	k->comment[n] = '\0';
 	return 0;
 }

@@ -7,9 +7,9 @@
 
 /*
  * Names that the library at hand does not know are filtered out, so one list
- * does for all its versions.  The two marks at the end of the first are no algorithms:
- * without them 1.11.0 gets out of step with a server that does strict KEX, and
- * RSA keys stay at SHA-1.
+ * does for all its versions.  The two marks at the end of the first are no
+ * algorithms: without them 1.11.0 gets out of step with a server that does
+ * strict KEX, and RSA keys stay at SHA-1.
  */
 static const struct {
 	const char *word, *names;
@@ -89,8 +89,8 @@ sshalgo_common(const char *a, const char *b)
 }
 
 void
-sshalgo_filter(struct buf *to, const char *list, const char *const *have,
-    size_t n)
+sshalgo_filter(
+    struct buf *to, const char *list, const char *const *have, size_t n)
 {
 	size_t len;
 
@@ -143,7 +143,7 @@ static size_t
 get_u32(const uint8_t *p)
 {
 	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 |
-	    p[3];
+	       p[3];
 }
 
 bool

@@ -27,8 +27,8 @@ const char *sshalgo_word(enum sshalgo_kind kind);
 
 /* Host key algorithms: those of the types known for the host, then the rest.
  * only: a key type to restrict it to, or NULL. */
-void sshalgo_hostkeys(struct buf *to, const struct knownhosts *k,
-    const char *only);
+void sshalgo_hostkeys(
+    struct buf *to, const struct knownhosts *k, const char *only);
 
 /* The first bytes of a server: its version line and lists. */
 struct sshalgo_offer {
@@ -42,8 +42,8 @@ void sshalgo_offer_free(struct sshalgo_offer *o);
 
 /* The names of list that are among the n of have, in the order of list.  Not
  * left to libssh2: 1.10 moves overlapping memory with memcpy doing it. */
-void sshalgo_filter(struct buf *to, const char *list, const char *const *have,
-    size_t n);
+void sshalgo_filter(
+    struct buf *to, const char *list, const char *const *have, size_t n);
 
 /* True if a name of the comma list a is in the comma list b. */
 bool sshalgo_common(const char *a, const char *b);

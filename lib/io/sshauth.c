@@ -22,8 +22,8 @@ struct auth {
 	unsigned tries, agent_tries;
 	bool over; /* the server ended the connection */
 	char methods[128];
-	char *last;	   /* key that was tried last */
-	char *weak;	   /* an RSA key that SHA-1 was not enough for */
+	char *last;        /* key that was tried last */
+	char *weak;        /* an RSA key that SHA-1 was not enough for */
 	struct buf tried;  /* "agent key x, file y" */
 	struct buf left;   /* what was not tried, and why: sentences */
 	struct buf cannot; /* first thing that only the ssh program can */
@@ -151,7 +151,7 @@ algorithm_of(const uint8_t *p, size_t n, char *to, size_t size)
 		if (n < 4)
 			return false;
 		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
-		    (size_t)p[2] << 8 | p[3];
+		      (size_t)p[2] << 8 | p[3];
 		if (len > n - 4)
 			return false;
 		if (plan[i] == '\0') {
@@ -186,8 +186,8 @@ on_sign(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len,
 	}
 	a->agent.deadline = MIN_OF(a->s->deadline, until);
 	err_clear(&a->sign_err);
-	return sshagent_sign(&a->agent, at->key, data, n, flags, sig, sig_len,
-	    &a->sign_err);
+	return sshagent_sign(
+	    &a->agent, at->key, data, n, flags, sig, sig_len, &a->sign_err);
 }
 
 static int
@@ -223,11 +223,12 @@ try_key(struct auth *a, struct attempt *at, const char *name, struct err *e)
 	buf_addf(&a->tried, "%s%s", a->tried.len > 0 ? ", " : "", name);
 	free(a->last);
 	a->last = strdup(at->key == NULL ? at->file->path : name);
-	rc = ssh_drive(s, at->key != NULL ? step_agent : step_file, at,
-	    "logging in", e);
+	rc = ssh_drive(
+	    s, at->key != NULL ? step_agent : step_file, at, "logging in", e);
 	log_debug("ssh login to %s with %s: %s", s->t.name, name,
-	    rc == 0 ? "accepted" : rc == SSH_GIVEN_UP ? "gave up"
-						      : ssh_error(s));
+	    rc == 0              ? "accepted"
+	    : rc == SSH_GIVEN_UP ? "gave up"
+				 : ssh_error(s));
 	if (rc == 0)
 		return 1;
 	if (rc == SSH_GIVEN_UP)
@@ -271,9 +272,8 @@ try_agent(struct auth *a, bool weak, bool named, struct err *e)
 		if ((is_rsa(k->type) && ssh_rsa_is_weak()) != weak ||
 		    (file_of(a, k) != NULL) != named)
 			continue;
-		if (!named &&
-		    (a->s->o->conf->identity_only ||
-			a->agent_tries++ >= MAX_AGENT_TRIES))
+		if (!named && (a->s->o->conf->identity_only ||
+				  a->agent_tries++ >= MAX_AGENT_TRIES))
 			continue;
 		(void)snprintf(name, sizeof(name), "agent key %s (%s)",
 		    k->comment, k->type);
@@ -296,8 +296,9 @@ try_files(struct auth *a, bool weak, struct err *e)
 		    in_agent(a, k))
 			continue;
 		if (k->encrypted) {
-			buf_addf(&a->left, " Key %s is encrypted and not in an"
-					   " agent.",
+			buf_addf(&a->left,
+			    " Key %s is encrypted and not in an"
+			    " agent.",
 			    k->path);
 			continue;
 		}
@@ -402,8 +403,8 @@ step_methods(struct ssh *s, void *arg)
 	struct methods *m = arg;
 	const char *user = s->o->conf->user;
 
-	m->list = libssh2_userauth_list(s->session, user,
-	    (unsigned)strlen(user));
+	m->list =
+	    libssh2_userauth_list(s->session, user, (unsigned)strlen(user));
 	if (m->list != NULL || libssh2_userauth_authenticated(s->session))
 		return 0;
 	return libssh2_session_last_errno(s->session);
@@ -426,9 +427,8 @@ ask_methods(struct auth *a, struct err *e)
 	if (m.list == NULL)
 		return 1;
 	for (; m.list[k] != '\0' && k + 1 < sizeof(a->methods); k++)
-		a->methods[k] = m.list[k] > 0x20 && m.list[k] < 0x7f
-		    ? m.list[k]
-		    : '?';
+		a->methods[k] =
+		    m.list[k] > 0x20 && m.list[k] < 0x7f ? m.list[k] : '?';
 	a->methods[k] = '\0';
 	return 0;
 }

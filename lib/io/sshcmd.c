@@ -5,154 +5,27 @@
 #include "io/remote.h"
 #include "io/sshcmd.h"
 #include "io/sshconf.h"
-#include "io/sshhash.h"
+#include "io/sshscan.h"
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 
-#define SCAN_MS 5000
 #define EXPLAIN_MS 2000
 #define DRAIN_MAX ((size_t)8 * 1024 * 1024)
 #define PIPE_SIZE (1024 * 1024)
-#define PINNED "standby-tools-pinned-host"
 
 struct sshcmd {
 	struct transport t;
 	pid_t pid; /* -1: reaped */
 	int status;
 	int in, out, err; /* our ends; -1 closed */
-	int known;	  /* memory file with the pinned key, or -1 */
+	int known;        /* memory file with the pinned key, or -1 */
 	char *hostname;
 	char *keyscan;
 	unsigned port;
 };
 
-/* --- host keys ------------------------------------------------------------*/
-
-/* ssh-keyscan lies next to ssh, or in PATH. */
-static char *
-keyscan_path(const struct sshconf *c)
-{
-	const char *ssh = c->command.v[0], *slash = strrchr(ssh, '/');
-	struct buf b = BUF_INIT;
-
-	if (slash != NULL && strcmp(slash, "/ssh") == 0) {
-		buf_add(&b, ssh, (size_t)(slash - ssh) + 1);
-		buf_adds(&b, "ssh-keyscan");
-		if (buf_ok(&b) && access(buf_str(&b), X_OK) == 0)
-			return buf_steal(&b);
-		buf_reset(&b);
-	}
-	buf_adds(&b, "ssh-keyscan");
-	return buf_steal(&b);
-}
-
-/* The keys of a host, as known_hosts entries.  Not checked by anything. */
-static int
-scan(struct knownhosts *k, const char *keyscan, const char *hostname,
-    unsigned port, int64_t deadline, int sigfd, struct err *e)
-{
-	struct knownhosts_name name = {.name = NULL};
-	struct buf out = BUF_INIT;
-	char port_text[16];
-	int status = 0, rc;
-	const char *argv[] = {keyscan, "-T", "4", "-p", port_text, "--",
-	    hostname, NULL};
-
-	(void)snprintf(port_text, sizeof(port_text), "%u", port);
-	rc = proc_run(&(struct proc_opts){.argv = argv,
-			  .out = &out,
-			  .deadline = MIN_OF(deadline, deadline_in(SCAN_MS)),
-			  .sigfd = sigfd},
-	    &status, e);
-	if (rc == 0)
-		rc = knownhosts_name(&name, hostname, port, NULL, e);
-	if (rc == 0)
-		rc = knownhosts_parse(k, &name, "ssh-keyscan", buf_str(&out),
-		    out.len, e);
-	knownhosts_name_free(&name);
-	buf_free(&out);
-	return rc;
-}
-
-/* "ed25519 SHA256:..., rsa SHA256:..." */
-static void
-list_prints(struct buf *b, const struct knownhosts *k)
-{
-	char print[SSHHASH_FINGERPRINT];
-
-	for (size_t i = 0; i < k->n; i++) {
-		sshhash_fingerprint(k->v[i].blob, k->v[i].len, print);
-		buf_addf(b, "%s%s %s", i > 0 ? ", " : "", k->v[i].type, print);
-	}
-}
-
-static const struct knownhosts_entry *
-with_print(const struct knownhosts *k, const char *fingerprint)
-{
-	char print[SSHHASH_FINGERPRINT];
-
-	for (size_t i = 0; i < k->n; i++) {
-		sshhash_fingerprint(k->v[i].blob, k->v[i].len, print);
-		if (strcmp(print, fingerprint) == 0)
-			return &k->v[i];
-	}
-	return NULL;
-}
-
-/* A key that known_hosts revokes stays refused, whatever the user gives. */
-static int
-check_revoked(const struct sshconf *c, const struct knownhosts_entry *key,
-    struct err *e)
-{
-	const struct knownhosts_entry *x = NULL;
-	struct knownhosts_name name;
-	struct knownhosts k = {.v = NULL};
-	int rc = knownhosts_name(&name, c->hostname, c->port, c->alias, e);
-
-	for (size_t i = 0; i < c->known.n && rc == 0; i++)
-		rc = knownhosts_load(&k, &name, c->known.v[i], c->known_given,
-		    e);
-	if (rc == 0 &&
-	    knownhosts_check(&k, key->blob, key->len, &x) ==
-		KNOWNHOSTS_REVOKED) {
-		rc = err_set(e, ERR_SSH_HOSTKEY, "host key of %s is revoked",
-		    c->who);
-		(void)err_detail(e, "%s:%u revokes it.", x->file, x->line);
-	}
-	knownhosts_free(&k);
-	knownhosts_name_free(&name);
-	return rc;
-}
-
-/*
- * A known_hosts of one key that no file system holds: ssh opens it through our
- * /proc, and nothing has to be removed.
- */
-static int
-write_pinned(const struct knownhosts_entry *key, struct err *e)
-{
-	char *b64 = sshhash_base64(key->blob, key->len);
-	struct buf line = BUF_INIT;
-	int fd = -1;
-
-	if (b64 != NULL)
-		buf_addf(&line, PINNED " %s %s\n", key->type, b64);
-	free(b64);
-	if (b64 == NULL || !buf_ok(&line)) {
-		(void)err_set_nomem(e);
-	} else if ((fd = memfd_create("known_hosts", MFD_CLOEXEC)) == -1 ||
-	    write(fd, buf_str(&line), line.len) != (ssize_t)line.len) {
-		(void)err_set_errno(e, ERR_SSH,
-		    "could not create a temporary known_hosts");
-		if (fd != -1)
-			(void)close(fd);
-		fd = -1;
-	}
-	buf_free(&line);
-	return fd;
-}
+/* --- host keys ----------------------------------------------------------*/
 
 static int
 pin(struct sshcmd *s, const struct sshconf *c, const char *fingerprint,
@@ -166,32 +39,33 @@ pin(struct sshcmd *s, const struct sshconf *c, const char *fingerprint,
 	if (c->proxy != NULL) {
 		(void)err_set(e, ERR_SSH_HOSTKEY,
 		    "--host-fingerprint does not reach through %s", c->proxy);
-		(void)err_hint(e, "Add the key of %s to known_hosts instead:"
-				  " log in once with ssh.",
+		(void)err_hint(e,
+		    "Add the key of %s to known_hosts instead:"
+		    " log in once with ssh.",
 		    c->host);
 		goto out;
 	}
-	if (scan(&k, s->keyscan, c->hostname, c->port, deadline, sigfd, e) ==
+	if (sshscan(&k, s->keyscan, c->hostname, c->port, deadline, sigfd, e) ==
 	    -1)
 		goto out;
-	if ((key = with_print(&k, fingerprint)) != NULL) {
-		if (check_revoked(c, key, e) == 0 &&
-		    (s->known = write_pinned(key, e)) != -1)
+	if ((key = sshscan_find(&k, fingerprint)) != NULL) {
+		if (sshscan_revoked(c, key, e) == 0 &&
+		    (s->known = sshscan_pinned(key, e)) != -1)
 			rc = 0;
 		goto out;
 	}
 	if (k.n == 0) {
 		(void)err_set(e, ERR_SSH_CONNECT,
 		    "could not fetch the host keys of %s", c->who);
-		(void)err_hint(e, "Try: ssh-keyscan -p %u %s", c->port,
-		    c->hostname);
+		(void)err_hint(
+		    e, "Try: ssh-keyscan -p %u %s", c->port, c->hostname);
 		goto out;
 	}
-	list_prints(&prints, &k);
+	sshscan_prints(&prints, &k);
 	(void)err_set(e, ERR_SSH_HOSTKEY,
 	    "host key of %s does not have the fingerprint given", c->who);
-	(void)err_detail(e, "Wanted %s; the server has %s.", fingerprint,
-	    buf_str(&prints));
+	(void)err_detail(
+	    e, "Wanted %s; the server has %s.", fingerprint, buf_str(&prints));
 out:
 	buf_free(&prints);
 	knownhosts_free(&k);
@@ -212,8 +86,7 @@ add(struct args *a, const char *s)
 		a->failed = true;
 }
 
-static void PRINTFLIKE(2, 3)
-option(struct args *a, const char *fmt, ...)
+static void PRINTFLIKE(2, 3) option(struct args *a, const char *fmt, ...)
 {
 	char text[PATH_MAX + 64];
 	va_list ap;
@@ -246,15 +119,15 @@ file_option(struct args *a, const char *name, const char *path)
 }
 
 static void
-host_key_options(struct args *a, const struct sshcmd *s,
-    const struct remote_opts *o)
+host_key_options(
+    struct args *a, const struct sshcmd *s, const struct remote_opts *o)
 {
 	option(a, "StrictHostKeyChecking=yes");
 	if (s->known != -1) {
 		option(a, "UserKnownHostsFile=/proc/%ld/fd/%d", (long)getpid(),
 		    s->known);
 		option(a, "GlobalKnownHostsFile=/dev/null");
-		option(a, "HostKeyAlias=" PINNED);
+		option(a, "HostKeyAlias=" SSHSCAN_PINNED);
 		option(a, "CheckHostIP=no");
 		option(a, "UpdateHostKeys=no");
 	} else if (o->known_hosts != NULL) {
@@ -362,8 +235,8 @@ sshcmd_read(struct transport *t, void *to, size_t n, struct err *e)
 		return got;
 	if (errno == EAGAIN)
 		return TRANSPORT_AGAIN;
-	return err_set_errno(e, ERR_TRANSFER,
-	    "connection to %s broke while receiving", t->name);
+	return err_set_errno(
+	    e, ERR_TRANSFER, "connection to %s broke while receiving", t->name);
 }
 
 static ssize_t
@@ -373,8 +246,8 @@ sshcmd_write(struct transport *t, const void *from, size_t n, struct err *e)
 	ssize_t put;
 
 	if (s->in == -1)
-		return err_set(e, ERR_INTERNAL, "write to %s after shutdown",
-		    t->name);
+		return err_set(
+		    e, ERR_INTERNAL, "write to %s after shutdown", t->name);
 	do
 		put = write(s->in, from, n);
 	while (put == -1 && errno == EINTR);
@@ -384,8 +257,8 @@ sshcmd_write(struct transport *t, const void *from, size_t n, struct err *e)
 		return put;
 	if (errno == EAGAIN)
 		return TRANSPORT_AGAIN;
-	return err_set_errno(e, ERR_TRANSFER,
-	    "connection to %s broke while sending", t->name);
+	return err_set_errno(
+	    e, ERR_TRANSFER, "connection to %s broke while sending", t->name);
 }
 
 static int
@@ -459,8 +332,8 @@ fill_exit(const struct sshcmd *s, struct transport_exit *x)
 	x->status = s->status;
 	for (size_t i = 0; x->known && i < NELEM(names); i++)
 		if (s->status == 128 + names[i].signo)
-			(void)snprintf(x->signal, sizeof(x->signal), "%s",
-			    names[i].name);
+			(void)snprintf(
+			    x->signal, sizeof(x->signal), "%s", names[i].name);
 }
 
 static void
@@ -506,8 +379,7 @@ static const struct {
 	"host key of %s is not the one in known_hosts"},
     {"REVOKED HOST KEY", ERR_SSH_HOSTKEY, "host key of %s is revoked"},
     {"marked as revoked", ERR_SSH_HOSTKEY, "host key of %s is revoked"},
-    {"host key is known for", ERR_SSH_HOSTKEY,
-	"host key of %s is not known"},
+    {"host key is known for", ERR_SSH_HOSTKEY, "host key of %s is not known"},
     {"Host key verification failed", ERR_SSH_HOSTKEY,
 	"host key of %s was not admitted"},
     {"Permission denied (", ERR_SSH_AUTH, "ssh authentication to %s failed"},
@@ -522,8 +394,7 @@ static const struct {
     {"No route to host", ERR_SSH_CONNECT, "could not connect to %s"},
     {"unreachable", ERR_SSH_CONNECT, "could not connect to %s"},
     {"Unable to negotiate", ERR_SSH_CONNECT, "could not connect to %s"},
-    {"kex_exchange_identification", ERR_SSH_CONNECT,
-	"could not connect to %s"},
+    {"kex_exchange_identification", ERR_SSH_CONNECT, "could not connect to %s"},
     {"Connection closed", ERR_SSH_CONNECT, "could not connect to %s"},
     {"Connection reset", ERR_SSH_CONNECT, "could not connect to %s"},
 };
@@ -555,12 +426,12 @@ hint_host_key(const struct sshcmd *s, struct err *e)
 	struct knownhosts k = {.v = NULL};
 	struct buf prints = BUF_INIT;
 
-	if (scan(&k, s->keyscan, s->hostname, s->port, deadline_in(SCAN_MS), -1,
-		NULL) == 0)
-		list_prints(&prints, &k);
+	if (sshscan(&k, s->keyscan, s->hostname, s->port,
+		deadline_in(SSHSCAN_MS), -1, NULL) == 0)
+		sshscan_prints(&prints, &k);
 	if (prints.len > 0)
-		(void)err_detail(e, "Fingerprints of the host: %s.",
-		    buf_str(&prints));
+		(void)err_detail(
+		    e, "Fingerprints of the host: %s.", buf_str(&prints));
 	(void)err_hint(e,
 	    "Compare the fingerprint on that host, then use"
 	    " --host-fingerprint=SHA256:..., or add the host to known_hosts"
@@ -582,13 +453,13 @@ sshcmd_explain(struct transport *t, struct transport_exit *x, struct err *e)
 	if (s->status == 255)
 		set_by_words(s, e);
 	else if (s->status == 126 || s->status == 127)
-		(void)err_set(e, ERR_AGENT, "could not run the agent on %s",
-		    t->name);
+		(void)err_set(
+		    e, ERR_AGENT, "could not run the agent on %s", t->name);
 	if (e != NULL && e->code == ERR_SSH_HOSTKEY)
 		hint_host_key(s, e);
 	else if (e != NULL && e->code == ERR_SSH_AUTH)
-		(void)err_hint(e, "Try: ssh -v -o BatchMode=yes %s",
-		    s->hostname);
+		(void)err_hint(
+		    e, "Try: ssh -v -o BatchMode=yes %s", s->hostname);
 }
 
 static const struct transport_ops sshcmd_ops = {.read = sshcmd_read,
@@ -626,8 +497,8 @@ run_ssh(struct sshcmd *s, const struct args *a, struct err *e)
 	    open_pipe(&s->err, &fds[2], false, e) == 0)
 		/* A session of its own: no terminal to ask on, and Ctrl-C
 		 * reaches us alone, who end it in order. */
-		rc = proc_spawn((const char *const *)a->l.v, NULL, fds, true,
-		    &s->pid, e);
+		rc = proc_spawn(
+		    (const char *const *)a->l.v, NULL, fds, true, &s->pid, e);
 	saved = errno;
 	for (int i = 0; i < 3; i++)
 		end_fd(&fds[i]);
@@ -650,15 +521,15 @@ sshcmd_start(struct transport **t, const struct sshconf *c,
 	s->in = s->out = s->err = s->known = -1;
 	s->port = c->port;
 	s->hostname = strdup(c->hostname);
-	s->keyscan = keyscan_path(c);
+	s->keyscan = sshscan_program(c);
 	if (transport_init(&s->t, &sshcmd_ops, c->who, e) == -1 ||
 	    s->hostname == NULL || s->keyscan == NULL)
 		(void)err_set_nomem(e);
 	else if (o->fingerprint == NULL ||
-	    pin(s, c, o->fingerprint, deadline, sigfd, e) == 0)
+		 pin(s, c, o->fingerprint, deadline, sigfd, e) == 0)
 		rc = build_args(&a, s, c, o, command, deadline) == -1
-		    ? err_set_nomem(e)
-		    : run_ssh(s, &a, e);
+			 ? err_set_nomem(e)
+			 : run_ssh(s, &a, e);
 	saved = errno;
 	sshconf_list_free(&a.l);
 	if (rc == 0)

@@ -62,8 +62,8 @@ sshconf_words(struct sshconf_list *l, const char *s, struct err *e)
 				buf_addc(&w, *s);
 		}
 		if (quote)
-			rc = err_set(e, ERR_USAGE, "unclosed quote in \"%s\"",
-			    all);
+			rc = err_set(
+			    e, ERR_USAGE, "unclosed quote in \"%s\"", all);
 		else if (!buf_ok(&w) || sshconf_add(l, buf_str(&w)) == -1)
 			rc = err_set_nomem(e);
 	}
@@ -166,8 +166,8 @@ take(struct sshconf *c, const char *key, char *value, const char *home)
 		c->identity_only |= strcmp(value, "yes") == 0;
 	if (strcmp(key, "identityfile") == 0 && !c->identity_given)
 		return strcmp(value, "none") == 0
-		    ? 0
-		    : add_file(&c->identity, value, home);
+			   ? 0
+			   : add_file(&c->identity, value, home);
 	if (strstr(key, "knownhostsfile") != NULL && !c->known_given)
 		return add_files(&c->known, value, home);
 	if (strcmp(key, "port") == 0 && c->port == 0) {
@@ -218,11 +218,10 @@ ask_ssh(struct sshconf *c, const struct remote_opts *o, const char *home,
 		rc = err_set_nomem(e);
 		goto out;
 	}
-	rc = proc_run(
-	    &(struct proc_opts){.argv = (const char *const *)argv.v,
-		.out = &out,
-		.deadline = MIN_OF(deadline, deadline_in(SSH_G_MS)),
-		.sigfd = sigfd},
+	rc = proc_run(&(struct proc_opts){.argv = (const char *const *)argv.v,
+			  .out = &out,
+			  .deadline = MIN_OF(deadline, deadline_in(SSH_G_MS)),
+			  .sigfd = sigfd},
 	    &status, &mine);
 	if (rc == -1 && mine.code == ERR_INTERRUPTED) {
 		if (e != NULL && !err_is_set(e))
@@ -238,8 +237,8 @@ ask_ssh(struct sshconf *c, const struct remote_opts *o, const char *home,
 	}
 	c->asked = true;
 	rc = !buf_ok(&out) || sshconf_parse(c, buf_str(&out), home) == -1
-	    ? err_set_nomem(e)
-	    : 0;
+		 ? err_set_nomem(e)
+		 : 0;
 out:
 	sshconf_list_free(&argv);
 	buf_free(&out);
@@ -269,16 +268,16 @@ take_given(struct sshconf *c, const struct remote_opts *o, struct err *e)
 		rc |= set_once(&c->agent, agent);
 	if (rc != 0)
 		return err_set_nomem(e);
-	return sshconf_words(&c->command,
-	    o->ssh_command != NULL ? o->ssh_command : "ssh", e);
+	return sshconf_words(
+	    &c->command, o->ssh_command != NULL ? o->ssh_command : "ssh", e);
 }
 
 /* As ssh has them; RSA last, which older libssh2 can hardly use. */
 static int
 take_built_in(struct sshconf *c, const struct passwd *pw)
 {
-	static const char *const keys[] = {"~/.ssh/id_ed25519",
-	    "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"};
+	static const char *const keys[] = {
+	    "~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"};
 	static const char *const known[] = {"~/.ssh/known_hosts",
 	    "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts",
 	    "/etc/ssh/ssh_known_hosts2"};
@@ -289,8 +288,7 @@ take_built_in(struct sshconf *c, const struct passwd *pw)
 	rc |= set_once(&c->user, pw->pw_name);
 	if (c->port == 0)
 		c->port = 22;
-	for (size_t i = 0; !c->asked && !c->identity_given &&
-	     i < NELEM(keys);
+	for (size_t i = 0; !c->asked && !c->identity_given && i < NELEM(keys);
 	     i++)
 		rc |= add_file(&c->identity, keys[i], pw->pw_dir);
 	for (size_t i = 0; !c->asked && !c->known_given && i < NELEM(known);

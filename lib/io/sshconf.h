@@ -20,24 +20,25 @@ struct sshconf {
 	char *hostname; /* where to connect to */
 	char *user;
 	unsigned port;
-	char *alias;    /* HostKeyAlias, or NULL */
-	char *who;      /* "user@host:port", for messages */
-	char *proxy;    /* "ProxyJump bastion": libssh2 cannot; or NULL */
+	char *alias;       /* HostKeyAlias, or NULL */
+	char *who;         /* "user@host:port", for messages */
+	char *proxy;       /* "ProxyJump bastion": libssh2 cannot; or NULL */
 	char *certificate; /* CertificateFile, or NULL */
-	char *agent;    /* agent socket, or NULL */
+	char *agent;       /* agent socket, or NULL */
 	struct sshconf_list identity;
-	struct sshconf_list known; /* known_hosts files */
+	struct sshconf_list known;   /* known_hosts files */
 	struct sshconf_list command; /* the ssh program, as words */
-	bool identity_given; /* by the user: must exist */
-	bool identity_only;  /* IdentitiesOnly: of the agent, these alone */
-	bool known_given;    /* by the user: must exist */
-	bool have_ssh;       /* the program is there */
-	bool asked;          /* and it knows -G (6.8 and newer) */
+	bool identity_given;         /* by the user: must exist */
+	bool identity_only; /* IdentitiesOnly: of the agent, these alone */
+	bool known_given;   /* by the user: must exist */
+	bool have_ssh;      /* the program is there */
+	bool asked;         /* and it knows -G (6.8 and newer) */
 };
 
 /*
  * Fill c; free it also after a failure.  ssh -G is given five seconds, and at
- * most the deadline.  No ssh program, or one that cannot do -G: built-in values.
+ * most the deadline.  No ssh program, or one that cannot do -G: built-in
+ * values.
  */
 int sshconf_resolve(struct sshconf *c, const struct remote_opts *o,
     int64_t deadline, int sigfd, struct err *e);

@@ -17,7 +17,7 @@ static uint32_t
 load32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
+	       (uint32_t)p[2] << 8 | p[3];
 }
 
 static void
@@ -32,8 +32,8 @@ store32(uint8_t *p, uint32_t v)
 static void
 sha1_core(uint32_t *s, const uint8_t block[BLOCK])
 {
-	static const uint32_t k[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc,
-	    0xca62c1d6};
+	static const uint32_t k[4] = {
+	    0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
 	uint32_t w[80], a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f, t;
 
 	for (int i = 0; i < 16; i++)
@@ -91,7 +91,7 @@ sha256_core(uint32_t *s, const uint8_t block[BLOCK])
 	for (int i = 0; i < 64; i++) {
 		s1 = rol(v[4], 26) ^ rol(v[4], 21) ^ rol(v[4], 7);
 		t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) +
-		    sha256_k[i] + w[i];
+		     sha256_k[i] + w[i];
 		s0 = rol(v[0], 30) ^ rol(v[0], 19) ^ rol(v[0], 10);
 		t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
 		memmove(v + 1, v, 7 * sizeof(*v));
@@ -124,8 +124,8 @@ run(core_fn *core, uint32_t *state, const uint8_t *p, size_t n)
 void
 sshhash_sha1(const void *data, size_t n, uint8_t out[SSHHASH_SHA1])
 {
-	uint32_t s[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
-	    0xc3d2e1f0};
+	uint32_t s[5] = {
+	    0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
 
 	run(sha1_core, s, data, n);
 	for (int i = 0; i < 5; i++)

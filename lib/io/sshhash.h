@@ -15,12 +15,12 @@
 
 void sshhash_sha1(const void *data, size_t n, uint8_t out[SSHHASH_SHA1]);
 void sshhash_sha256(const void *data, size_t n, uint8_t out[SSHHASH_SHA256]);
-void sshhash_hmac_sha1(const void *key, size_t klen, const void *data,
-    size_t n, uint8_t out[SSHHASH_SHA1]);
+void sshhash_hmac_sha1(const void *key, size_t klen, const void *data, size_t n,
+    uint8_t out[SSHHASH_SHA1]);
 
 /* As ssh-keygen -l prints it: "SHA256:" and base64 without padding. */
-void sshhash_fingerprint(const void *blob, size_t n,
-    char out[SSHHASH_FINGERPRINT]);
+void sshhash_fingerprint(
+    const void *blob, size_t n, char out[SSHHASH_FINGERPRINT]);
 
 /*
  * Decode n characters of base64 ("=" only at the end, nothing else in between)

@@ -1,4 +1,4 @@
-/* Shared by io/ssh.c and io/sshauth.c only. */
+/* Shared by io/ssh.c, io/sshchan.c and io/sshauth.c only. */
 #ifndef IO_SSHINT_H
 #define IO_SSHINT_H
 
@@ -25,11 +25,11 @@ struct ssh {
 	int sigfd;
 	/* What our recv and send callbacks check. */
 	int64_t deadline;
-	size_t budget;	 /* bytes we still take before login */
-	size_t turn;	 /* bytes until EAGAIN, so that a flood ends */
-	bool late;	 /* a callback saw the deadline pass */
-	bool flooded;	 /* the budget is used up */
-	bool stopped;	 /* interrupted */
+	size_t budget; /* bytes we still take before login */
+	size_t turn;   /* bytes until EAGAIN, so that a flood ends */
+	bool late;     /* a callback saw the deadline pass */
+	bool flooded;  /* the budget is used up */
+	bool stopped;  /* interrupted */
 	bool logged_in;
 	struct buf head; /* what the server sent first, in clear */
 	/* The exec channel. */
@@ -41,6 +41,7 @@ struct ssh {
 	bool want_eof, eof_sent, eof_seen;
 };
 
+#define SSH_TURN ((size_t)4 * 1024 * 1024)
 #define SSH_CHUNK ((size_t)32 * 1024)
 #define SSH_GIVEN_UP (-1000) /* ssh_drive: e is set */
 
@@ -51,6 +52,14 @@ struct ssh {
  */
 int ssh_drive(struct ssh *s, int (*step)(struct ssh *s, void *arg), void *arg,
     const char *doing, struct err *e);
+
+/* The poll events that libssh2 waits for. */
+short ssh_events(struct ssh *s);
+
+/* End the session by the deadline, close the descriptor; s stays. */
+void ssh_end(struct ssh *s, int64_t deadline);
+
+extern const struct transport_ops sshchan_ops;
 
 /* The text of libssh2 for the last error. */
 const char *ssh_error(struct ssh *s);

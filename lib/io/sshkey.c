@@ -20,7 +20,7 @@ take_string(struct cursor *c, const uint8_t **s, size_t *n)
 	if (c->n < 4)
 		return false;
 	len = (size_t)c->p[0] << 24 | (size_t)c->p[1] << 16 |
-	    (size_t)c->p[2] << 8 | c->p[3];
+	      (size_t)c->p[2] << 8 | c->p[3];
 	if (len > c->n - 4)
 		return false;
 	*s = c->p + 4;
@@ -125,11 +125,11 @@ read_key(struct sshkey *k, int fd, struct err *e)
 	char *p;
 
 	if (fstat(fd, &st) == -1)
-		return err_set_errno(e, ERR_SSH_AUTH,
-		    "could not read key \"%s\"", k->path);
+		return err_set_errno(
+		    e, ERR_SSH_AUTH, "could not read key \"%s\"", k->path);
 	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)MAX_KEY)
-		return err_set(e, ERR_SSH_AUTH, "\"%s\" is not a private key",
-		    k->path);
+		return err_set(
+		    e, ERR_SSH_AUTH, "\"%s\" is not a private key", k->path);
 	/* As ssh does: only for a file of our own. */
 	if (st.st_uid == geteuid() && (st.st_mode & 077) != 0) {
 		(void)err_set(e, ERR_SSH_AUTH,
@@ -140,7 +140,7 @@ read_key(struct sshkey *k, int fd, struct err *e)
 	if ((p = buf_reserve(&k->text, MAX_KEY)) == NULL)
 		return err_set_nomem(e);
 	while (k->text.len < MAX_KEY &&
-	    (n = read(fd, p + k->text.len, MAX_KEY - k->text.len)) != 0) {
+	       (n = read(fd, p + k->text.len, MAX_KEY - k->text.len)) != 0) {
 		if (n == -1 && errno != EINTR)
 			return err_set_errno(e, ERR_SSH_AUTH,
 			    "could not read key \"%s\"", k->path);
@@ -149,8 +149,8 @@ read_key(struct sshkey *k, int fd, struct err *e)
 	}
 	p[k->text.len] = '\0';
 	if (sshkey_parse(k) == -1)
-		return err_set(e, ERR_SSH_AUTH, "\"%s\" is not a private key",
-		    k->path);
+		return err_set(
+		    e, ERR_SSH_AUTH, "\"%s\" is not a private key", k->path);
 	return 1;
 }
 
@@ -167,8 +167,8 @@ sshkey_load(struct sshkey *k, const char *path, struct err *e)
 	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (fd == -1)
-		return err_set_errno(e, ERR_SSH_AUTH,
-		    "could not open key \"%s\"", path);
+		return err_set_errno(
+		    e, ERR_SSH_AUTH, "could not open key \"%s\"", path);
 	rc = read_key(k, fd, e);
 	(void)close(fd);
 	buf_addf(&cert, "%s-cert.pub", path);

@@ -115,9 +115,10 @@ transport_explain(struct transport *t, struct transport_exit *x, struct err *e)
 	if (tail[0] != '\0')
 		(void)err_detail(e, "It said: %s", tail);
 	if (e != NULL && e->code == ERR_AGENT && e->hint[0] == '\0')
-		(void)err_hint(e, "Is standby-agent of the same version"
-				  " installed there? Give its path with --agent,"
-				  " or use --push-agent.");
+		(void)err_hint(e,
+		    "Is standby-agent of the same version"
+		    " installed there? Give its path with --agent,"
+		    " or use --push-agent.");
 }
 
 /* --- two descriptors ------------------------------------------------------*/
@@ -145,8 +146,8 @@ fds_read(struct transport *t, void *to, size_t n, struct err *e)
 		return TRANSPORT_AGAIN;
 	if (errno == ECONNRESET)
 		return 0; /* the other process is gone: its end */
-	return err_set_errno(e, ERR_TRANSFER, "could not read from %s",
-	    t->name);
+	return err_set_errno(
+	    e, ERR_TRANSFER, "could not read from %s", t->name);
 }
 
 static ssize_t
@@ -156,8 +157,8 @@ fds_write(struct transport *t, const void *from, size_t n, struct err *e)
 	ssize_t put;
 
 	if (f->wfd == -1)
-		return err_set(e, ERR_INTERNAL, "write to %s after shutdown",
-		    t->name);
+		return err_set(
+		    e, ERR_INTERNAL, "write to %s after shutdown", t->name);
 	do
 		put = write(f->wfd, from, n);
 	while (put == -1 && errno == EINTR);

@@ -33,8 +33,8 @@ wait_poll(struct pollfd *fds, size_t n, int64_t until, int sigfd, struct err *e)
 	for (;;) {
 		if (n > 0)
 			memcpy(all, fds, n * sizeof(*fds));
-		all[n] = (struct pollfd){.fd = watch ? sigfd : -1,
-		    .events = POLLIN};
+		all[n] =
+		    (struct pollfd){.fd = watch ? sigfd : -1, .events = POLLIN};
 		ms = deadline_poll_ms(until);
 		if (sigfd != -1 && !watch && (ms < 0 || ms > STATUS_PAUSE_MS))
 			ms = STATUS_PAUSE_MS;

@@ -15,7 +15,7 @@ struct pollfd;
  * with ERR_INTERRUPTED (a status request, SIGUSR1, is let through).  Returns
  * the number of ready descriptors, 0 when the time is up, -1 with e set.
  */
-int wait_poll(struct pollfd *fds, size_t n, int64_t until, int sigfd,
-    struct err *e);
+int wait_poll(
+    struct pollfd *fds, size_t n, int64_t until, int sigfd, struct err *e);
 
 #endif

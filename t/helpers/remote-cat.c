@@ -35,8 +35,8 @@ note(void *arg, const char *text)
 static void
 print_err(const struct err *e)
 {
-	fprintf(stderr, "remote-cat: error: %s [%s]\n", e->text,
-	    err_name(e->code));
+	fprintf(
+	    stderr, "remote-cat: error: %s [%s]\n", e->text, err_name(e->code));
 	if (e->detail[0] != '\0')
 		fprintf(stderr, "remote-cat: detail: %s\n", e->detail);
 	if (e->hint[0] != '\0')
@@ -115,11 +115,11 @@ relay(struct relay *r, struct err *e)
 			return rc == 1 ? 0 : -1;
 		n = r->t->ops->pollfds(r->t, r->pos < r->len, fds);
 		fds[n] = (struct pollfd){.fd = sig_fd(), .events = POLLIN};
-		fds[n + 1] = (struct pollfd){
-		    .fd = r->in_eof || r->pos < r->len ? -1 : 0,
-		    .events = POLLIN};
-		pending = r->t->ops->pending != NULL &&
-		    r->t->ops->pending(r->t);
+		fds[n + 1] =
+		    (struct pollfd){.fd = r->in_eof || r->pos < r->len ? -1 : 0,
+			.events = POLLIN};
+		pending =
+		    r->t->ops->pending != NULL && r->t->ops->pending(r->t);
 		(void)poll(fds, (nfds_t)n + 2, pending ? 0 : -1);
 		if (sig_check(e) == -1)
 			return -1;
@@ -196,8 +196,8 @@ main(int argc, char **argv)
 			err_clear(&e);
 	}
 	if (r.t != NULL) {
-		fprintf(stderr, "remote-cat: stderr kept %zu\n",
-		    r.t->err_text.len);
+		fprintf(
+		    stderr, "remote-cat: stderr kept %zu\n", r.t->err_text.len);
 		if (r.t->err_text.len < 2000)
 			fprintf(stderr, "%s", buf_str(&r.t->err_text));
 	}

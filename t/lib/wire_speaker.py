@@ -435,3 +435,191 @@ class agent:
                 return err, self.p.wait(self.WAIT)
             if f[0] == "!":
                 err = parse_err(f[1])
+
+
+# --- the other end ---------------------------------------------------------
+
+
+def opened(pgdata="/", system=SYSTEM, control=1300, catalog=202209061,
+           mode=0o700, dev=1, ino=1, now_ns=1 << 60, boot_id="boot",
+           version="15", libc="glibc 2.36", wal_link=""):
+    return (u64(system) + u32(control) + u32(catalog) + u32(mode) + u64(dev)
+            + u64(ino) + u64(now_ns) + text(boot_id) + text(version)
+            + text(pgdata) + text(libc) + text(wal_link))
+
+
+def entry(path, kind="f", mode=0o600, size=0, mtime=1 << 60, link=None):
+    return (raw(kind) + u32(mode) + u64(size) + u64(mtime) + text(path)
+            + (text(link) if link is not None else b""))
+
+
+def end(entries, payload, specials=0):
+    return u64(entries) + xxh(payload) + u64(specials)
+
+
+def file_end(id, content=None, status=OK, seed=42, block=8192):
+    digest = bytes(16) if content is None \
+        else file_digest(content, seed, block)
+    return u32(id) + u8(status) + u64(len(content or b"")) + digest
+
+
+def err(code, words, id=NO_ID, detail="", hint=""):
+    return u32(id) + text(code) + text(words) + text(detail) + text(hint)
+
+
+class fake_agent:
+    """An agent on two descriptors that serves a directory honestly, but for
+    what twist(type, payload) makes of each frame it is about to send: it
+    returns the bytes to send instead, or None to leave the frame alone.
+    Everything of a file is sent, whatever the client has; exclusions are
+    those of skip(path)."""
+
+    def __init__(self, pgdata, package, rfd=0, wfd=1, twist=None,
+                 skip=lambda path: False):
+        self.top, self.package = raw(pgdata), package
+        self.rfd, self.wfd, self.twist, self.skip = rfd, wfd, twist, skip
+        self.files, self.bytes, self.ends = 0, 0, b""
+        self.open_file = None
+
+    def send(self, kind, payload=b""):
+        data = self.twist(kind, payload) if self.twist else None
+        if data is None:
+            data = frame(kind, payload)
+        while data:
+            data = data[os.write(self.wfd, data):]
+
+    def _read(self, n):
+        data = b""
+        while len(data) < n:
+            part = os.read(self.rfd, n - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def run(self):
+        self.send("H", hello(self.package))
+        try:
+            while True:
+                head = self._read(5)
+                data = self._read(struct.unpack(">I", head[1:])[0])
+                if self.serve(chr(head[0]), Reader(data)):
+                    return
+        except (EOFError, BrokenPipeError):
+            pass
+
+    def serve(self, kind, r):
+        serve = {"O": self.serve_open, "M": self.serve_manifest,
+                 "B": self.serve_batch, "P": self.serve_pages,
+                 "S": self.serve_sig}.get(kind)
+        if serve:
+            serve(r)
+        elif kind == "p":
+            self.send("q", u64(self.bytes))
+        elif kind == "C":
+            self.send("c", self.content(b"global/pg_control"))
+        elif kind == "X":
+            self.send("X", u64(self.files) + u64(self.bytes)
+                      + xxh(self.ends))
+            return True
+        return kind == "!"
+
+    def content(self, path):
+        try:
+            with open(os.path.join(self.top, path), "rb") as f:
+                return f.read()
+        except OSError:
+            return None
+
+    def finish(self, id, content):
+        payload = file_end(id, content, OK if content is not None
+                           else VANISHED, self.seed, self.block)
+        self.files += 1
+        self.ends += payload
+        self.send("F", payload)
+
+    def serve_open(self, r):
+        r.u64()
+        self.seed, self.block = r.u64(), r.u32()
+        control = struct.unpack_from("<QII", self.content(
+            b"global/pg_control"))
+        st = os.stat(self.top)
+        self.send("o", opened(
+            self.top, *control, dev=st.st_dev, ino=st.st_ino,
+            version=self.content(b"PG_VERSION").strip()))
+
+    def below(self, dir):
+        """Paths in the order of the protocol."""
+        for name in sorted(os.listdir(os.path.join(self.top, dir))):
+            path = dir + b"/" + name if dir else name
+            if not self.skip(path):
+                yield path
+                full = os.path.join(self.top, path)
+                if os.path.isdir(full) and not os.path.islink(full):
+                    yield from self.below(path)
+
+    def serve_manifest(self, r):
+        r.u8()
+        payload, n = b"", 0
+        for path in self.below(r.text()):
+            full = os.path.join(self.top, path)
+            st = os.lstat(full)
+            dir = os.path.isdir(full)
+            payload += entry(path, "d" if dir else "f", st.st_mode & 0o7777,
+                             0 if dir else st.st_size, st.st_mtime_ns)
+            n += 1
+        for i in range(0, len(payload), 1 << 20):
+            assert i == 0, "one ENTRIES frame is enough for tests"
+            self.send("e", payload)
+        self.send("E", end(n, payload))
+
+    def serve_batch(self, r):
+        for _ in range(r.u32()):
+            id, flags, limit = r.u32(), r.u8(), r.u64()
+            content = self.content(r.text())
+            if content is not None and not flags & TO_EOF:
+                content = content[:limit]
+            for i in range(0, len(content or b""), CHUNK):
+                self.bytes += len(content[i:i + CHUNK])
+                self.send("d", u32(id) + content[i:i + CHUNK])
+            self.finish(id, content)
+
+    def serve_pages(self, r):
+        id, flags = r.u32(), r.u8()
+        if flags & FIRST:
+            limit = r.u64()
+            content = self.content(r.text())
+            self.open_file = content and content[:limit]
+        content = self.open_file
+        block, count, nhash = r.u32(), r.u32(), r.u32()
+        hashes = [r.take(16) for _ in range(nhash)]
+        for i in range(count):
+            at = (block + i) * self.block
+            page = (content or b"")[at:at + self.block]
+            if page and (i >= nhash or xxh(page, self.seed) != hashes[i]):
+                self.bytes += len(page)
+                self.send("r", u32(id) + u32(block + i) + page)
+        if flags & LAST:
+            self.finish(id, content)
+
+    def serve_sig(self, r):
+        """A delta that holds the file as it is."""
+        id, flags = r.u32(), r.u8()
+        if flags & FIRST:
+            limit = r.u64()
+            r.u64()
+            content = self.content(r.text())
+            self.open_file = content and content[:limit or None]
+        if flags & LAST:
+            content = self.open_file
+            if content is not None:
+                delta = u32(0x72730236)
+                for i in range(0, len(content), 1 << 15):
+                    part = content[i:i + (1 << 15)]
+                    delta += b"\x42" + u16(len(part)) + part
+                for i in range(0, len(delta) + 1, CHUNK):
+                    part = delta[i:i + CHUNK]
+                    part += b"" if len(part) == CHUNK else b"\0"
+                    self.bytes += len(part)
+                    self.send("D", u32(id) + part)
+            self.finish(id, content)

@@ -43,10 +43,11 @@
 	{                                                                      \
 		.call = FAKE_QUERY,                                            \
 		.sql = "SELECT pg_is_in_recovery(), pg_backend_pid()",         \
-		.ncells = 3, .cells = {                                        \
+		.ncells = 4, .cells = {                                        \
 			"f",                                                   \
 			"4711",                                                \
-			"1"                                                    \
+			"1",                                                   \
+			"0/2100000"                                            \
 		}                                                              \
 	}
 #define STOP_EXCL ROW1("SELECT pg_stop_backup()", "0/3000000")
@@ -571,10 +572,11 @@ ping_finds_a_server_that_is_not_the_one_it_was(void **state)
 	{                                                                      \
 		.call = FAKE_QUERY,                                            \
 		.sql = "SELECT pg_is_in_recovery(), pg_backend_pid()",         \
-		.ncells = 3, .cells = {                                        \
+		.ncells = 4, .cells = {                                        \
 			a,                                                     \
 			b,                                                     \
-			c                                                      \
+			c,                                                     \
+			"0/2200000"                                            \
 		}                                                              \
 	}
 	static const struct {

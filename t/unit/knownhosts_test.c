@@ -64,15 +64,18 @@ base64_refuses_what_is_not_base64(void **state)
 	static const struct {
 		const char *text;
 		ssize_t n;
-	} v[] = {{"", -1}, {"QQ==", 1}, {"QUI=", 2}, {"QUJD", 3}, {"QUJDRA==", 4},
-	    {"Q", -1}, {"QQ", -1}, {"QQ=", -1}, {"Q===", -1}, {"Q Q=", -1},
-	    {"=QQQ", -1}, {"QQ==QQ==", -1}, {"QU\xff" "D", -1}};
+	} v[] = {{"", -1}, {"QQ==", 1}, {"QUI=", 2}, {"QUJD", 3},
+	    {"QUJDRA==", 4}, {"Q", -1}, {"QQ", -1}, {"QQ=", -1}, {"Q===", -1},
+	    {"Q Q=", -1}, {"=QQQ", -1}, {"QQ==QQ==", -1},
+	    {"QU\xff"
+	     "D",
+		-1}};
 	uint8_t out[16];
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(v); i++)
-		assert_int_equal(sshhash_unbase64(v[i].text, strlen(v[i].text),
-				     out),
+		assert_int_equal(
+		    sshhash_unbase64(v[i].text, strlen(v[i].text), out),
 		    v[i].n);
 }
 
@@ -159,8 +162,8 @@ each_line_form_gets_its_verdict(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(v); i++) {
-		enum knownhosts_verdict got = verdict(v[i].text, v[i].host,
-		    v[i].port, ED_A, &k);
+		enum knownhosts_verdict got =
+		    verdict(v[i].text, v[i].host, v[i].port, ED_A, &k);
 
 		if (got != v[i].want || k.bad_lines != v[i].bad)
 			fail_msg("%s: verdict %d, %zu bad lines", v[i].text,
@@ -182,14 +185,14 @@ hashed_names_match_their_host_only(void **state)
 	sshhash_hmac_sha1(salt, 20, "[db1]:2222", 10, h);
 	m = sshhash_base64(h, sizeof(h));
 	(void)snprintf(text, sizeof(text), "|1|%s|%s " LINE_A "\n", s, m);
-	assert_int_equal(verdict(text, "db1", 2222, ED_A, &k),
-	    KNOWNHOSTS_MATCH);
+	assert_int_equal(
+	    verdict(text, "db1", 2222, ED_A, &k), KNOWNHOSTS_MATCH);
 	knownhosts_free(&k);
-	assert_int_equal(verdict(text, "db1", 2222, ED_B, &k),
-	    KNOWNHOSTS_MISMATCH);
+	assert_int_equal(
+	    verdict(text, "db1", 2222, ED_B, &k), KNOWNHOSTS_MISMATCH);
 	knownhosts_free(&k);
-	assert_int_equal(verdict(text, "db2", 2222, ED_A, &k),
-	    KNOWNHOSTS_UNKNOWN);
+	assert_int_equal(
+	    verdict(text, "db2", 2222, ED_A, &k), KNOWNHOSTS_UNKNOWN);
 	knownhosts_free(&k);
 	free(s);
 	free(m);
@@ -291,14 +294,14 @@ known_types_come_first_in_the_preference(void **state)
 static void
 our_lists_hold_nothing_weak(void **state)
 {
-	static const char *const weak[] = {"cbc", "arcfour", "3des", "md5",
-	    "sha1", "group1-", "dss", "none"};
+	static const char *const weak[] = {
+	    "cbc", "arcfour", "3des", "md5", "sha1", "group1-", "dss", "none"};
 
 	(void)state;
 	for (int i = 0; i < SSHALGO_KINDS; i++)
 		for (size_t j = 0; j < NELEM(weak); j++)
-			assert_null(strstr(sshalgo_ours((enum sshalgo_kind)i),
-			    weak[j]));
+			assert_null(strstr(
+			    sshalgo_ours((enum sshalgo_kind)i), weak[j]));
 }
 
 static void
@@ -306,8 +309,8 @@ the_offer_of_a_server_is_read_at_any_length(void **state)
 {
 	struct buf b = BUF_INIT;
 	struct sshalgo_offer o = {.version = ""};
-	static const char *const lists[] = {"kex1,kex2", "key1", "c1", "c2",
-	    "m1", "m2"};
+	static const char *const lists[] = {
+	    "kex1,kex2", "key1", "c1", "c2", "m1", "m2"};
 
 	(void)state;
 	buf_adds(&b, "welcome\r\nSSH-2.0-Open\033SSH_9\r\n");

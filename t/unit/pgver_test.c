@@ -41,15 +41,6 @@ static const struct want {
     {PGFACT_BACKUP_MAY, 100000, 140000,
 	"~\n  'pg_stop_backup(boolean,boolean)',"},
     {PGFACT_BACKUP_MAY, 150000, 180000, "~('pg_backup_stop(boolean)',"},
-    {PGFACT_BACKUP_GRANT, 90600, 90600,
-	"GRANT EXECUTE ON FUNCTION pg_start_backup(text,boolean,boolean), "
-	"pg_stop_backup(boolean) TO ROLE"},
-    {PGFACT_BACKUP_GRANT, 100000, 140000,
-	"GRANT EXECUTE ON FUNCTION pg_start_backup(text,boolean,boolean), "
-	"pg_stop_backup(boolean,boolean) TO ROLE"},
-    {PGFACT_BACKUP_GRANT, 150000, 180000,
-	"GRANT EXECUTE ON FUNCTION pg_backup_start(text,boolean), "
-	"pg_backup_stop(boolean) TO ROLE"},
     {PGFACT_ROLE, 90000, 90000, "~rolsuper, false FROM"},
     {PGFACT_ROLE, 90100, 180000, "~rolsuper, rolreplication FROM"},
     {PGFACT_COLLATION, 90000, 140000, "~datcollate::text, NULL::text FROM"},

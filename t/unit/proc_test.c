@@ -46,8 +46,8 @@ status_and_output_come_back(void **state)
 	for (size_t i = 0; i < NELEM(v); i++) {
 		buf_reset(&out);
 		buf_reset(&err);
-		assert_int_equal(sh(v[i].script, &out, &err, DEADLINE_NEVER,
-				     &e),
+		assert_int_equal(
+		    sh(v[i].script, &out, &err, DEADLINE_NEVER, &e),
 		    v[i].status);
 		assert_string_equal(buf_str(&out), v[i].out);
 		assert_string_equal(buf_str(&err), v[i].err);
@@ -63,8 +63,8 @@ both_streams_may_go_to_one_buffer(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(sh("echo a; echo b >&2; echo c", &out, &out, 0, &e),
-	    0);
+	assert_int_equal(
+	    sh("echo a; echo b >&2; echo c", &out, &out, 0, &e), 0);
 	assert_string_equal(buf_str(&out), "a\nb\nc\n");
 	buf_free(&out);
 }
@@ -77,9 +77,9 @@ a_missing_program_is_named_with_its_errno(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(proc_run(&(struct proc_opts){.argv = argv,
-				      .sigfd = -1},
-			     &status, &e),
+	assert_int_equal(
+	    proc_run(
+		&(struct proc_opts){.argv = argv, .sigfd = -1}, &status, &e),
 	    -1);
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(e.code, ERR_PROC);
@@ -112,9 +112,8 @@ output_held_open_by_a_grandchild_is_not_waited_for(void **state)
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(sh("sleep 1000 & echo $!", &out, NULL,
-			     deadline_in(20000), &e),
-	    0);
+	assert_int_equal(
+	    sh("sleep 1000 & echo $!", &out, NULL, deadline_in(20000), &e), 0);
 	pid = atoi(buf_str(&out));
 	assert_true(pid > 1);
 	assert_int_equal(kill(pid, SIGKILL), 0);
@@ -124,8 +123,8 @@ output_held_open_by_a_grandchild_is_not_waited_for(void **state)
 static void
 what_is_above_the_limit_is_dropped_without_blocking(void **state)
 {
-	const char *argv[] = {"sh", "-c",
-	    "head -c 1000000 /dev/zero | tr '\\0' x", NULL};
+	const char *argv[] = {
+	    "sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x", NULL};
 	struct buf out = BUF_INIT;
 	int status = -1;
 
@@ -152,11 +151,11 @@ environment_is_added_and_replaced(void **state)
 
 	(void)state;
 	(void)setenv("LC_ALL", "C", 1);
-	assert_int_equal(proc_run(&(struct proc_opts){.argv = argv,
-				      .env = env,
-				      .out = &out,
-				      .sigfd = -1},
-			     &status, NULL),
+	assert_int_equal(
+	    proc_run(
+		&(struct proc_opts){
+		    .argv = argv, .env = env, .out = &out, .sigfd = -1},
+		&status, NULL),
 	    0);
 	assert_string_equal(buf_str(&out), "/x 1 C\n");
 	buf_free(&out);
@@ -220,8 +219,9 @@ descriptors_may_be_any_of_0_to_2(void **state)
 static void
 an_interrupt_ends_the_child(void **state)
 {
-	const char *argv[] = {"sh", "-c", "kill -USR1 $PPID; sleep 0.3;"
-					  " kill -TERM $PPID; sleep 1000",
+	const char *argv[] = {"sh", "-c",
+	    "kill -USR1 $PPID; sleep 0.3;"
+	    " kill -TERM $PPID; sleep 1000",
 	    NULL};
 	struct err e = ERR_INIT;
 	int status = -1;
@@ -245,7 +245,8 @@ main(void)
 	    cmocka_unit_test(both_streams_may_go_to_one_buffer),
 	    cmocka_unit_test(a_missing_program_is_named_with_its_errno),
 	    cmocka_unit_test(a_late_child_is_killed_and_reaped),
-	    cmocka_unit_test(output_held_open_by_a_grandchild_is_not_waited_for),
+	    cmocka_unit_test(
+		output_held_open_by_a_grandchild_is_not_waited_for),
 	    cmocka_unit_test(
 		what_is_above_the_limit_is_dropped_without_blocking),
 	    cmocka_unit_test(environment_is_added_and_replaced),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#define PRIMARY "could not connect to the primary server: "
 #define T "2026-11-22 06:05:55.123 UTC [4711] "
 
 /* Lines as servers of 10 to 18 write them. */
@@ -74,11 +75,19 @@ static const struct log_case {
     {T "FATAL:  could not connect to the primary server: FATAL:  role \"repl\" "
        "does not exist\n",
 	"role in primary_conninfo"},
+    {"postgres: superuser_reserved_connections (3) plus max_wal_senders (2) "
+     "must be less than max_connections (5)\n",
+	"Raise max_connections"},
+    /* Clients of the standby itself, among them we. */
+    {T "FATAL:  role \"nobody\" does not exist\n" T
+       "FATAL:  password authentication failed for user \"repl\"\n" T
+       "FATAL:  no pg_hba.conf entry for host \"[local]\"\n",
+	NULL},
     /* Both words, but not on one line. */
     {T "LOG:  requested WAL segment\n" T "LOG:  has already been removed\n",
 	NULL},
     /* The last line that is known counts. */
-    {T "FATAL:  x: Connection refused\n" T
+    {T "FATAL:  " PRIMARY "Connection refused\n" T
        "FATAL:  x: FATAL:  no pg_hba.conf entry for replication connection\n" T
        "LOG:  waiting for WAL to become available at 0/3000018",
 	"replication line"},

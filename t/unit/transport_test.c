@@ -23,8 +23,8 @@ two_descriptors_move_bytes_both_ways_to_the_end(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
 	t = transport_fds(s[0], s[0], "peer", NULL);
 	assert_non_null(t);
-	assert_int_equal(transport_read(t, data, sizeof(data), NULL),
-	    TRANSPORT_AGAIN);
+	assert_int_equal(
+	    transport_read(t, data, sizeof(data), NULL), TRANSPORT_AGAIN);
 	assert_int_equal(t->ops->pollfds(t, true, fds), 1);
 	assert_int_equal(fds[0].events, POLLIN | POLLOUT);
 	assert_int_equal(transport_write(t, "abc", 3, NULL), 3);
@@ -240,8 +240,8 @@ words_that_a_shell_would_read_are_refused(void **state)
 		    .fingerprint = v[i].fingerprint};
 		struct err e = ERR_INIT;
 
-		assert_int_equal(remote_start(&t, &o, v[i].command, -1, &e),
-		    -1);
+		assert_int_equal(
+		    remote_start(&t, &o, v[i].command, -1, &e), -1);
 		assert_int_equal(e.code, ERR_USAGE);
 		assert_null(t);
 	}
