@@ -207,7 +207,7 @@ talk_init(struct talk *t, struct clone_ui *ui)
 {
 	t->last = clock_ms();
 	*ui = (struct clone_ui){.source = on_source, .step = on_step,
-	    .note = on_note, .warn = on_warn, .problem = on_problem,
+	    .note = on_note, .warning = on_warn, .problem = on_problem,
 	    .progress = on_progress, .item = on_item, .arg = t};
 }
 

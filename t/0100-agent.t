@@ -535,6 +535,7 @@ def only_pages_that_differ_are_sent():
                     flags=(w.FIRST if first == 0 else w.LAST),
                     hashes=hashes[first:last]))
             runs, end = a.answer("r")
+            eq(a.spans, [(1, 256)])
             eq((end["status"], end["size"]), (w.OK, len(new)))
             eq(end["digest"], w.file_digest(new))
             eq(apply_runs(basis, runs, end) == new, True)

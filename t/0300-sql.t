@@ -427,6 +427,20 @@ standby() {
 	rc_is 0 "$m: it streams when the slot is there"
 	is "$(val streaming) $(val login) $(val far_enough)" '1 1 1' \
 	    "$m: so says the standby itself"
+	probe s open start stop
+	rc_is 0 "$m: a standby can be the source of a backup"
+	is "$(val from)" standby "$m: and its label says so"
+	probe s open start-exclusive
+	rc_is "$([ "$m" -ge 15 ] && echo 0 || echo 3)" \
+	    "$m: but not of an exclusive one"
+	hold s open start
+	kill -STOP "$(held_backend)"
+	is "$(pg_pid s | wc -l)" 1 "$m: a backend of it is stopped"
+	poll_until 40 gone "$held"
+	kill -CONT "$(held_backend)"
+	held_end
+	is "$rc" 4 "$m: a backup whose server process hangs is void"
+	like "$err" 'no answer for 10 s' "$m: after 10 s"
 	probe p wait "$T/s" "$T/s.log" 'user=nobody dbname=postgres' 60000
 	is "$rc $(val streaming) $(val login) $(val far_enough)" '0 1 0 1' \
 	    "$m: without a login there the sender row decides"
@@ -434,7 +448,7 @@ standby() {
 	    "$m: and the login's error is told"
 	probe p stop-server "$T/s" "$bin"
 	rc_is 0 "$m: the standby is stopped"
-	echo 'max_connections = 5' >>"$T/s/postgresql.conf"
+	echo 'max_connections = 8' >>"$T/s/postgresql.conf"
 	echo 'max_wal_senders = 2' >>"$T/s/postgresql.conf"
 	probe p start-server "$T/s" "$bin" "$T/s.log" ''
 	rc_is 7 "$m: a standby with too few connections does not start"

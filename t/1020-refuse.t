@@ -61,14 +61,28 @@ refused 3 "data directory without --delta" '--delta'
 refused 3 "data directory of another cluster" 'system identifier' --delta
 rm -rf "$T/s"
 
+# A server that runs in the target: a copy of the primary with a tablespace of
+# its own.  It writes, so its tree is not compared; it must go on undisturbed.
 pg_stop p
 cp -a "$T/p" "$T/s"
+cp -a "$T/p.ts/." "$T/s.ts"
+for link in "$T"/s/pg_tblspc/*; do ln -snf "$T/s.ts" "$link"; done
 pg_start p
 pg_start s
-refused 3 "running server in the target" 'running' --delta
-refused 3 "running server, --force" 'running' --delta --force
+pid=$(pg_pid s)
+for force in '' --force; do
+	clone_run p s --delta $force
+	rc_is 3 "running server in the target $force: exit status 3"
+	like "$err" 'running' "running server in the target $force: says so"
+	like "$err" "$pid" "running server in the target $force: names its pid"
+	is "$(pg_pid s)" "$pid" "running server in the target $force: still runs"
+	is "$(pg_sql s "SELECT count(*) FROM acc")" 2000 \
+	    "running server in the target $force: and answers"
+	is "$(pg_slots p)" "" "running server in the target $force: no slot"
+done
 pg_stop s immediate
-rm -rf "$T/s"
+rm -rf "$T/s" "$T/s.ts"
+mkdir "$T/s.ts"
 
 before=$(tree_hash "$T/p.ts")
 clone_args p s

@@ -64,6 +64,7 @@ enum {
 	X(ERR_SSH_CONNECT, "ssh-connect", STATUS_TRANSFER)                     \
 	X(ERR_SSH_HOSTKEY, "ssh-hostkey", STATUS_TRANSFER)                     \
 	X(ERR_SSH_AUTH, "ssh-auth", STATUS_TRANSFER)                           \
+	X(ERR_SSH_RSA, "ssh-rsa-sha1", STATUS_TRANSFER)                        \
 	X(ERR_SSH, "ssh", STATUS_TRANSFER)                                     \
 	X(ERR_AGENT, "agent", STATUS_TRANSFER)                                 \
 	X(ERR_PROTOCOL, "protocol", STATUS_TRANSFER)                           \

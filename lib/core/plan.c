@@ -137,13 +137,17 @@ append(struct plan *p, size_t cap, struct action a, struct err *e)
 	return 0;
 }
 
-/* The target's own way to its WAL stays, and its links to tablespaces that the
- * source has too (flow/roots.c lets them point where they must). */
+/* What other files see to: the target's way to its WAL stays, pg_control is
+ * moved by flow/target.c, links to tablespaces that the source has too are
+ * turned by flow/roots.c. */
 static bool
-own_link(const struct entry *s, const struct entry *d,
+seen_to(const struct entry *s, const struct entry *d,
     const struct plan_opts *o)
 {
-	if (strcmp(d->path, o->wal_dir) == 0)
+	if (strcmp(d->path, o->wal_dir) == 0 || strcmp(d->path, CONTROL) == 0)
+		return true;
+	if (d->type == ENTRY_DIR && path_below(d->path, o->wal_dir, false) &&
+	    strcmp(path_base(d->path), "archive_status") == 0)
 		return true;
 	return d->type == ENTRY_LINK && s != NULL && s->type == ENTRY_LINK &&
 	    path_tablespace(d->path, NULL) == strlen(d->path);
@@ -159,13 +163,15 @@ plan_removals(struct plan *p, size_t cap, const struct manifest *src,
 		const struct entry *s = manifest_find(src, d->path);
 		bool is_dir = d->type == ENTRY_DIR;
 		struct plan ignore = {0};
-		/* WAL, pid files and the like always go: they do not count. */
+		/* WAL, pid files and the like always go: they do not count,
+		 * nor does pg_control, which is flow/target.c's. */
 		bool counts = d->type == ENTRY_FILE &&
+		    strcmp(d->path, CONTROL) != 0 &&
 		    !exclude_covers(o->exclude, d->path, false);
 
 		p->target_files += counts;
 		if (exclude_protects(o->exclude, d->path, is_dir) ||
-		    own_link(s, d, o))
+		    seen_to(s, d, o))
 			continue;
 		if (kept(o, dst, d->path)) {
 			p->kept += d->type == ENTRY_FILE;
@@ -321,7 +327,7 @@ plan_check_delete(const struct plan *p, const char *max_delete, struct err *e)
 
 	errno = 0;
 	v = strtoull(max_delete, &end, 10);
-	if (end == max_delete || errno != 0 || *max_delete == '-' ||
+	if (errno != 0 || *max_delete < '0' || *max_delete > '9' ||
 	    (*end != '\0' && strcmp(end, "%") != 0) ||
 	    (*end == '%' && v > 100))
 		return err_set(e, ERR_USAGE,

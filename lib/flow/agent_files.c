@@ -45,6 +45,8 @@ agent_files_open(struct agent *a, struct agent_file *f, struct err *e)
 	filedigest_start(f->digest, a->seed, a->block_size);
 	f->size = 0;
 	f->status = WIRE_FILE_OK;
+	if (agent_open_tablespace(a, f->path, e) == -1)
+		return -1;
 	f->fd = tree_openat(a->t, f->path, O_RDONLY, 0);
 	if (f->fd != -1 && is_regular(f->fd))
 		return 0;

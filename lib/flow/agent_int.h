@@ -85,6 +85,8 @@ int agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
     const void *data, size_t n, struct err *e);
 
 int agent_open(struct agent *a, struct err *e);
+/* Read the links again when path lies in a tablespace that is not known. */
+int agent_open_tablespace(struct agent *a, const char *path, struct err *e);
 int agent_open_control(struct agent *a, struct err *e);
 int agent_open_manifest(struct agent *a, struct err *e);
 

@@ -144,6 +144,16 @@ check_identifier(const struct agent *a, const struct pgcontrol *c,
 			   "--source-pgdata=DIR.");
 }
 
+static bool
+is_root(const struct agent *a, const char *path, size_t n)
+{
+	for (size_t i = 0; i < tree_nroots(a->t); i++)
+		if (strlen(tree_root_prefix(a->t, i)) == n &&
+		    strncmp(tree_root_prefix(a->t, i), path, n) == 0)
+			return true;
+	return false;
+}
+
 /* Tablespaces come and go: asked again before each complete manifest. */
 static int
 add_links(struct agent *a, struct err *e)
@@ -157,6 +167,18 @@ add_links(struct agent *a, struct err *e)
 			&st, e) == -1)
 			return -1;
 	return 0;
+}
+
+/* Another session's agent may have listed a tablespace that was made after this
+ * one read its links: without it its files would look vanished. */
+int
+agent_open_tablespace(struct agent *a, const char *path, struct err *e)
+{
+	size_t n = path_tablespace(path, NULL);
+
+	if (n == 0 || is_root(a, path, n))
+		return 0;
+	return add_links(a, e);
 }
 
 static int
@@ -353,6 +375,7 @@ new_tablespace(const struct agent *a, const struct entry *en)
 
 	return en->type == ENTRY_LINK &&
 	       path_tablespace(en->path, NULL) == strlen(en->path) &&
+	       !is_root(a, en->path, strlen(en->path)) &&
 	       fstatat(tree_fd(a->t), en->path, &st, 0) == 0;
 }
 

@@ -156,6 +156,18 @@ check(const struct agent *a, const struct wire_pages *p, struct err *e)
 	return 0;
 }
 
+/* So that the client knows how much is still under way. */
+static int
+send_span(struct agent *a, struct err *e)
+{
+	uint8_t payload[8];
+
+	wire_put_u32(payload, a->pages.id);
+	wire_put_u32(payload + 4, a->pages_next);
+	return chan_send(
+	    a->c, WIRE_SPAN, payload, sizeof(payload), NULL, 0, e);
+}
+
 int
 agent_pages(struct agent *a, struct err *e)
 {
@@ -177,5 +189,5 @@ agent_pages(struct agent *a, struct err *e)
 	if (p.flags & WIRE_LAST)
 		return agent_files_end(a, &a->pages, e);
 	a->id = WIRE_NO_ID;
-	return 0;
+	return send_span(a, e);
 }

@@ -102,7 +102,7 @@ struct clone_ui {
 	void (*source)(void *arg, const char *text);
 	void (*step)(void *arg, enum clone_step step, const char *text);
 	void (*note)(void *arg, const char *text);
-	void (*warn)(void *arg, const struct err *what);
+	void (*warning)(void *arg, const struct err *what);
 	void (*problem)(void *arg, const struct err *what);
 	void (*progress)(void *arg, const struct clone_progress *p);
 	/* One line of --itemize-changes: letter, path. */

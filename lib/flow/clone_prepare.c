@@ -321,7 +321,7 @@ own_setting(struct clone *c, const char *name)
 
 	if (recovery_setting(c->target.tree, c->facts.version, name, &v, NULL) ==
 	    1)
-		value = atoi(buf_str(&v));
+		value = (int)strtol(buf_str(&v), NULL, 10);
 	buf_free(&v);
 	return value;
 }
@@ -365,7 +365,7 @@ judge_all(struct clone *c, struct err *e)
 		return err_set_nomem(e);
 	judge(c, judge_target(c, &own), &own);
 	for (size_t i = 0; i < c->pf.nwarnings; i++)
-		c->ui->warn(c->ui->arg, &c->pf.warning[i]);
+		c->ui->warning(c->ui->arg, &c->pf.warning[i]);
 	if (c->pf.nproblems > 1)
 		for (size_t i = 0; i < c->pf.nproblems; i++)
 			c->ui->problem(c->ui->arg, &c->pf.problem[i]);

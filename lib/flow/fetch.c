@@ -9,6 +9,7 @@
 #define BATCH_FILES 64
 #define BATCH_BYTES (UINT64_C(4) << 20)
 #define QUEUE_LIMIT (512u * 1024u) /* bytes waiting in the channel */
+#define COMPARE_MAX (UINT64_C(1) << 20) /* bytes compared before a rename */
 #define FILE_COST 16384 /* a small file costs more than its bytes */
 
 static const struct fetch_method *const methods[] = {
@@ -126,8 +127,14 @@ fetch_add(struct fetch *f, const struct fetch_job *job, struct err *e)
 static bool
 room(const struct fetch *f)
 {
-	return f->window < WINDOW_BYTES &&
-	    chan_queued(f->o.agent) < QUEUE_LIMIT;
+	const struct task *t = f->sending;
+
+	if (chan_queued(f->o.agent) >= QUEUE_LIMIT)
+		return false;
+	/* The rest of a signature must not wait for an answer that comes only
+	 * when it is complete. */
+	return f->window < WINDOW_BYTES ||
+	    (t == f->head && t->begun && t->job.kind == ACT_DELTA);
 }
 
 static void
@@ -136,7 +143,9 @@ count_cost(struct fetch *f, struct task *t)
 	if (t->begun)
 		return;
 	t->begun = true;
-	t->cost = t->job.size + FILE_COST;
+	t->cost = FILE_COST;
+	if (t->job.kind != ACT_PAGES) /* that counts span by span */
+		t->cost += t->job.size;
 	f->window += t->cost;
 }
 
@@ -259,6 +268,44 @@ fetch_write(struct task *t, const void *p, size_t n, uint64_t offset,
 	return 0;
 }
 
+static void
+drop_tmp(struct fetch *f, struct task *t)
+{
+	char tmp[1200];
+
+	if (t->job.flags & ACT_ASIDE)
+		(void)tree_unlink(f->o.tree,
+		    fetch_tmp_name(t, tmp, sizeof(tmp)));
+}
+
+/* Is the file that would be replaced the same?  Then it stays. */
+static bool
+unchanged(struct fetch *f, struct task *t, uint64_t size)
+{
+	char a[4096], b[4096];
+	struct stat st;
+	uint64_t at = 0;
+	ssize_t n = 0;
+	int fd;
+
+	if (!(t->job.flags & ACT_ASIDE) || size > COMPARE_MAX)
+		return false;
+	fd = tree_openat(f->o.tree, t->job.path, O_RDONLY | O_NOFOLLOW, 0);
+	if (fd == -1)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (uint64_t)st.st_size == size &&
+	    (st.st_mode & 07777) == t->job.mode)
+		while (at < size && (n = pread(fd, a, sizeof(a), (off_t)at)) > 0 &&
+		    pread(t->fd, b, (size_t)n, (off_t)at) == n &&
+		    memcmp(a, b, (size_t)n) == 0)
+			at += (uint64_t)n;
+	else
+		at = UINT64_MAX;
+	(void)close(fd);
+	return at == size;
+}
+
 /* The file is complete: size, mode, name. */
 static int
 settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
@@ -268,6 +315,11 @@ settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
 
 	if (t->job.kind == FETCH_READ)
 		return 0;
+	if (unchanged(f, t, size)) {
+		t->received = 0;
+		drop_tmp(f, t);
+		return 0;
+	}
 	if (ftruncate(fd, (off_t)size) == -1)
 		return fetch_local_error(t, "truncate file", e);
 	if (fchmod(fd, t->job.mode) == -1)
@@ -280,16 +332,6 @@ settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
 		t->job.path) == -1)
 		return fetch_local_error(t, "rename file", e);
 	return 0;
-}
-
-static void
-drop_tmp(struct fetch *f, struct task *t)
-{
-	char tmp[1200];
-
-	if (t->job.flags & ACT_ASIDE)
-		(void)tree_unlink(f->o.tree,
-		    fetch_tmp_name(t, tmp, sizeof(tmp)));
 }
 
 /* Take the task off the queue's head and report it. */
@@ -357,6 +399,7 @@ file_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
 {
 	struct task *t = f->head;
 	uint8_t digest[WIRE_HASH];
+	int rc;
 
 	if (t == NULL || t->job.id != end->id || !t->requested)
 		return err_set(e, ERR_PROTOCOL,
@@ -371,9 +414,9 @@ file_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent more of \"%s\" than was asked for",
 		    t->job.path);
-	if (method(t)->finish(f, t, end->size, digest, e) == -1)
+	if ((rc = method(t)->finish(f, t, end->size, digest, e)) == -1)
 		return -1;
-	if (memcmp(digest, end->digest, sizeof(digest)) != 0)
+	if (rc == 1 || memcmp(digest, end->digest, sizeof(digest)) != 0)
 		return again_whole(f, t, e);
 	if (settle(f, t, end->size, e) == -1)
 		return -1;
@@ -401,7 +444,8 @@ span(struct fetch *f, const uint8_t *data, size_t n, struct err *e)
 	uint64_t bytes;
 
 	if (n != 8 || t == NULL || t->job.kind != ACT_PAGES ||
-	    t->job.id != wire_get_u32(data))
+	    t->job.id != wire_get_u32(data) ||
+	    wire_get_u32(data + 4) > t->next_block)
 		return err_set(e, ERR_PROTOCOL, "agent sent a bad span");
 	bytes = (uint64_t)wire_get_u32(data + 4) * f->o.block_size;
 	bytes = MIN_OF(bytes, t->job.size);

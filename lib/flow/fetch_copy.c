@@ -33,6 +33,10 @@ static int
 copy_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
     struct err *e)
 {
+	if ((t->job.flags & ACT_LIMIT) && n > t->job.size - t->received)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent more of \"%s\" than was asked for",
+		    t->job.path);
 	if (copy_begin(f, t, e) == -1 ||
 	    fetch_write(t, p, n, t->received, e) == -1)
 		return -1;

@@ -66,18 +66,36 @@ delta_send(struct fetch *f, struct task *t, struct err *e)
 	return chan_send_buf(f->o.agent, WIRE_SIG, &f->frame, e);
 }
 
+/* A delta that makes no sense spoils the file, not the run: it is fetched whole
+ * (faults B17).  A basis that cannot be read ends it. */
+static int
+patch_failed(struct task *t, const struct err *cause, struct err *e)
+{
+	if (cause->code == ERR_PROTOCOL) {
+		t->spoiled = true;
+		return 0;
+	}
+	if (e != NULL && !err_is_set(e))
+		*e = *cause;
+	return err_wrap(e, "file \"%s\"", t->job.path);
+}
+
 static int
 patch(struct fetch *f, struct task *t, const uint8_t *p, size_t n, bool last,
     struct err *e)
 {
+	struct err cause = ERR_INIT;
 	int rc;
 
+	if (t->spoiled)
+		return 0;
 	/* A few bytes of delta may copy the whole basis: it comes in parts. */
 	do {
 		buf_reset(&f->out);
-		rc = rspatch_step(t->patch, p, n, last, &f->out, e);
+		rc = rspatch_step(t->patch, p, n, last, &f->out,
+		    &cause);
 		if (rc == -1)
-			return err_wrap(e, "file \"%s\"", t->job.path);
+			return patch_failed(t, &cause, e);
 		filedigest_add(t->digest, f->out.data, f->out.len);
 		if (fetch_write(t, f->out.data, f->out.len, t->written, e) ==
 		    -1)
@@ -102,10 +120,9 @@ delta_finish(struct fetch *f, struct task *t, uint64_t size,
 {
 	if (patch(f, t, NULL, 0, true, e) == -1)
 		return -1;
-	if (t->written != size)
-		memset(digest, 0, WIRE_HASH);
-	else
-		filedigest_end(t->digest, size, digest);
+	if (t->spoiled || t->written != size)
+		return 1;
+	filedigest_end(t->digest, size, digest);
 	return 0;
 }
 

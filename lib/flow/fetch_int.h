@@ -18,6 +18,7 @@ struct task {
 	bool requested;	      /* the whole request has gone out */
 	bool begun;	      /* its first part has */
 	bool retried;	      /* second try, whole */
+	bool spoiled;	      /* DELTA: it made no sense, wait for its end */
 	uint64_t received;    /* content bytes that arrived */
 	uint64_t written;     /* end of what was written */
 	uint64_t handled;     /* for the progress */
@@ -53,7 +54,8 @@ struct fetch_method {
 	/* One content frame behind its id. */
 	int (*data)(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
 	    struct err *e);
-	/* End of file: digest of what is in the target's file now. */
+	/* End of file: digest of what is in the target's file now; 1: that
+	 * cannot be what was sent. */
 	int (*finish)(struct fetch *f, struct task *t, uint64_t size,
 	    uint8_t digest[WIRE_HASH], struct err *e);
 	uint8_t frame; /* type of its content frames */

@@ -14,7 +14,7 @@ unshare(struct fetch *f, struct task *t, struct err *e)
 {
 	char tmp[1200];
 	int to;
-	ssize_t n;
+	ssize_t n, w;
 
 	(void)fetch_tmp_name(t, tmp, sizeof(tmp));
 	to = tree_openat(f->o.tree, tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW,
@@ -23,7 +23,9 @@ unshare(struct fetch *f, struct task *t, struct err *e)
 		return fetch_local_error(t, "create a copy of file", e);
 	while ((n = read(t->fd, f->block,
 	    (size_t)FETCH_SPAN * f->o.block_size)) > 0)
-		if (write(to, f->block, (size_t)n) != n) {
+		if ((w = write(to, f->block, (size_t)n)) != n) {
+			if (w >= 0)
+				errno = ENOSPC;
 			n = -1;
 			break;
 		}
@@ -100,6 +102,7 @@ static int
 pages_send(struct fetch *f, struct task *t, struct err *e)
 {
 	struct wire_pages w = {.id = t->job.id};
+	uint64_t before, bytes;
 
 	if (t->hash == NULL) {
 		if (pages_begin(f, t, e) == -1)
@@ -114,6 +117,11 @@ pages_send(struct fetch *f, struct task *t, struct err *e)
 		return -1;
 	w.hash = t->hash + (size_t)w.block * WIRE_HASH;
 	t->next_block += w.count;
+	before = (uint64_t)w.block * f->o.block_size;
+	bytes = MIN_OF(t->job.size - before,
+	    (uint64_t)w.count * f->o.block_size);
+	t->cost += bytes;
+	f->window += bytes;
 	if (t->next_block == t->nblocks) {
 		w.flags |= WIRE_LAST;
 		t->requested = true;
@@ -136,7 +144,8 @@ pages_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
 	p += 4;
 	n -= 4;
 	at = (uint64_t)block * f->o.block_size;
-	if (block >= t->next_block || n > t->job.size - at)
+	if (block >= t->next_block || n > t->job.size - at ||
+	    blocks_of(f, n) > t->next_block - block)
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent blocks of \"%s\" that were not asked for",
 		    t->job.path);
@@ -152,9 +161,13 @@ static int
 pages_finish(struct fetch *f, struct task *t, uint64_t size,
     uint8_t digest[WIRE_HASH], struct err *e)
 {
-	struct filedigest *d = filedigest_new();
+	struct filedigest *d;
 
-	if (d == NULL)
+	if (size > t->job.size)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent more of \"%s\" than was asked for",
+		    t->job.path);
+	if ((d = filedigest_new()) == NULL)
 		return err_set_nomem(e);
 	filedigest_start(d, f->o.seed, f->o.block_size);
 	for (uint64_t i = 0; i < blocks_of(f, size); i++)

@@ -199,6 +199,28 @@ emit_link(struct walker *w, const struct stat *st, struct err *e)
 
 static int walk_dir(struct walker *w, struct err *e);
 
+/* A link that is a root: the link, as it stands in its directory, then what
+ * lies behind it. */
+static int
+visit_root(struct walker *w, const struct stat *st, enum exclude_verdict v,
+    struct err *e)
+{
+	char to[PATH_MAX];
+	ssize_t n = readlinkat(tree_fd(w->t), w->path, to, sizeof(to) - 1);
+
+	if (n == -1 && (vanished(errno) || errno == EINVAL))
+		return 0;
+	if (n == -1)
+		return err_set_errno(
+		    e, ERR_SOURCE_IO, "could not read link \"%s\"", w->path);
+	to[n] = '\0';
+	if (emit(w, ENTRY_LINK, st, to, e) == -1)
+		return -1;
+	if (v == EXCLUDE_CONTENTS || !w->o->recurse)
+		return 0;
+	return walk_dir(w, e);
+}
+
 /* One entry; w->path is its path. */
 static int
 visit(struct walker *w, const struct stat *found, struct err *e)
@@ -214,9 +236,8 @@ visit(struct walker *w, const struct stat *found, struct err *e)
 		v = exclude_check(w->o->exclude, w->path, dir);
 	if (v == EXCLUDE_ALL)
 		return 0;
-	if (root && tree_stat(w->t, w->path, &st) == -1)
-		return err_set_errno(e, ERR_SOURCE_IO,
-		    "could not stat directory \"%s\"", w->path);
+	if (root)
+		return visit_root(w, &st, v, e);
 	if (link && !root && v != EXCLUDE_CONTENTS)
 		return emit_link(w, &st, e);
 	if (link && !root) /* kept empty, so where it leads does not matter */

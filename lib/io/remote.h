@@ -29,7 +29,10 @@ struct remote_opts {
 /*
  * Resolve (ssh -G where the program exists), connect, check the host key,
  * authenticate, and start command (a fixed word: the path of the agent; it is
- * refused when it holds anything but [A-Za-z0-9_./+-]).  Errors:
+ * refused when it holds anything but [A-Za-z0-9_./+-]).
+ * The ssh program runs when this returns, no more: what it could not do shows
+ * as the end of the stream before the first byte; transport_explain then tells.
+ * Errors:
  * ERR_SSH_CONNECT, ERR_SSH_HOSTKEY, ERR_SSH_AUTH, ERR_SSH, ERR_TIMEOUT, each
  * with user@host:port, and a hint.  sigfd: stop with ERR_INTERRUPTED when it
  * gets readable; -1 for none.

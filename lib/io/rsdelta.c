@@ -27,7 +27,7 @@
 /* CPU time one file may cost beyond what its length explains (librsync does
  * 400 MB/s; hostile sums make it hash a whole block for each byte). */
 #define BUDGET_NS INT64_C(1000000000)
-#define BUDGET_NS_PER_KIB INT64_C(100000)
+#define BUDGET_NS_PER_KIB (INT64_C(100) * 1000)
 
 static void
 trace(rs_loglevel level, char const *msg)

@@ -231,7 +231,7 @@ done_testing() {
 
 tap_end() {
 	local rc=$? f
-	trap '' INT TERM HUP
+	trap '' INT TERM HUP PIPE
 	trap - EXIT
 	set +e
 	for f in "${TAP_EXIT[@]}"; do "$f"; done

@@ -312,7 +312,7 @@ class agent:
         self.p = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, bufsize=0, **popen)
-        self.buf, self.pings = b"", 0
+        self.buf, self.pings, self.spans = b"", 0, []
         self.package = package
         os.set_blocking(self.p.stdin.fileno(), False)
 
@@ -354,8 +354,8 @@ class agent:
                 raise TimeoutError("the agent reads nothing")
 
     def recv(self):
-        """(type, payload) of the next frame, None at the end.  PINGs of the
-        agent are counted and left out."""
+        """(type, payload) of the next frame, None at the end.  PINGs and
+        SPANs of the agent are kept and left out."""
         deadline = time.monotonic() + self.WAIT
         while True:
             if len(self.buf) >= 5:
@@ -367,6 +367,10 @@ class agent:
                     data, self.buf = self.buf[5:5 + n], self.buf[5 + n:]
                     if kind == ord("p"):
                         self.pings += 1
+                        continue
+                    if kind == ord("s"):
+                        r = Reader(data)
+                        self.spans.append((r.u32(), r.u32()))
                         continue
                     if kind & ZIPPED:
                         kind, data = kind & ~ZIPPED, unzip(data)
@@ -601,6 +605,8 @@ class fake_agent:
                 self.send("r", u32(id) + u32(block + i) + page)
         if flags & LAST:
             self.finish(id, content)
+        else:
+            self.send("s", u32(id) + u32(block + count))
 
     def serve_sig(self, r):
         """A delta that holds the file as it is."""

@@ -87,8 +87,8 @@ static const struct log_case {
     {T "LOG:  requested WAL segment\n" T "LOG:  has already been removed\n",
 	NULL},
     /* The last line that is known counts. */
-    {T "FATAL:  " PRIMARY "Connection refused\n" T
-       "FATAL:  x: FATAL:  no pg_hba.conf entry for replication connection\n" T
+    {T "FATAL:  " PRIMARY "Connection refused\n" T "FATAL:  " PRIMARY
+       "FATAL:  no pg_hba.conf entry for replication connection\n" T
        "LOG:  waiting for WAL to become available at 0/3000018",
 	"replication line"},
 };

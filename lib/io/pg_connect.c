@@ -1,0 +1,430 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/pg_int.h"
+
+#include <poll.h>
+
+/* --- connection strings --------------------------------------------------- */
+
+static int
+take_options(const PQconninfoOption *o, struct conninfo *c, struct err *e)
+{
+	for (; o->keyword != NULL; o++)
+		if (o->val != NULL && conninfo_set(c, o->keyword, o->val) == -1)
+			return err_set_nomem(e);
+	return 0;
+}
+
+int
+pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e)
+{
+	char *msg = NULL;
+	PQconninfoOption *o = PQconninfoParse(text, &msg);
+	struct buf b = BUF_INIT;
+	int rc;
+
+	if (o == NULL) {
+		(void)err_set(e, ERR_CONFIG, "invalid connection string");
+		/* libpq quotes what it could not read; that may be a
+		 * password when the text is a URI. */
+		if (msg != NULL && strstr(text, "://") == NULL) {
+			pg_add_clean(&b, msg, PG_FIELD_MAX);
+			(void)err_detail(e, "%s.", buf_str(&b));
+		}
+		(void)err_hint(e, "Write it as \"host=db1 port=5432 user=repl\""
+				  " or postgresql://repl@db1:5432/postgres.");
+		PQfreemem(msg);
+		buf_free(&b);
+		return -1;
+	}
+	rc = take_options(o, c, e);
+	PQconninfoFree(o);
+	return rc;
+}
+
+/* Keywords and values for libpq: those of c, and ours. */
+struct params {
+	const char *key[80], *value[80];
+	size_t n;
+};
+
+static void
+add_param(struct params *p, const char *key, const char *value)
+{
+	if (p->n + 1 >= NELEM(p->key))
+		return;
+	p->key[p->n] = key;
+	p->value[p->n++] = value;
+}
+
+static void
+add_conninfo(struct params *p, const struct conninfo *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		add_param(p, c->v[i].key, c->v[i].value);
+}
+
+/*
+ * Only libpq knows how it joins the string, the service file, the environment
+ * and its defaults, and it tells after a connection attempt.  An impossible
+ * target_session_attrs ends the attempt before it looks up any host.
+ */
+int
+pg_conninfo_effective(
+    const struct conninfo *c, struct conninfo *out, struct err *e)
+{
+	struct params p = {.n = 0};
+	PQconninfoOption *o = NULL;
+	PGconn *conn;
+	int rc = -1;
+
+	add_conninfo(&p, c);
+	add_param(&p, "target_session_attrs", "none, only parse");
+	conn = PQconnectStartParams(p.key, p.value, 0);
+	if (conn == NULL || (o = PQconninfo(conn)) == NULL) {
+		(void)err_set_nomem(e);
+		goto out;
+	}
+	if (take_options(o, out, e) == -1)
+		goto out;
+	(void)conninfo_set(out, "target_session_attrs",
+	    conninfo_get(c, "target_session_attrs"));
+	/* No host: it has stopped before, at the service or at a value. */
+	if (pg_or_empty(PQhost(conn))[0] == '\0') {
+		struct buf b = BUF_INIT;
+
+		pg_add_clean(&b, PQerrorMessage(conn), PG_FIELD_MAX);
+		(void)err_set(e, ERR_CONFIG, "%s", buf_str(&b));
+		buf_free(&b);
+		goto out;
+	}
+	/* As libpq connects where nothing is said. */
+	if (conninfo_get(out, "host") == NULL &&
+	    conninfo_set(out, "host", PQhost(conn)) == -1) {
+		(void)err_set_nomem(e);
+		goto out;
+	}
+	rc = 0;
+out:
+	PQconninfoFree(o);
+	PQfinish(conn);
+	return rc;
+}
+
+static void
+on_notice(void *arg, const PGresult *res)
+{
+	const struct pg *pg = arg;
+	struct buf b = BUF_INIT;
+
+	pg_add_clean(&b, PQresultErrorMessage(res), 4096);
+	log_debug("%s: %s", pg->name, buf_str(&b));
+	buf_free(&b);
+}
+
+/* --- connecting ----------------------------------------------------------- */
+
+static int
+set_name(struct pg *pg, struct err *e)
+{
+	const char *host = PQhost(pg->conn), *port = PQport(pg->conn);
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "%s:%s", host != NULL && *host != '\0' ? host : "local",
+	    port != NULL && *port != '\0' ? port : "default");
+	free(pg->name);
+	pg->name = buf_steal(&b);
+	return pg->name != NULL ? 0 : err_set_nomem(e);
+}
+
+/* The text between the quotes that follow `after`, "" if there is none. */
+static void
+quoted_after(const char *text, const char *after, char *out, size_t size)
+{
+	const char *p = strstr(text, after), *end;
+
+	out[0] = '\0';
+	if (p == NULL)
+		return;
+	p += strlen(after);
+	end = strchr(p, '"');
+	if (end == NULL || (size_t)(end - p) >= size)
+		return;
+	memcpy(out, p, (size_t)(end - p));
+	out[end - p] = '\0';
+}
+
+static void
+hint_hba(const char *msg, struct err *e)
+{
+	char host[128], user[128], db[128];
+	const char *mask;
+
+	quoted_after(msg, "host \"", host, sizeof(host));
+	quoted_after(msg, "user \"", user, sizeof(user));
+	quoted_after(msg, "database \"", db, sizeof(db));
+	if (strstr(msg, "replication connection") != NULL)
+		(void)snprintf(db, sizeof(db), "replication");
+	mask = strchr(host, ':') != NULL ? "/128" : "/32";
+	if (host[0] == '\0' || user[0] == '\0')
+		(void)err_hint(e, "Add a line for this host and user to the "
+				  "server's pg_hba.conf and reload it.");
+	else if (strcmp(host, "[local]") == 0)
+		(void)err_hint(e,
+		    "Add the line \"local %s %s peer\" to the server's "
+		    "pg_hba.conf, then SELECT pg_reload_conf().",
+		    db, user);
+	else
+		(void)err_hint(e,
+		    "Add the line \"host %s %s %s%s scram-sha-256\" (md5 "
+		    "before PostgreSQL 10) to the server's pg_hba.conf, then "
+		    "SELECT pg_reload_conf().",
+		    db, user, host, mask);
+}
+
+static void
+hint_password(const struct pg *pg, struct err *e)
+{
+	(void)err_hint(e,
+	    "Put the line %s:%s:%s:PASSWORD into ~/.pgpass (mode 0600) of the "
+	    "user who runs this, or set PGPASSFILE.",
+	    pg->name, pg_dbname(pg), pg_user(pg));
+}
+
+static void
+hint_not_running(const struct pg *pg, struct err *e)
+{
+	(void)err_hint(e,
+	    "Is the server running on %s, and does listen_addresses include "
+	    "it? Try: pg_isready -h %s -p %s",
+	    pg->name, pg_host(pg), pg_port(pg));
+}
+
+/* What to type next, by libpq's or the server's words. */
+static void
+hint_connect(const struct pg *pg, const char *msg, struct err *e)
+{
+	static const struct {
+		const char *words, *hint;
+	} plain[] = {
+	    {"the database system is",
+		"Wait until it accepts connections, then run this again."},
+	    {"could not translate host name",
+		"Check the host name, or give the address."},
+	    {"exceeds max_wal_senders", "Raise max_wal_senders there (needs a "
+					"restart), or end a replication "
+					"connection."},
+	    {"too many clients", "Raise max_connections there, or end some "
+				 "sessions."},
+	    {"connection slots are reserved",
+		"End some sessions there, or connect as a superuser."},
+	    {"must be superuser or replication role",
+		"Give the role the attribute: ALTER ROLE ... REPLICATION."},
+	    {"permission denied to start WAL sender",
+		"Give the role the attribute: ALTER ROLE ... REPLICATION."},
+	    {"must be replication role",
+		"Give the role the attribute: ALTER ROLE ... REPLICATION."},
+	    {"does not exist", "Name a database and a role that exist: "
+			       "-d dbname=postgres -U ROLE."},
+	};
+
+	if (strstr(msg, "no pg_hba.conf entry") != NULL) {
+		hint_hba(msg, e);
+		return;
+	}
+	if (strstr(msg, "no password supplied") != NULL ||
+	    strstr(msg, "password authentication failed") != NULL) {
+		hint_password(pg, e);
+		return;
+	}
+	for (size_t i = 0; i < NELEM(plain); i++)
+		if (strstr(msg, plain[i].words) != NULL) {
+			(void)err_hint(e, "%s", plain[i].hint);
+			return;
+		}
+	if (strstr(msg, "onnection refused") != NULL ||
+	    strstr(msg, "No such file or directory") != NULL)
+		hint_not_running(pg, e);
+}
+
+static int
+connect_failed(struct pg *pg, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	(void)set_name(pg, NULL);
+	pg_add_clean(&b, PQerrorMessage(pg->conn), 1024);
+	(void)err_set(e, ERR_DB_CONNECT, "could not connect to %s",
+	    pg->name != NULL ? pg->name : "the server");
+	(void)err_detail(e, "%s.", buf_str(&b));
+	if (pg->name != NULL)
+		hint_connect(pg, buf_str(&b), e);
+	buf_free(&b);
+	return -1;
+}
+
+static int
+connect_late(const struct pg *pg, int64_t ms, struct err *e)
+{
+	(void)err_set(e, ERR_TIMEOUT,
+	    "could not connect to %s within %" PRId64 ".%" PRId64 " s",
+	    pg->name, ms / 1000, ms % 1000 / 100);
+	return err_hint(e,
+	    "Is there a firewall in between? Try: "
+	    "pg_isready -h %s -p %s",
+	    pg_host(pg), pg_port(pg));
+}
+
+static int
+connect_poll(struct pg *pg, int64_t ms, struct err *e)
+{
+	int64_t deadline = deadline_in(ms);
+	PostgresPollingStatusType st = PGRES_POLLING_WRITING;
+
+	while (st != PGRES_POLLING_OK) {
+		short events = st == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+
+		if (PQstatus(pg->conn) == CONNECTION_BAD ||
+		    st == PGRES_POLLING_FAILED)
+			return connect_failed(pg, e);
+		switch (pg_wait(pg, events, deadline, e)) {
+		case PG_WAIT_READY:
+			st = PQconnectPoll(pg->conn);
+			break;
+		case PG_WAIT_LATE:
+			return connect_late(pg, ms, e);
+		case PG_WAIT_STOP:
+			return -1;
+		}
+	}
+	return set_name(pg, e);
+}
+
+/*
+ * The session is ours: nothing of the role's or the database's settings may
+ * steer or end it.  Asking pg_settings, and not the version, keeps this right
+ * for timeouts that come later in a major's life.
+ */
+static int
+own_session(struct pg *pg, int64_t deadline, struct err *e)
+{
+	static const char sql[] =
+	    "SELECT set_config(name, CASE WHEN name <> 'synchronous_commit' "
+	    "THEN '0' WHEN 'local' = ANY (enumvals) THEN 'local' ELSE 'off' "
+	    "END, false) FROM pg_settings WHERE name IN ('statement_timeout', "
+	    "'lock_timeout', 'idle_in_transaction_session_timeout', "
+	    "'idle_session_timeout', 'transaction_timeout', "
+	    "'synchronous_commit')";
+
+	if (pg_query(pg, NULL, deadline, "SET search_path = pg_catalog", 0,
+		NULL, e) == -1)
+		return -1;
+	return pg_query(pg, NULL, deadline, sql, 0, NULL, e);
+}
+
+static void
+fill_params(struct params *p, const struct pg_opts *o)
+{
+	static const char *const keep[][2] = {{"keepalives_idle", "30"},
+	    {"keepalives_interval", "5"}, {"keepalives_count", "4"}};
+
+	add_conninfo(p, o->conninfo);
+	for (size_t i = 0; i < NELEM(keep); i++)
+		if (conninfo_get(o->conninfo, keep[i][0]) == NULL)
+			add_param(p, keep[i][0], keep[i][1]);
+	add_param(p, "application_name", o->application_name);
+	add_param(p, "client_encoding", "UTF8");
+	if (o->replication) {
+		/* The name that .pgpass uses for such sessions. */
+		add_param(p, "dbname", "replication");
+		add_param(p, "replication", "true");
+	}
+}
+
+static void
+log_connect(const struct pg_opts *o)
+{
+	struct buf b = BUF_INIT;
+
+	if (log_max() < LVL_DEBUG)
+		return;
+	conninfo_render(o->conninfo, true, &b);
+	log_debug("connect%s: %s", o->replication ? " for replication" : "",
+	    buf_str(&b));
+	buf_free(&b);
+}
+
+static struct pg *
+new_session(const struct pg_opts *o)
+{
+	struct pg *pg = calloc(1, sizeof(*pg));
+
+	if (pg == NULL)
+		return NULL;
+	pg->sigfd = o->sigfd;
+	pg->tick = o->tick;
+	pg->tick_arg = o->tick_arg;
+	pg->interval_ms = o->interval_ms > 0 ? o->interval_ms : 1000;
+	pg->next_tick = clock_ms() + pg->interval_ms;
+	return pg;
+}
+
+int
+pg_open(struct pg **out, const struct pg_opts *o, struct err *e)
+{
+	int64_t ms = o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS;
+	struct params p = {.n = 0};
+	struct pg *pg = new_session(o);
+
+	*out = NULL;
+	if (pg == NULL)
+		return err_set_nomem(e);
+	fill_params(&p, o);
+	log_connect(o);
+	pg->conn = PQconnectStartParams(p.key, p.value, 0);
+	if (pg->conn == NULL) {
+		(void)err_set_nomem(e);
+		goto fail;
+	}
+	if (set_name(pg, e) == -1 || connect_poll(pg, ms, e) == -1)
+		goto fail;
+	(void)PQsetNoticeReceiver(pg->conn, on_notice, pg);
+	(void)PQsetnonblocking(pg->conn, 1);
+	if (!o->replication && own_session(pg, deadline_in(ms), e) == -1)
+		goto fail;
+	*out = pg;
+	return 0;
+fail:
+	pg_close(pg);
+	return -1;
+}
+
+void
+pg_close(struct pg *pg)
+{
+	if (pg == NULL)
+		return;
+	PQclear(pg->pending);
+	PQfinish(pg->conn);
+	free(pg->name);
+	free(pg);
+}
+
+/* The memory is left alone: the child ends soon, and PQfinish would say
+ * goodbye to the parent's server. */
+void
+pg_forget(struct pg *pg)
+{
+	if (pg != NULL && PQsocket(pg->conn) >= 0)
+		(void)close(PQsocket(pg->conn));
+}
+
+void
+pg_ignore_signals(struct pg *pg)
+{
+	if (pg == NULL)
+		return;
+	pg->sigfd = -1;
+	pg->tick = NULL;
+}

@@ -1,0 +1,60 @@
+/*
+ * What the files of io/pg share: the session, and the one way to wait for it.
+ */
+#ifndef IO_PG_INT_H
+#define IO_PG_INT_H
+
+#include "base/std.h"
+#include "io/pg.h"
+
+#include <libpq-fe.h>
+
+#define PG_CONNECT_MS 10000 /* default of connect_ms */
+#define PG_FIELD_MAX 512    /* bytes kept of one field of a server's error */
+
+struct pg {
+	PGconn *conn;
+	char *name;
+	int sigfd;
+	int (*tick)(void *arg, struct err *e);
+	void *tick_arg;
+	int interval_ms;
+	int64_t next_tick;
+	int64_t muted; /* the signal pipe is not looked at until then */
+	char sqlstate[6];
+	PGresult *pending; /* of pg_async_send */
+};
+
+struct pg_rows {
+	PGresult *res;
+};
+
+enum pg_wait {
+	PG_WAIT_READY,
+	PG_WAIT_LATE,
+	PG_WAIT_STOP /* e is set */
+};
+
+/* Foreign text, at most max bytes, for a terminal: on one line and without a
+ * full stop, so that it fits into a sentence of ours. */
+void pg_add_clean(struct buf *b, const char *s, size_t max);
+/* s, or "" for NULL. */
+const char *pg_or_empty(const char *s);
+/* Wait for the socket, the deadline or a signal, whichever is first. */
+enum pg_wait pg_wait(
+    struct pg *pg, short events, int64_t deadline, struct err *e);
+/* Sets ERR_DB_CONNECT with what libpq says.  Returns -1. */
+int pg_session_lost(struct pg *pg, struct err *e);
+/* -1 with e when res is an error. */
+int pg_check_result(struct pg *pg, const PGresult *res, struct err *e);
+/* All results of a statement (up to a COPY); the first, or an error, is kept in
+ * *first, which must be NULL or a result. */
+enum pg_wait pg_collect(
+    struct pg *pg, PGresult **first, int64_t deadline, struct err *e);
+/* Send a statement and take its result; simple: in the simple protocol (a
+ * walsender knows no other), without parameters.  *res is the caller's to
+ * PQclear, also after -1. */
+int pg_run(struct pg *pg, bool simple, PGresult **res, int64_t deadline,
+    const char *sql, size_t nparams, const char *const *params, struct err *e);
+
+#endif
