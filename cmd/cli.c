@@ -4,6 +4,8 @@
 #include "io/pg.h"
 #include "io/versions.h"
 
+#include <termios.h>
+
 void
 cli_print(const char *kind, const struct err *e)
 {
@@ -90,6 +92,32 @@ set_dbname(struct conninfo *c, const char *text, struct err *e)
 	return pg_conninfo_parse(text, c, e);
 }
 
+/* Never a password option, and no prompt where nobody sits. */
+static int
+ask_password(struct conninfo *c, struct err *e)
+{
+	char text[1024], *got;
+	struct termios old, quiet;
+
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &old) == -1)
+		return err_set(e, ERR_USAGE,
+		    "--password wants a terminal to ask on");
+	quiet = old;
+	quiet.c_lflag &= (tcflag_t)~ECHO;
+	(void)fputs("Password: ", stderr);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	got = fgets(text, sizeof(text), stdin);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	(void)fputc('\n', stderr);
+	if (got == NULL)
+		return err_set(e, ERR_USAGE, "no password was given");
+	text[strcspn(text, "\n")] = '\0';
+	if (conninfo_set(c, "password", text) == -1)
+		(void)err_set_nomem(e);
+	explicit_bzero(text, sizeof(text));
+	return err_is_set(e) ? -1 : 0;
+}
+
 int
 cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 {
@@ -104,6 +132,8 @@ cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 	    set(c, "host", opt_text(s, "host"), e) == -1 ||
 	    set(c, "port", port[0] != '\0' ? port : NULL, e) == -1 ||
 	    set(c, "user", opt_text(s, "username"), e) == -1)
+		return -1;
+	if (opt_flag(s, "password") && ask_password(c, e) == -1)
 		return -1;
 	/* As psql -l: a database that every cluster has. */
 	if (conninfo_get(c, "dbname") == NULL && getenv("PGDATABASE") == NULL &&
@@ -147,16 +177,17 @@ split_ssh(char *text, struct remote_opts *r, struct err *e)
 }
 
 int
-cli_remote(const struct opt_set *s, const char *host, struct remote_opts *r,
-    char **text, struct err *e)
+cli_remote(const struct opt_set *s, const char *host, const char *ssh,
+    struct remote_opts *r, char **text, struct err *e)
 {
 	static const struct {
 		const char *name;
 		enum remote_kind kind;
 	} kinds[] = {{"auto", REMOTE_AUTO}, {"libssh2", REMOTE_LIBSSH2},
 	    {"openssh", REMOTE_OPENSSH}};
-	const char *ssh = opt_text(s, "ssh");
 
+	if (opt_text(s, "ssh") != NULL)
+		ssh = opt_text(s, "ssh");
 	*r = (struct remote_opts){.identity = opt_text(s, "ssh-identity"),
 	    .known_hosts = opt_text(s, "known-hosts"),
 	    .fingerprint = opt_text(s, "host-fingerprint"),

@@ -30,9 +30,10 @@ void cli_version(const char *program);
 /* The connection of -h -p -U -d --service --master and the environment. */
 int cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e);
 
-/* The SSH options; host: that of the SQL connection.  Texts are borrowed from
+/* The SSH options; host: that of the SQL connection; ssh: what the
+ * file says for --ssh, or NULL.  Texts are borrowed from
  * s and from *text, which the caller frees. */
-int cli_remote(const struct opt_set *s, const char *host,
+int cli_remote(const struct opt_set *s, const char *host, const char *ssh,
     struct remote_opts *r, char **text, struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/sig.h"
 #include "clone-options.h"
 
 #define HEAD(text)                                                             \
@@ -22,6 +23,8 @@ const struct opt clone_options[] = {
 	.help = "database, connection string or URI"},
     {.kind = OPT_STRING, .name = "service", .arg = "NAME",
 	.help = "service of pg_service.conf"},
+    {.kind = OPT_FLAG, .name = "password", .letter = 'W', .flags = OPT_ACTION,
+	.help = "ask for a password (on a terminal only)"},
     {.kind = OPT_STRING, .name = "ssh", .arg = "[USER@]HOST[:PORT]",
 	.key = "clone.ssh",
 	.help = "SSH to the primary (default: the same host)"},
@@ -295,20 +298,66 @@ own_agent(void)
 	return strdup(path);
 }
 
+/* Where the primary is: by options, or by the node's name from the file. */
+static int
+map_source(const struct opt_set *s, const struct conf *conf,
+    struct clone_opts *o, struct clone_owned *owned, struct err *e)
+{
+	const struct conninfo *given = &o->conninfo;
+	const char *host, *ssh = NULL;
+
+	if (s->nargs > 1)
+		return err_set(e, ERR_USAGE, "too many operands: \"%s\"",
+		    s->args[1]);
+	if (cli_conninfo(s, &o->conninfo, e) == -1)
+		return -1;
+	if (s->nargs == 1) {
+		if (nodes_find(conf, s->args[0], opt_text(s, "pgdata"),
+			opt_text(s, "username"), opt_text(s, "dbname"),
+			sig_fd(), &owned->nodes, e) == -1)
+			return -1;
+		conninfo_free(&o->conninfo);
+		if (conninfo_copy(&o->conninfo, &owned->nodes.conninfo) == -1)
+			return err_set_nomem(e);
+		ssh = owned->nodes.primary->ssh;
+	}
+	host = conninfo_get(given, "host");
+	if (host == NULL)
+		host = getenv("PGHOST");
+	return cli_remote(s, host, ssh, &o->remote, &owned->ssh, e);
+}
+
+/* What the file says of this node; options are stronger. */
+static void
+map_node(const struct opt_set *s, struct clone_opts *o,
+    const struct nodes_found *f)
+{
+	const struct conf_node *n = f->self;
+
+	if (n == NULL)
+		return;
+	o->node = n->name;
+	o->pgdata = n->pgdata;
+	if (n->slot != NULL && o->slot == NULL)
+		o->slot = n->slot;
+	if (f->upstream_conninfo.len > 0 && o->upstream == NULL)
+		o->upstream = buf_str(&f->upstream_conninfo);
+	if (n->bindir != NULL && opt_get(s, "pg-bindir")->source < OPT_FROM_ENV)
+		o->bindir = n->bindir;
+	if (n->start != NULL &&
+	    opt_get(s, "start-command")->source < OPT_FROM_ENV)
+		o->start_command = n->start;
+	if (n->stop != NULL &&
+	    opt_get(s, "stop-command")->source < OPT_FROM_ENV)
+		o->stop_command = n->stop;
+}
+
 int
 clone_options_map(const struct opt_set *s, const struct conf *conf,
     struct clone_opts *o, struct clone_owned *owned, struct err *e)
 {
-	const char *host;
-
-	(void)conf;
 	o->package = PACKAGE_VERSION;
-	if (cli_conninfo(s, &o->conninfo, e) == -1)
-		return -1;
-	host = conninfo_get(&o->conninfo, "host");
-	if (host == NULL)
-		host = getenv("PGHOST");
-	if (cli_remote(s, host, &o->remote, &owned->ssh, e) == -1)
+	if (map_source(s, conf, o, owned, e) == -1)
 		return -1;
 	o->agent = opt_text(s, "agent");
 	if (opt_flag(s, "push-agent")) {
@@ -319,6 +368,8 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 	o->pgdata = opt_text(s, "pgdata");
 	if (o->pgdata == NULL)
 		o->pgdata = getenv("PGDATA");
+	if (owned->nodes.self != NULL)
+		o->pgdata = owned->nodes.self->pgdata;
 	if (o->pgdata == NULL || o->pgdata[0] == '\0') {
 		(void)err_set(e, ERR_USAGE, "no data directory specified");
 		return err_hint(e, "Name the directory of the standby with -D "
@@ -332,11 +383,15 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 	o->force = opt_flag(s, "force");
 	o->dry_run = opt_flag(s, "dry-run");
 	o->conf_only = opt_flag(s, "conf-only");
+	o->cleanup = opt_flag(s, "cleanup");
 	o->timeout_ms = opt_number(s, "timeout");
 	map_copy(s, o);
 	if (map_compress(s, o, e) == -1)
 		return -1;
-	return map_wal(s, o, e);
+	if (map_wal(s, o, e) == -1)
+		return -1;
+	map_node(s, o, &owned->nodes);
+	return 0;
 }
 
 void
@@ -344,5 +399,6 @@ clone_options_free(struct clone_opts *o, struct clone_owned *owned)
 {
 	conninfo_free(&o->conninfo);
 	free(owned->ssh);
+	nodes_found_free(&owned->nodes);
 	free(owned->agent);
 }

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "flow/clone.h"
+#include "flow/nodes.h"
 
 extern const struct opt clone_options[];
 extern const size_t clone_noptions;
@@ -18,6 +19,7 @@ extern const size_t clone_noptions;
 struct clone_owned {
 	char *ssh;
 	char *agent;
+	struct nodes_found nodes;
 };
 int clone_options_map(const struct opt_set *s, const struct conf *conf,
     struct clone_opts *o, struct clone_owned *owned, struct err *e);

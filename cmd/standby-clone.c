@@ -67,7 +67,7 @@ run(const struct opt_set *s, const struct conf *conf, struct err *e)
 		talk_done(&t, &rec, &o);
 	}
 	if (opt_flag(s, "stats"))
-		talk_stats(&rec);
+		talk_stats(&rec, t.out);
 	if (opt_flag(s, "json") &&
 	    record_print(&rec, rc == -1 ? e->status : 0, e, stdout) == -1)
 		log_line(LVL_ERROR, "error", "could not write to stdout: %s",

@@ -249,35 +249,35 @@ talk_done(struct talk *t, const struct clone_record *r,
 }
 
 static void
-stat_ms(const char *name, int64_t ms)
+stat_ms(FILE *to, const char *name, int64_t ms)
 {
 	if (ms >= 0)
-		(void)printf("%-24s %.3f s\n", name, (double)ms / 1000);
+		(void)fprintf(to, "%-24s %.3f s\n", name, (double)ms / 1000);
 }
 
 void
-talk_stats(const struct clone_record *r)
+talk_stats(const struct clone_record *r, FILE *to)
 {
-	(void)printf("%-24s %" PRIu64 "\n", "files", r->files_total);
-	(void)printf("%-24s %" PRIu64 "\n", "files changed", r->files_changed);
-	(void)printf("%-24s %" PRIu64 "\n", "files copied whole",
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files", r->files_total);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files changed", r->files_changed);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files copied whole",
 	    r->files_copied);
-	(void)printf("%-24s %" PRIu64 "\n", "files removed", r->files_removed);
-	(void)printf("%-24s %" PRIu64 "\n", "files vanished",
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files removed", r->files_removed);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files vanished",
 	    r->files_vanished);
-	(void)printf("%-24s %" PRIu64 "\n", "bytes", r->bytes_total);
-	(void)printf("%-24s %" PRIu64 "\n", "bytes compared",
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes", r->bytes_total);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes compared",
 	    r->bytes_compared);
-	(void)printf("%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
-	(void)printf("%-24s %" PRIu64 "\n", "bytes received", r->bytes_sent);
-	stat_ms("preflight", r->ms_preflight);
-	stat_ms("backup start", r->ms_backup_start);
-	stat_ms("manifest", r->ms_manifest);
-	stat_ms("transfer", r->ms_transfer);
-	stat_ms("backup stop", r->ms_backup_stop);
-	stat_ms("start", r->ms_start);
-	stat_ms("streaming", r->ms_streaming);
-	stat_ms("total", r->ms_total);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes received", r->bytes_sent);
+	stat_ms(to, "preflight", r->ms_preflight);
+	stat_ms(to, "backup start", r->ms_backup_start);
+	stat_ms(to, "manifest", r->ms_manifest);
+	stat_ms(to, "transfer", r->ms_transfer);
+	stat_ms(to, "backup stop", r->ms_backup_stop);
+	stat_ms(to, "start", r->ms_start);
+	stat_ms(to, "streaming", r->ms_streaming);
+	stat_ms(to, "total", r->ms_total);
 }
 
 void

@@ -35,7 +35,7 @@ void talk_end(struct talk *t); /* finish an open bar */
 void talk_done(struct talk *t, const struct clone_record *r,
     const struct clone_opts *o);
 /* --stats */
-void talk_stats(const struct clone_record *r);
+void talk_stats(const struct clone_record *r, FILE *to);
 /* What a failed run left behind. */
 void talk_left(const struct clone_record *r);
 

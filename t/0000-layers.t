@@ -106,15 +106,16 @@ check_quiet() {
 	done
 }
 
-# foo.c exports only foo_*: member foo.o of the archive.
+# foo.c and foo_part.c export only what foo.h, foo_part.h or an internal header declare.
 check_exports() {
-	nm -A --defined-only -g "$1" 2>/dev/null | awk '
-	    $2 ~ /^[TDBRC]$/ || $(NF - 1) ~ /^[TDBRC]$/ {
-		n = split($1, p, ":"); o = p[2]; sub(/\.o$/, "", o)
-		sub(/^.*-/, "", o); s = $NF
-		if (s !~ /^_/ && s != o && index(s, o "_") != 1)
-			print o ".c exports " s
-	    }'
+	local o s
+	nm -A --defined-only -g "$1" 2>/dev/null |
+	    sed -n 's/^[^:]*:\([^:]*-\)\{0,1\}\([^:]*\)\.o:.* [TDBRC] \([a-z].*\)$/\2 \3/p' |
+	while read -r o s; do
+		cat "$TOP_SRCDIR"/lib/*/"$o.h" "$TOP_SRCDIR"/lib/*/"${o%%_*}.h" \
+		    "$TOP_SRCDIR"/lib/*/*int.h 2>/dev/null |
+		    grep -qw -- "$s" || echo "$o.c exports $s"
+	done
 }
 
 # links_not BINARY NAME: no NEEDED entry for that library.
@@ -179,10 +180,10 @@ nothing "no banned function is called" check_banned "$top"
 nothing "the library neither prints nor exits" check_quiet "$top"
 
 if [ -f "$TOP_BUILDDIR/libstandby.a" ]; then
-	nothing "foo.c exports only foo_*" check_exports \
+	nothing "foo.c exports only what foo.h declares" check_exports \
 	    "$TOP_BUILDDIR/libstandby.a"
 else
-	skip "foo.c exports only foo_*" "libstandby.a is not built"
+	skip "foo.c exports only what foo.h declares" "libstandby.a is not built"
 fi
 if [ -x "$TOP_BUILDDIR/standby-agent" ]; then
 	ok "the agent does not link libpq" \

@@ -27,7 +27,7 @@ clone_under_load() {
 	ok "$m: the primary is written to during the clone" load_passes 2
 	clone_resume
 	clone_wait
-	rc_is 0 "$m: standby-clone ends with 0"
+	rc_is 0 "$m: standby-clone ends with 0" || { load_stop; return 1; }
 	like "$out" '"status": *"ok"' "$m: the run record says ok"
 	like "$out" '"streaming": *true' "$m: and that it streams"
 	ok "$m: the load still runs" load_passes 1
@@ -93,7 +93,11 @@ unlogged_index() {
 	wait "$LOCK_PID" "$pid"
 	clone_resume
 	clone_wait
-	rc_is 0 "$m: and ends with 0"
+	if ! rc_is 0 "$m: and ends with 0"; then
+		forget "$s"
+		drop_slots "$p"
+		return 1
+	fi
 	ok "$m: it streams" poll_until 30 pg_streams "$s"
 	ok "$m: it replays the index" pg_wait_replay "$s" "$p"
 	ok "$m: it is promoted" pg_promote "$s"

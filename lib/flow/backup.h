@@ -12,22 +12,23 @@
 #include "io/pg.h"
 
 struct backup {
-	struct pg *pg;		/* owned from backup_open on */
-	const struct pg_opts *opts; /* borrowed: reconnect for an exclusive stop */
+	struct pg *pg; /* owned from backup_open on */
+	const struct pg_opts
+	    *opts; /* borrowed: reconnect for an exclusive stop */
 	bool exclusive;
 	bool running;
-	bool pinging;		/* a ping is under way */
+	bool pinging;                 /* a ping is under way */
 	int64_t ping_sent, ping_next; /* clock_ms */
-	char label[256];	/* "standby-clone <uuid>" or the user's + uuid */
+	char label[256]; /* "standby-clone <uuid>" or the user's + uuid */
 	uint64_t start_lsn, stop_lsn;
-	uint64_t now_lsn;	/* as the last ping said; 0: none yet */
-	uint32_t timeline;	/* at start */
+	uint64_t now_lsn;  /* as the last ping said; 0: none yet */
+	uint32_t timeline; /* at start */
 	uint64_t system_identifier;
 	int version;
 	bool from_standby;
 	char server_started[64]; /* exclusive: of the server we started on */
-	struct buf labelfile;	/* bytes of backup_label (>= 9.6) */
-	struct buf spcmap;	/* bytes of tablespace_map (>= 9.6) */
+	struct buf labelfile;    /* bytes of backup_label (>= 9.6) */
+	struct buf spcmap;       /* bytes of tablespace_map (>= 9.6) */
 };
 
 /* Open the session (before it: fork every worker, see architecture.md). */
@@ -49,8 +50,8 @@ int backup_tick(struct backup *b, struct err *e);
  * version cannot do without (9.6: never cancelled; <= 9.5: cancelled after
  * 60 s, which is safe).  A NULL or unparsable label is ERR_BACKUP_LOST.
  */
-int backup_stop(struct backup *b, bool wait_for_archive, int64_t deadline,
-    struct err *e);
+int backup_stop(
+    struct backup *b, bool wait_for_archive, int64_t deadline, struct err *e);
 /* Ends an exclusive backup of ours if one runs, reconnecting once and not
  * stopped by signals; any other ends with the session.  Returns 0, or -1 with
  * e (ERR_LEFT_BEHIND) saying the SQL a person must run.  Closes the session in

@@ -171,7 +171,8 @@ unmark(struct clone *c)
 {
 	struct err e = ERR_INIT;
 
-	if (!c->target.marked || c->target.sealed || c->o->dry_run)
+	if (!c->target.marked || c->target.sealed || c->o->dry_run ||
+	    c->o->conf_only || c->o->cleanup)
 		return;
 	if (target_unmark(&c->target, &e) == -1)
 		clone_left(c, "%s", e.text);
@@ -253,6 +254,12 @@ release(struct clone *c)
 static int
 story(struct clone *c, struct err *e)
 {
+	if (clone_look(c, e) == -1)
+		return -1;
+	if (c->o->cleanup)
+		return clone_cleanup(c, e);
+	if (c->o->conf_only)
+		return clone_conf_only(c, e);
 	if (clone_prepare(c, e) == -1)
 		return -1;
 	if (c->o->dry_run)

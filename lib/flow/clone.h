@@ -26,7 +26,7 @@ struct clone_opts {
 	const char *bindir;	       /* or NULL: found */
 	struct remote_opts remote;
 	const char *agent, *push_agent;
-	bool delta, force, dry_run, sync, verify, conf_only;
+	bool delta, force, dry_run, sync, verify, conf_only, cleanup;
 	enum plan_pages pages;
 	const char *const *excludes;
 	size_t nexcludes;

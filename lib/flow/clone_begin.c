@@ -58,14 +58,23 @@ prepare_wal(struct clone *c, struct err *e)
 	enum slot_want want = c->o->want_slot;
 	const struct pg_opts *opts;
 	struct pg *pg;
+	bool ours;
 	int rc;
 
 	if (slot_session(c, &pg, &opts, e) == -1)
 		return -1;
+	/* A killed run's slot is ours, whatever -C says. */
+	ours = c->target.kind == TARGET_MARKED &&
+	    c->target.marker.slot != NULL &&
+	    strcmp(c->target.marker.slot, name) == 0;
+	if (ours && want == SLOT_MUST_CREATE)
+		want = SLOT_AUTO;
 	rc = slot_prepare(&c->slot, pg, opts, name, want, c->uuid,
 	    &c->fetch_why, e);
 	if (rc == -1)
 		return -1;
+	if (ours && c->slot.existed)
+		c->slot.made = true;
 	c->fetch_wal = rc == 0 || c->o->wal == CLONE_WAL_FETCH;
 	if (rc == 0 && c->o->wal == CLONE_WAL_SLOT)
 		return err_set(e, ERR_SLOT, "--wal=slot, but %s",

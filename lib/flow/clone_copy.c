@@ -277,6 +277,15 @@ add_text(char ***v, size_t *n, const char *text, struct err *e)
 	return 0;
 }
 
+static bool
+has_text(char *const *v, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i], text) == 0)
+			return true;
+	return false;
+}
+
 /* The files that are the standby's own: those that the keep list names and the
  * target has.  The marker remembers them, so that a later run does not take
  * the source's for them. */
@@ -322,6 +331,13 @@ fill_marker(struct clone *c, struct err *e)
 		if (add_text(&m->roots, &m->nroots, text, e) == -1)
 			return -1;
 	}
+	/* Where an earlier run wrote is ours too. */
+	for (size_t i = 0; c->target.kind == TARGET_MARKED &&
+	    i < c->target.marker.nroots; i++)
+		if (!has_text(m->roots, m->nroots, c->target.marker.roots[i]) &&
+		    add_text(&m->roots, &m->nroots, c->target.marker.roots[i],
+			e) == -1)
+			return -1;
 	return m->source == NULL ? err_set_nomem(e) : remember_kept(c, e);
 }
 
@@ -414,12 +430,11 @@ clone_take_over(struct clone *c, struct err *e)
 	    target_mark(&c->target, &c->marker, e) == -1)
 		return -1;
 	hook_pause("marked");
+	/* Where the source's tablespaces go comes first; links of the target
+	 * that are left then lead to what is removed. */
 	if (target_touch(&c->target, e) == -1 ||
-	    enter_wal_dir(c, e) == -1)
-		return -1;
-	/* The old links lead to what is removed; then the new ones. */
-	if (roots_enter(&c->roots, c->target.tree, e) == -1 ||
-	    tree_add_links(c->target.tree, c->wal_dir, e) == -1 ||
+	    roots_enter(&c->roots, c->target.tree, e) == -1 ||
+	    enter_wal_dir(c, e) == -1 ||
 	    apply_removals(&c->plan, &ao, e) == -1)
 		return -1;
 	hook_pause("removed");

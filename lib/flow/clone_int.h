@@ -81,6 +81,12 @@ void clone_left(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
 void clone_show(struct clone *c, const char *what);
 int64_t clone_deadline(const struct clone *c, int64_t ms);
 
+/* clone_other.c */
+int clone_conf_only(struct clone *c, struct err *e);
+int clone_cleanup(struct clone *c, struct err *e);
+
+/* clone_prepare.c: the target and the server, for all tasks */
+int clone_look(struct clone *c, struct err *e);
 /* clone_prepare.c: S0, all that can be known without changing anything */
 int clone_prepare(struct clone *c, struct err *e);
 /* clone_begin.c: slot and backup */

@@ -345,8 +345,9 @@ judge_settings(struct clone *c)
 	return preflight_settings(&c->pf, s, NELEM(s), "postgresql.conf");
 }
 
+/* What SQL alone tells. */
 static int
-judge_all(struct clone *c, struct err *e)
+judge_server(struct clone *c, struct err *e)
 {
 	struct preflight_want want = {.role = conninfo_get(&c->conninfo, "user"),
 	    .slot = c->o->want_slot != SLOT_NONE && c->o->upstream == NULL &&
@@ -357,19 +358,34 @@ judge_all(struct clone *c, struct err *e)
 		pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL,
 	    .to_standby = c->o->upstream == NULL,
 	    .trigger_file = c->o->trigger_file,
-	    .replication_user = c->o->replication_user};
-	struct err own = ERR_INIT;
+	    .replication_user = c->o->replication_user,
+	    .source_pgdata = c->o->source_pgdata};
 
-	if (preflight_source(&c->pf, &c->facts, &want) == -1 ||
-	    judge_programs(c) == -1 || judge_settings(c) == -1)
-		return err_set_nomem(e);
-	judge(c, judge_target(c, &own), &own);
+	return preflight_source(&c->pf, &c->facts, &want) == -1 ?
+	    err_set_nomem(e) : 0;
+}
+
+/* All that was found, at once. */
+static int
+tell_problems(struct clone *c, struct err *e)
+{
 	for (size_t i = 0; i < c->pf.nwarnings; i++)
 		c->ui->warning(c->ui->arg, &c->pf.warning[i]);
 	if (c->pf.nproblems > 1)
 		for (size_t i = 0; i < c->pf.nproblems; i++)
 			c->ui->problem(c->ui->arg, &c->pf.problem[i]);
 	return preflight_result(&c->pf, e);
+}
+
+static int
+judge_rest(struct clone *c, struct err *e)
+{
+	struct err own = ERR_INIT;
+
+	if (judge_programs(c) == -1 || judge_settings(c) == -1)
+		return err_set_nomem(e);
+	judge(c, judge_target(c, &own), &own);
+	return 0;
 }
 
 static void
@@ -386,19 +402,30 @@ tell_source(struct clone *c)
 }
 
 int
-clone_prepare(struct clone *c, struct err *e)
+clone_look(struct clone *c, struct err *e)
 {
-	struct target_want want = {.delta = c->o->delta,
-	    .dry_run = c->o->dry_run, .sync = c->o->sync};
+	struct target_want want = {.sync = c->o->sync,
+	    .delta = c->o->delta || c->o->conf_only || c->o->cleanup,
+	    .dry_run = c->o->dry_run || c->o->conf_only || c->o->cleanup};
 
 	if (identify(c, e) == -1 ||
 	    target_open(&c->target, c->o->pgdata, &want, e) == -1)
 		return -1;
 	if ((c->rec->pgdata = strdup(c->target.path)) == NULL)
 		return err_set_nomem(e);
-	if (ask_server(c, e) == -1 || set_keep(c, e) == -1)
+	return ask_server(c, e);
+}
+
+int
+clone_prepare(struct clone *c, struct err *e)
+{
+	if (set_keep(c, e) == -1 || judge_server(c, e) == -1)
 		return -1;
 	hook_pause("preflight");
+	/* Without its directory nothing more can be asked. */
+	if (c->facts.data_directory == NULL && c->o->source_pgdata == NULL &&
+	    tell_problems(c, e) == -1)
+		return -1;
 	if (clone_start_pool(c, e) == -1)
 		return -1;
 	hook_pause("connected");
@@ -407,7 +434,7 @@ clone_prepare(struct clone *c, struct err *e)
 		return -1;
 	set_excludes(c);
 	tell_source(c);
-	if (judge_all(c, e) == -1)
+	if (judge_rest(c, e) == -1 || tell_problems(c, e) == -1)
 		return -1;
 	if (c->target.kind == TARGET_MARKED)
 		clone_note(c, "continuing the unfinished clone in \"%s\"",

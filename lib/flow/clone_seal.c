@@ -110,6 +110,18 @@ stop_backup(struct clone *c, struct err *e)
 	    c->backup.spcmap.len, c->facts.version, map_path, c, &c->map, e);
 }
 
+/* From here on a run that is killed leaves a slot: the marker names it, so that
+ * the next run, or --cleanup, knows it as ours. */
+static int
+note_slot(struct clone *c, struct err *e)
+{
+	if (!c->slot.made || c->marker.slot != NULL)
+		return 0;
+	if ((c->marker.slot = strdup(c->slot.name)) == NULL)
+		return err_set_nomem(e);
+	return target_remark(&c->target, &c->marker, e);
+}
+
 int
 clone_end_backup(struct clone *c, struct err *e)
 {
@@ -121,7 +133,7 @@ clone_end_backup(struct clone *c, struct err *e)
 	/* The slot takes over from the temporary one that ends with the
 	 * session. */
 	if (slot_make_permanent(&c->slot, c->backup.start_lsn, e) == -1 ||
-	    stop_backup(c, e) == -1)
+	    note_slot(c, e) == -1 || stop_backup(c, e) == -1)
 		return -1;
 	hook_pause("stopped");
 	if (c->wal != NULL &&

@@ -46,6 +46,8 @@ clone_start(struct clone *c, struct err *e)
 	if (server_start(&s, e) == -1)
 		return act(c, e);
 	c->rec->started = true;
+	if (c->o->start_command != NULL) /* it has its own place for logs */
+		(void)tree_unlink(c->target.tree, START_LOG);
 	clone_told(c, "%s", c->o->start_command != NULL ? c->o->start_command :
 		"pg_ctl");
 	hook_pause("started");
@@ -125,6 +127,28 @@ wait_streaming(struct clone *c, struct err *e)
 	return server_wait_streaming(&w, &c->state, e);
 }
 
+/* A long way to catch up is no failure as long as it moves. */
+static int
+wait_while_it_moves(struct clone *c, struct err *e)
+{
+	uint64_t before;
+
+	do {
+		struct err mine = ERR_INIT;
+
+		before = MAX_OF(c->state.receive_lsn, c->state.replay_lsn);
+		if (wait_streaming(c, &mine) == 0)
+			return 0;
+		if (mine.code != ERR_NOT_STREAMING ||
+		    deadline_passed(c->deadline) ||
+		    MAX_OF(c->state.receive_lsn, c->state.replay_lsn) <=
+			before) {
+			*e = mine;
+			return -1;
+		}
+	} while (true);
+}
+
 int
 clone_wait(struct clone *c, struct err *e)
 {
@@ -132,7 +156,7 @@ clone_wait(struct clone *c, struct err *e)
 	struct buf lag = BUF_INIT;
 
 	clone_step(c, CLONE_STREAMING);
-	if (wait_streaming(c, e) == -1)
+	if (wait_while_it_moves(c, e) == -1)
 		return act(c, e);
 	if (heal_unlogged(c, e) == -1 || wait_streaming(c, e) == -1)
 		return act(c, e);

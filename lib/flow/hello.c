@@ -5,6 +5,7 @@
 #include "flow/hello.h"
 
 #define NOISE_MAX 4096
+#define PUSH_READY "standby-agent-upload"
 
 /* Where a HELLO frame begins in the bytes read so far, or -1. */
 static ssize_t
@@ -37,10 +38,6 @@ no_hello(struct chan *c, const char *agent, struct err *e)
 		    "when the shell is not interactive.");
 	} else {
 		transport_explain(c->t, NULL, e);
-		if (e != NULL && e->code == ERR_AGENT)
-			(void)err_hint(e, "Install standby-tools of this "
-			    "version on that host, or give --agent=PATH or "
-			    "--push-agent.");
 	}
 	buf_free(&text);
 	return -1;
@@ -117,6 +114,34 @@ out:
 	return rc;
 }
 
+/* The shell of the other host has begun with our script. */
+static int
+wait_ready(struct chan *c, int64_t deadline, struct err *e)
+{
+	const char *at;
+
+	for (;;) {
+		if (chan_pump(c, e) == -1)
+			return -1;
+		at = c->in.len == 0 ? NULL :
+		    memmem(c->in.data, c->in.len, PUSH_READY "\n",
+			sizeof(PUSH_READY));
+		if (at != NULL) {
+			buf_consume(&c->in,
+			    (size_t)(at - c->in.data) + sizeof(PUSH_READY));
+			return 0;
+		}
+		if (c->eof || c->in.len > NOISE_MAX)
+			return no_hello(c, "sh", e);
+		if (deadline_passed(deadline))
+			return err_set(e, ERR_TIMEOUT,
+			    "the shell on %s did not answer in time",
+			    c->t->name);
+		if (chan_wait(c, NULL, 0, deadline, e) == -1)
+			return -1;
+	}
+}
+
 int
 hello_push_agent(struct chan *c, const char *file, int64_t deadline,
     struct err *e)
@@ -132,22 +157,26 @@ hello_push_agent(struct chan *c, const char *file, int64_t deadline,
 		    "could not read \"%s\" to upload it", file);
 		goto out;
 	}
-	/* One line for sh, then the program itself: head(1) takes exactly its
-	 * bytes, the agent gets what follows.  No name of ours in it. */
+	/* One line for sh.  It may read ahead what is there: so the program
+	 * itself comes when sh says that it is at work.  head(1) takes exactly
+	 * its bytes, the agent gets what follows.  No name of ours in it. */
 	buf_addf(&script,
 	    "umask 077; d=$(mktemp -d) && { trap 'rm -rf \"$d\"' EXIT; "
-	    "trap 'exit 1' HUP INT TERM; "
+	    "trap 'exit 1' HUP INT TERM; echo " PUSH_READY "; "
 	    "head -c %lld >\"$d/standby-agent\" && "
 	    "chmod 700 \"$d/standby-agent\" && \"$d/standby-agent\"; exit; }; "
 	    "exit 1\n", (long long)st.st_size);
+	if (chan_send_raw(c, script.data, script.len, e) == -1 ||
+	    wait_ready(c, deadline, e) == -1)
+		goto out;
+	buf_reset(&script);
 	p = buf_reserve(&script, (size_t)st.st_size);
 	if (p == NULL || read(fd, p, (size_t)st.st_size) != st.st_size) {
 		(void)err_set_errno(e, ERR_AGENT, "could not read \"%s\"", file);
 		goto out;
 	}
 	script.len += (size_t)st.st_size;
-	rc = chan_send_raw(c, script.data, script.len, e);
-	if (rc == 0)
+	if (chan_send_raw(c, script.data, script.len, e) == 0)
 		rc = chan_flush(c, deadline, e);
 out:
 	if (fd != -1)

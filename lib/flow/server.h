@@ -24,49 +24,50 @@ int server_running(int pgdata_fd, long *pid, struct buf *why, struct err *e);
  * tried, when none does.  *bindir is owned by the caller; *minor gets the full
  * version number found.
  */
-int server_bindir(const char *given, int version, char **bindir, int *minor,
-    struct err *e);
+int server_bindir(
+    const char *given, int version, char **bindir, int *minor, struct err *e);
 
 struct server_start {
 	const char *pgdata;
 	const char *bindir;
-	const char *command;	/* --start-command run by /bin/sh -c, or NULL */
-	const char *log;	/* pg_ctl -l */
+	const char *command; /* --start-command run by /bin/sh -c, or NULL */
+	const char *log;     /* pg_ctl -l */
 	int64_t deadline;
 	int sigfd;
 };
 /* Started means: a postmaster lives; see server_wait_streaming for the rest.
- * Client variables of libpq are removed from the environment.  ERR_START with the last log lines in detail and a classified cause in hint
- * (C6: port in use, setting too low, config missing, wrong permissions...). */
+ * Client variables of libpq are removed from the environment.  ERR_START with
+ * the last log lines in detail and a classified cause in hint (C6: port in use,
+ * setting too low, config missing, wrong permissions...). */
 int server_start(const struct server_start *s, struct err *e);
-int server_stop(const struct server_start *s, const char *stop_command,
-    struct err *e);
+int server_stop(
+    const struct server_start *s, const char *stop_command, struct err *e);
 
 struct server_wait {
 	const char *pgdata;
 	int version;
-	const struct pg_opts *primary;	/* session options of the primary */
-	struct pg *primary_pg;		/* borrowed, may be NULL */
-	const struct conninfo *standby;	/* user, dbname, ... for its own server;
+	const struct pg_opts *primary;  /* session options of the primary */
+	struct pg *primary_pg;          /* borrowed, may be NULL */
+	const struct conninfo *standby; /* user, dbname, ... for its own server;
 					 * host and port are replaced */
 	const char *application_name;
-	const char *slot;		/* or NULL */
+	const char *slot; /* or NULL */
 	uint64_t system_identifier;
 	uint32_t timeline;
-	uint64_t until_lsn;		/* received up to here */
-	const char *log;		/* start log, for the causes */
+	uint64_t until_lsn; /* received up to here */
+	const char *log;    /* start log, for the causes */
 	int64_t deadline;
 	int sigfd;
 };
 struct server_state {
 	bool streaming;
 	uint64_t receive_lsn, replay_lsn;
-	bool standby_login;	/* false: the sender row decided */
-	char login_error[256];	/* why not */
+	bool standby_login;    /* false: the sender row decided */
+	char login_error[256]; /* why not */
 };
 /* ERR_NOT_STREAMING (7) with the likely cause from both sides (C7). */
-int server_wait_streaming(const struct server_wait *w, struct server_state *s,
-    struct err *e);
+int server_wait_streaming(
+    const struct server_wait *w, struct server_state *s, struct err *e);
 
 /* Add the last 16 kB of the start log, and of the newest file of the logging
  * collector that it names, to text. */

@@ -15,30 +15,30 @@
 #include "io/pg.h"
 
 enum slot_want {
-	SLOT_AUTO,	  /* make if absent, reuse if inactive */
+	SLOT_AUTO,        /* make if absent, reuse if inactive */
 	SLOT_MUST_EXIST,  /* -S */
 	SLOT_MUST_CREATE, /* -C */
-	SLOT_NONE	  /* --no-slot */
+	SLOT_NONE         /* --no-slot */
 };
 
 struct slot {
 	char name[64];
-	char temp_name[64];  /* of this run, from 10 */
+	char temp_name[64]; /* of this run, from 10 */
 	enum slot_want want;
-	struct pg *pg;	     /* borrowed session on the upstream */
+	struct pg *pg;              /* borrowed session on the upstream */
 	const struct pg_opts *opts; /* of that session */
 	int version;
-	bool made;	     /* the permanent one is ours */
-	bool temporary;	     /* a temporary one covers the copy */
-	bool existed;	     /* reused */
-	bool remade;	     /* existed, had lost its WAL, made again: say so */
+	bool made;      /* the permanent one is ours */
+	bool temporary; /* a temporary one covers the copy */
+	bool existed;   /* reused */
+	bool remade;    /* existed, had lost its WAL, made again: say so */
 	uint64_t restart_lsn; /* 0: reserves nothing */
 };
 
 struct slot_facts { /* one row of pg_replication_slots */
 	bool exists, active, physical, temporary;
-	uint64_t restart_lsn;	/* 0: NULL */
-	char wal_status[16];	/* "" before 13 */
+	uint64_t restart_lsn; /* 0: NULL */
+	char wal_status[16];  /* "" before 13 */
 };
 int slot_read(struct pg *pg, const char *name, struct slot_facts *f,
     int64_t deadline, struct err *e);
@@ -52,7 +52,8 @@ int slot_judge(const struct slot_facts *f, enum slot_want want,
  * Returns 1 when WAL is reserved, 0 when no slot is possible (max 0, before
  * 9.4, SLOT_NONE; *why says it, static or s-owned) and WAL must be fetched,
  * -1 with e.  From 10 pg must stay open until slot_make_permanent: the
- * temporary slot is its own.  A slot that exists and keeps WAL is left as it is.
+ * temporary slot is its own.  A slot that exists and keeps WAL is left as it
+ * is.
  */
 int slot_prepare(struct slot *s, struct pg *pg, const struct pg_opts *o,
     const char *name, enum slot_want want, const char *uuid, const char **why,

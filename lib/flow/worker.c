@@ -50,10 +50,24 @@ send_note(void *arg, const char *text)
 /* --- results and progress to the parent ---------------------------------- */
 
 static int
+send_progress(struct worker *w, struct err *e)
+{
+	buf_reset(&w->out);
+	buf_add_u64(&w->out, w->fetch ? fetch_handled(w->fetch) : 0);
+	buf_add_u64(&w->out, w->agent.t->bytes_in);
+	buf_add_u64(&w->out, w->agent.t->bytes_out);
+	w->last_progress = clock_ms();
+	return chan_send_buf(&w->up, JOB_PROGRESS, &w->out, e);
+}
+
+static int
 file_done(void *arg, const struct fetch_result *r, struct err *e)
 {
 	struct worker *w = arg;
 
+	/* The last of what was asked for: the figures go first. */
+	if (fetch_pending(w->fetch) == 0 && send_progress(w, e) == -1)
+		return -1;
 	buf_reset(&w->out);
 	buf_add_u32(&w->out, r->id);
 	buf_add_u8(&w->out, r->status);
@@ -71,17 +85,6 @@ file_content(void *arg, uint32_t id, const void *p, size_t n, struct err *e)
 
 	wire_put_u32(head, id);
 	return chan_send(&w->up, JOB_DATA, head, sizeof(head), p, n, e);
-}
-
-static int
-send_progress(struct worker *w, struct err *e)
-{
-	buf_reset(&w->out);
-	buf_add_u64(&w->out, w->fetch ? fetch_handled(w->fetch) : 0);
-	buf_add_u64(&w->out, w->agent.t->bytes_in);
-	buf_add_u64(&w->out, w->agent.t->bytes_out);
-	w->last_progress = clock_ms();
-	return chan_send_buf(&w->up, JOB_PROGRESS, &w->out, e);
 }
 
 /* --- frames from the agent ----------------------------------------------- */

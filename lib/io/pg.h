@@ -16,9 +16,9 @@ struct pg;
 struct pg_opts {
 	const struct conninfo *conninfo;
 	const char *application_name; /* required */
-	bool replication;	/* physical walsender session */
-	int64_t connect_ms;	/* 0: 10 s; total, over all hosts */
-	int sigfd;		/* -1: none */
+	bool replication;             /* physical walsender session */
+	int64_t connect_ms;           /* 0: 10 s; total, over all hosts */
+	int sigfd;                    /* -1: none */
 	/* Called about every interval_ms while waiting; returns -1 with e to
 	 * stop.  NULL: none. */
 	int (*tick)(void *arg, struct err *e);
@@ -32,14 +32,15 @@ int pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e);
  * Effective values of one keyword as libpq would use (given, service, PG*
  * environment, default); "" when none.  For host/port/user in messages.
  */
-int pg_conninfo_effective(const struct conninfo *c, struct conninfo *out,
-    struct err *e);
+int pg_conninfo_effective(
+    const struct conninfo *c, struct conninfo *out, struct err *e);
 
 /*
  * Connect (asynchronously, PQconnectPoll), then make the session ours:
  * search_path = pg_catalog, client_encoding UTF8, synchronous_commit local
- * (off before 9.1), every timeout that pg_settings has = 0, TCP keepalives.  ERR_DB_CONNECT with host:port and the hint that fits
- * (pg_hba, password, not running, starting up), ERR_TIMEOUT.
+ * (off before 9.1), every timeout that pg_settings has = 0, TCP keepalives.
+ * ERR_DB_CONNECT with host:port and the hint that fits (pg_hba, password, not
+ * running, starting up), ERR_TIMEOUT.
  */
 int pg_open(struct pg **pg, const struct pg_opts *o, struct err *e);
 /* Close without talking; NULL-safe. */
@@ -53,9 +54,9 @@ void pg_ignore_signals(struct pg *pg);
 /* Is the session there, as far as libpq knows?  NULL-safe. */
 bool pg_alive(const struct pg *pg);
 
-int pg_version(const struct pg *pg);	 /* server_version_num */
+int pg_version(const struct pg *pg);              /* server_version_num */
 const char *pg_version_text(const struct pg *pg); /* "15.18 (Debian ...)" */
-const char *pg_name(const struct pg *pg); /* "db1:5432", for messages */
+const char *pg_name(const struct pg *pg);         /* "db1:5432", for messages */
 int pg_socket(const struct pg *pg);
 int pg_backend_pid(const struct pg *pg);
 /* What really was connected to, e.g. one of several hosts. */
@@ -96,8 +97,8 @@ int pg_idle_check(struct pg *pg, struct err *e);
  * update with flush position lsn, and the end of the session.  Sets
  * restart_lsn of a fresh slot (9.4, 9.5) or moves it to lsn (10, 11).
  */
-int pg_slot_reserve_at(const struct pg_opts *o, const char *slot, uint64_t lsn,
-    struct err *e);
+int pg_slot_reserve_at(
+    const struct pg_opts *o, const char *slot, uint64_t lsn, struct err *e);
 /* IDENTIFY_SYSTEM over a replication session. */
 int pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
     uint32_t *timeline, uint64_t *lsn, struct err *e);

@@ -252,12 +252,14 @@ static int
 connect_failed(struct pg *pg, struct err *e)
 {
 	struct buf b = BUF_INIT;
+	bool asks;
 
 	(void)set_name(pg, NULL);
 	pg_add_clean(&b, PQerrorMessage(pg->conn), 1024);
 	(void)err_set(e, ERR_DB_CONNECT, "could not connect to %s",
 	    pg->name != NULL ? pg->name : "the server");
-	(void)err_detail(e, "%s.", buf_str(&b));
+	asks = b.len > 0 && b.data[b.len - 1] == '?';
+	(void)err_detail(e, "%s%s", buf_str(&b), asks ? "" : ".");
 	if (pg->name != NULL)
 		hint_connect(pg, buf_str(&b), e);
 	buf_free(&b);

@@ -1,0 +1,176 @@
+/* --conf-only and --cleanup. */
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/sig.h"
+#include "core/pgver.h"
+#include "flow/clone_int.h"
+
+#define QUERY_MS 30000
+
+/* --- the recovery configuration alone ------------------------------------- */
+
+static int
+check_same_cluster(struct clone *c, struct err *e)
+{
+	if (!c->target.have_control) {
+		(void)err_set(e, ERR_TARGET_NOT_PGDATA,
+		    "\"%s\" holds no complete data directory",
+		    c->target.path);
+		return err_hint(e, "Without --conf-only it is made.");
+	}
+	if (c->facts.system_identifier != 0 &&
+	    c->facts.system_identifier != c->target.control.system_identifier)
+		return err_set(e, ERR_TARGET_OTHER_CLUSTER,
+		    "\"%s\" is of system %" PRIu64 ", the source of %" PRIu64,
+		    c->target.path, c->target.control.system_identifier,
+		    c->facts.system_identifier);
+	if (!pgver_same_major(c->target.version, c->facts.version))
+		return err_set(e, ERR_VERSION,
+		    "\"%s\" is of another major version than the source",
+		    c->target.path);
+	c->rec->system_identifier = c->target.control.system_identifier;
+	return 0;
+}
+
+int
+clone_conf_only(struct clone *c, struct err *e)
+{
+	const char *why = NULL;
+	int rc;
+
+	if (check_same_cluster(c, e) == -1)
+		return -1;
+	if (c->o->dry_run)
+		return 0;
+	if (backup_open(&c->backup, &c->pg, e) == -1)
+		return -1;
+	rc = slot_prepare(&c->slot, c->backup.pg, &c->pg,
+	    c->o->slot != NULL ? c->o->slot : c->name, c->o->want_slot,
+	    c->uuid, &why, e);
+	if (rc == -1 ||
+	    (rc == 1 && slot_make_permanent(&c->slot, UINT64_MAX, e) == -1))
+		return -1;
+	if (clone_write_recovery(c, e) == -1)
+		return -1;
+	c->slot_done = true;
+	if (rc == 1)
+		(void)snprintf(c->rec->slot, sizeof(c->rec->slot), "%s",
+		    c->slot.name);
+	clone_note(c, "recovery configuration written to \"%s\"",
+	    c->target.path);
+	return 0;
+}
+
+/* --- what a killed run left ---------------------------------------------- */
+
+static int
+drop_slot(struct clone *c, struct pg *pg, const char *name, struct err *e)
+{
+	const char *param[1] = {name};
+	struct slot_facts f;
+
+	if (slot_read(pg, name, &f, clone_deadline(c, QUERY_MS), e) == -1)
+		return -1;
+	if (!f.exists) {
+		clone_note(c, "slot \"%s\" is gone already", name);
+		return 0;
+	}
+	if (f.active)
+		return err_set(e, ERR_SLOT,
+		    "slot \"%s\" is in use: it is left alone", name);
+	if (pg_query(pg, NULL, clone_deadline(c, QUERY_MS),
+		pgver(c->facts.version, PGFACT_SLOT_DROP), 1, param, e) == -1)
+		return -1;
+	clone_note(c, "slot \"%s\" dropped", name);
+	return 0;
+}
+
+/* Only a backup whose label is the one that we noted is ours. */
+static int
+stop_backup(struct clone *c, struct pg *pg, const char *label, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	struct label l;
+	const char *text;
+	int rc = 0;
+
+	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
+		"SELECT pg_read_file('backup_label', 0, 65536)", 0, NULL,
+		NULL) == -1) {
+		clone_note(c, "no exclusive backup runs any more");
+		return 0;
+	}
+	text = pg_rows_get(r, 0, 0);
+	if (text == NULL || label_parse(text, pg_rows_len(r, 0, 0), &l, e) ==
+	    -1)
+		rc = text == NULL ? 0 : -1;
+	else if (strcmp(l.label, label) != 0)
+		clone_note(c, "the exclusive backup that runs (\"%s\") is "
+		    "not ours: it is left alone", l.label);
+	else if ((rc = pg_query(pg, NULL, clone_deadline(c, QUERY_MS),
+		pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL), 0, NULL,
+		e)) == 0)
+		clone_note(c, "exclusive backup \"%s\" ended", label);
+	pg_rows_free(r);
+	return rc;
+}
+
+static int
+clean_primary(struct clone *c, struct err *e)
+{
+	const struct marker *m = &c->target.marker;
+	struct pg *pg = NULL;
+	int rc = 0;
+
+	if (m->slot == NULL && m->label == NULL)
+		return 0;
+	if (pg_open(&pg, &c->pg, e) == -1)
+		return -1;
+	if (m->label != NULL)
+		rc = stop_backup(c, pg, m->label, e);
+	if (rc == 0 && m->slot != NULL)
+		rc = drop_slot(c, pg, m->slot, e);
+	pg_close(pg);
+	return rc;
+}
+
+int
+clone_cleanup(struct clone *c, struct err *e)
+{
+	struct marker m = {0};
+
+	if (c->target.kind != TARGET_MARKED) {
+		clone_note(c, "no unfinished clone in \"%s\": nothing to "
+		    "clean up", c->target.path);
+		return 0;
+	}
+	if (c->target.marker.system_identifier !=
+		c->facts.system_identifier && c->facts.system_identifier != 0)
+		return err_set(e, ERR_TARGET_OTHER_CLUSTER,
+		    "the unfinished clone in \"%s\" is of another cluster",
+		    c->target.path);
+	if (c->o->dry_run)
+		return 0;
+	if (clean_primary(c, e) == -1)
+		return -1;
+	if (target_unmark(&c->target, e) == -1)
+		return -1;
+	if (!c->target.marked) {
+		clone_note(c, "\"%s\" is as it was before", c->target.path);
+		return 0;
+	}
+	if (marker_copy(&m, &c->target.marker, e) == -1)
+		return -1;
+	free(m.slot);
+	free(m.label);
+	m.slot = m.label = NULL;
+	if (target_remark(&c->target, &m, e) == -1) {
+		marker_free(&m);
+		return -1;
+	}
+	marker_free(&m);
+	clone_note(c, "\"%s\" stays unfinished and cannot be started: run "
+	    "standby-clone again to finish it, or remove it",
+	    c->target.path);
+	return 0;
+}
