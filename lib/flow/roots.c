@@ -88,12 +88,26 @@ refuse(struct err *e, const struct root *r, const char *why)
 	    r->source);
 }
 
-/* Does the directory hold something of a PostgreSQL of this version? */
-static int
-judge_existing(const struct root *r, const struct roots_opts *o,
-    const struct target *t, struct err *e)
+/* A directory that cannot be read counts as not empty. */
+static bool
+is_empty(const char *dir)
 {
-	char sub[PATH_MAX + 64];
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	bool empty = d != NULL;
+
+	while (empty && (de = readdir(d)) != NULL)
+		empty = strcmp(de->d_name, ".") == 0 ||
+		    strcmp(de->d_name, "..") == 0 ||
+		    strcmp(de->d_name, "lost+found") == 0;
+	if (d != NULL)
+		(void)closedir(d);
+	return empty;
+}
+
+static int
+judge_existing(const struct root *r, const struct target *t, struct err *e)
+{
 	struct stat st;
 
 	if (lstat(r->dir, &st) == -1) {
@@ -110,10 +124,8 @@ judge_existing(const struct root *r, const struct roots_opts *o,
 		return refuse(e, r, "belongs to another user");
 	if (ours_already(t, r->prefix, r->oid, r->dir))
 		return 0;
-	(void)snprintf(sub, sizeof(sub), "%s/%s", r->dir, o->tblspc_dir);
-	if (lstat(sub, &st) == 0)
-		return refuse(e, r,
-		    "holds a tablespace already, not of this standby");
+	if (!is_empty(r->dir))
+		return refuse(e, r, "is not empty, and not of this standby");
 	return 0;
 }
 
@@ -140,7 +152,7 @@ judge(const struct roots *all, const struct root *r,
 		if (inside(r->dir, x->dir) || inside(x->dir, r->dir))
 			return refuse(e, r,
 			    "is used for another tablespace too");
-	return judge_existing(r, o, t, e);
+	return judge_existing(r, t, e);
 }
 
 int

@@ -373,7 +373,7 @@ check_stopped(struct target *t, struct err *e)
 	if (rc == 1) {
 		if (pid > 0)
 			(void)err_set(e, ERR_TARGET_RUNNING,
-			    "a server runs in directory \"%s\" (pid %ld)",
+			    "a server is running in directory \"%s\" (pid %ld)",
 			    t->path, pid);
 		else
 			(void)err_set(e, ERR_TARGET_RUNNING,

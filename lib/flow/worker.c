@@ -380,8 +380,6 @@ serve(struct worker *w, struct err *e)
 
 	w->agent.last_in = w->last_ping = w->moved = clock_ms();
 	while (!w->done) {
-		if (w->fetch != NULL && (more = fetch_send(w->fetch, e)) == -1)
-			return -1;
 		if (chan_pump(&w->agent, e) == -1 || chan_pump(&w->up, e) == -1 ||
 		    drain(w, e) == -1)
 			return -1;
@@ -391,6 +389,10 @@ serve(struct worker *w, struct err *e)
 			break;
 		if (w->agent.eof)
 			return agent_ended(w, e);
+		/* Behind drain: what came in makes room, or is more work, and
+		 * nothing else may wake us up for a while. */
+		if (w->fetch != NULL && (more = fetch_send(w->fetch, e)) == -1)
+			return -1;
 		if (timers(w, e) == -1 || wait_for_more(w, more == 1, e) == -1)
 			return -1;
 	}

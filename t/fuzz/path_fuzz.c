@@ -13,8 +13,7 @@ judge(const char *p)
 	struct relpath r;
 	uint32_t oid;
 
-	if (path_relation(p, &r) &&
-	    (r.stem > strlen(p) || !path_paged(p)))
+	if (path_relation(p, &r) && (r.stem > strlen(p) || !path_paged(p)))
 		abort();
 	if (path_tablespace(p, &oid) > strlen(p))
 		abort();

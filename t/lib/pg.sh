@@ -152,9 +152,12 @@ pg_psql() {
 pg_is() { [ "$(pg_sql "$1" "$2")" = "$3" ]; }
 
 # pg_wait_replay STANDBY PRIMARY [SECONDS]: all that is written is replayed.
+# A commit first: only what is flushed is sent, and what is not made by a
+# transaction (VACUUM, unlogged relations) waits for the next flush.
 pg_wait_replay() {
 	local lsn
-	lsn=$(pg_sql "$2" "SELECT pg_current_wal_insert_lsn()") || return 1
+	lsn=$(pg_sql "$2" "SELECT txid_current()") &&
+	    lsn=$(pg_sql "$2" "SELECT pg_current_wal_flush_lsn()") || return 1
 	poll_until "${3:-60}" pg_is "$1" \
 	    "SELECT pg_last_wal_replay_lsn() >= '$lsn'::pg_lsn" t
 }

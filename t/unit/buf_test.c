@@ -177,8 +177,8 @@ integers_are_big_endian(void **state)
 	buf_add_u32(&b, 0x01020384);
 	buf_add_u64(&b, UINT64_C(0x8182838485868788));
 	assert_int_equal(b.len, 13);
-	assert_memory_equal(b.data,
-	    "\xfe\x01\x02\x03\x84\x81\x82\x83\x84\x85\x86\x87\x88", 13);
+	assert_memory_equal(
+	    b.data, "\xfe\x01\x02\x03\x84\x81\x82\x83\x84\x85\x86\x87\x88", 13);
 	buf_free(&b);
 }
 

@@ -285,10 +285,9 @@ a_directory_of_a_setting(void **state)
 static void
 the_list_names_every_row(void **state)
 {
-	static const char *const want[] = {"postmaster.pid ",
-	    "**/pgsql_tmp* ", "pg_wal/* ", "pg_replslot/* ",
-	    "global/pg_control.standby-clone* ", "(log_directory)/* ",
-	    "(unlogged relations) ", "(tablespaces) "};
+	static const char *const want[] = {"postmaster.pid ", "**/pgsql_tmp* ",
+	    "pg_wal/* ", "pg_replslot/* ", "global/pg_control.standby-clone* ",
+	    "(log_directory)/* ", "(unlogged relations) ", "(tablespaces) "};
 	struct buf b = BUF_INIT;
 
 	(void)state;

@@ -25,12 +25,18 @@ render(const struct manifest *m, struct buf *b)
 }
 
 static const struct entry sample[] = {
-    {.type = 'f', .path = "PG_VERSION", .mode = 0600, .size = 3,
+    {.type = 'f',
+	.path = "PG_VERSION",
+	.mode = 0600,
+	.size = 3,
 	.mtime_ns = -5},
     {.type = 'd', .path = "base", .mode = 0700},
     {.type = 'd', .path = "base/1", .mode = 0750},
-    {.type = 'f', .path = "base/1/10", .mode = 0640,
-	.size = UINT64_C(1) << 40, .mtime_ns = INT64_MAX},
+    {.type = 'f',
+	.path = "base/1/10",
+	.mode = 0640,
+	.size = UINT64_C(1) << 40,
+	.mtime_ns = INT64_MAX},
     {.type = 'f', .path = "base/1/10_fsm", .mode = 04777},
     {.type = 'f', .path = "base/\xff\n", .mode = 0600, .size = 1},
     {.type = 'l', .path = "pg_tblspc/16385", .mode = 0777, .link = "/ts/1"},
@@ -82,8 +88,7 @@ entries_are_found_by_name(void **state)
 	for (size_t i = 0; i < NELEM(sample); i++)
 		assert_int_equal(manifest_add(&m, &sample[i], &e), 0);
 	for (size_t i = 0; i < NELEM(sample); i++)
-		assert_ptr_equal(
-		    manifest_find(&m, sample[i].path), &m.v[i]);
+		assert_ptr_equal(manifest_find(&m, sample[i].path), &m.v[i]);
 	assert_null(manifest_find(&m, "base/1/1"));
 	assert_null(manifest_find(&m, "zzz"));
 	assert_null(manifest_find(&m, ""));
@@ -103,14 +108,19 @@ long_texts_and_many_entries(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3000; i++) {
-		(void)snprintf(path, sizeof(path), "%08u/%0200u/%0200u", i, i, i);
-		assert_int_equal(manifest_add(&m,
-		    &(struct entry){.type = 'f', .path = path, .size = 1}, &e), 0);
+		(void)snprintf(
+		    path, sizeof(path), "%08u/%0200u/%0200u", i, i, i);
+		assert_int_equal(
+		    manifest_add(&m,
+			&(struct entry){.type = 'f', .path = path, .size = 1},
+			&e),
+		    0);
 	}
 	assert_int_equal(m.n, 3000);
 	assert_int_equal(m.bytes, 3000);
 	for (unsigned i = 0; i < 3000; i += 7) {
-		(void)snprintf(path, sizeof(path), "%08u/%0200u/%0200u", i, i, i);
+		(void)snprintf(
+		    path, sizeof(path), "%08u/%0200u/%0200u", i, i, i);
 		assert_ptr_equal(manifest_find(&m, path), &m.v[i]);
 	}
 	manifest_free(&m);
@@ -137,8 +147,8 @@ add_raw(struct buf *b, const struct raw *r)
 	buf_add_u64(b, 0);
 	wire_add_str(b, r->path, r->len == 0 ? strlen(r->path) : r->len);
 	if (r->link != NULL)
-		wire_add_str(b, r->link,
-		    r->linklen == 0 ? strlen(r->link) : r->linklen);
+		wire_add_str(
+		    b, r->link, r->linklen == 0 ? strlen(r->link) : r->linklen);
 }
 
 static const char *
@@ -179,8 +189,7 @@ B7_hostile_entries_are_refused(void **state)
 	    {"long link", 'l', 1, "x", 0, long_link, sizeof(long_link),
 		"entry cut short"},
 	};
-	static const struct raw good = {
-	    "good", 'd', 0, "base", 0, NULL, 0, ""};
+	static const struct raw good = {"good", 'd', 0, "base", 0, NULL, 0, ""};
 
 	(void)state;
 	memset(long_link, 'a', sizeof(long_link));
@@ -212,8 +221,7 @@ a_bad_name_is_told_escaped_and_cut(void **state)
 	(void)state;
 	add_raw(&b, &r);
 	(void)decode_copy(&b, b.len, &m, &e);
-	assert_string_equal(
-	    e.text, "manifest: \"/\\033[31m\\012\": absolute");
+	assert_string_equal(e.text, "manifest: \"/\\033[31m\\012\": absolute");
 	manifest_free(&m);
 	buf_free(&b);
 }
@@ -260,8 +268,7 @@ lengths_that_lie_are_refused(void **state)
 		b.data[21] = (char)(len >> 8);
 		b.data[22] = (char)len;
 		(void)decode_copy(&b, b.len, &m, &e);
-		assert_int_equal(
-		    e.code, len == 1 ? ERR_NONE : ERR_PROTOCOL);
+		assert_int_equal(e.code, len == 1 ? ERR_NONE : ERR_PROTOCOL);
 		manifest_free(&m);
 	}
 	buf_free(&b);
@@ -274,14 +281,20 @@ the_sum_of_sizes_cannot_overflow(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(manifest_add(&m,
-	    &(struct entry){.type = 'f', .path = "a", .size = INT64_MAX}, &e),
+	assert_int_equal(
+	    manifest_add(&m,
+		&(struct entry){.type = 'f', .path = "a", .size = INT64_MAX},
+		&e),
 	    0);
-	assert_int_equal(manifest_add(&m,
-	    &(struct entry){.type = 'f', .path = "b", .size = INT64_MAX}, &e),
+	assert_int_equal(
+	    manifest_add(&m,
+		&(struct entry){.type = 'f', .path = "b", .size = INT64_MAX},
+		&e),
 	    0);
-	assert_int_equal(manifest_add(&m,
-	    &(struct entry){.type = 'f', .path = "c", .size = 2}, &e), -1);
+	assert_int_equal(
+	    manifest_add(
+		&m, &(struct entry){.type = 'f', .path = "c", .size = 2}, &e),
+	    -1);
 	assert_int_equal(e.code, ERR_PROTOCOL);
 	assert_int_equal(m.n, 2);
 	manifest_free(&m);
@@ -294,15 +307,15 @@ more_entries_than_the_limit_are_refused(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(manifest_add(&m,
-	    &(struct entry){.type = 'd', .path = "a"}, &e), 0);
+	assert_int_equal(
+	    manifest_add(&m, &(struct entry){.type = 'd', .path = "a"}, &e), 0);
 	/* As if it were full; nothing behind the first is looked at. */
 	m.n = m.cap = MANIFEST_MAX;
-	assert_int_equal(manifest_add(&m,
-	    &(struct entry){.type = 'd', .path = "b"}, &e), -1);
+	assert_int_equal(
+	    manifest_add(&m, &(struct entry){.type = 'd', .path = "b"}, &e),
+	    -1);
 	assert_int_equal(e.code, ERR_PROTOCOL);
-	assert_string_equal(
-	    e.text, "manifest: more than 10000000 entries");
+	assert_string_equal(e.text, "manifest: more than 10000000 entries");
 	manifest_free(&m);
 }
 
@@ -313,8 +326,12 @@ a_local_walk_may_hold_specials(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(manifest_add(&m, &(struct entry){.type = 's',
-	    .path = "sock", .size = 9, .nlink = 4}, &e), 0);
+	assert_int_equal(
+	    manifest_add(&m,
+		&(struct entry){
+		    .type = 's', .path = "sock", .size = 9, .nlink = 4},
+		&e),
+	    0);
 	assert_int_equal(m.bytes, 0);
 	assert_int_equal(m.v[0].nlink, 4);
 	manifest_free(&m);

@@ -125,8 +125,8 @@ the_order_is_that_of_a_depth_first_walk(void **state)
 			int want = i < j ? -1 : i > j;
 
 			if ((got > 0) - (got < 0) != want)
-				fail_msg("%s <> %s: %d", sorted[i], sorted[j],
-				    got);
+				fail_msg(
+				    "%s <> %s: %d", sorted[i], sorted[j], got);
 		}
 }
 

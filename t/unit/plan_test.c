@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 /*
- * A manifest as text, in any order: "dbase fbase/1/10=100*2 lpg_wal ssock" are a
- * directory, a file of 100 bytes (8192) with 2 names, a link, a socket; "!0755"
- * behind them is a mode.
+ * A manifest as text, in any order: "dbase fbase/1/10=100*2 lpg_wal ssock" are
+ * a directory, a file of 100 bytes (8192) with 2 names, a link, a socket;
+ * "!0755" behind them is a mode.
  */
 static int
 by_path(const void *a, const void *b)
@@ -21,8 +21,8 @@ by_path(const void *a, const void *b)
 	for (int i = 0; i < 2; i++) {
 		const char *s = *(const char *const *)(i == 0 ? a : b) + 1;
 
-		(void)snprintf(p[i], sizeof(p[i]), "%.*s",
-		    (int)strcspn(s, "=*!"), s);
+		(void)snprintf(
+		    p[i], sizeof(p[i]), "%.*s", (int)strcspn(s, "=*!"), s);
 	}
 	return path_cmp(p[0], p[1]);
 }
@@ -54,8 +54,8 @@ make(struct manifest *m, const char *text)
 	}
 	qsort(words, n, sizeof(*words), by_path);
 	for (size_t i = 0; i < n; i++) {
-		struct entry en = {.type = (uint8_t)words[i][0],
-		    .path = words[i] + 1};
+		struct entry en = {
+		    .type = (uint8_t)words[i][0], .path = words[i] + 1};
 		unsigned long size = 8192, nlink = 1,
 			      mode = en.type == 'd' ? 0700 : 0600;
 
@@ -208,7 +208,8 @@ B32_files_of_several_names_are_not_written_in_place(void **state)
 
 		o.pages = (enum plan_pages)k;
 		make(&src, "fbase/1/10=99999 fbase/1/11=0 fx=1 fy=99999");
-		make(&dst, "fbase/1/10=99999*2 fbase/1/11=5*2 fx=1*2 fy=99999*2");
+		make(&dst,
+		    "fbase/1/10=99999*2 fbase/1/11=5*2 fx=1*2 fy=99999*2");
 		assert_int_equal(plan_build(&p, &src, &dst, &o, NULL), 0);
 		assert_int_equal(p.ntransfer, 4);
 		for (size_t i = 0; i < p.n; i++)
@@ -474,8 +475,7 @@ B8_links_that_cannot_be_copied_are_listed(void **state)
 	    {"lpg_xlog lbase/1/10", " base/1/10 -> /elsewhere; pg_xlog -> "
 				    "/elsewhere;"},
 	    {"lpg_tblspc/x", " pg_tblspc/x -> /elsewhere;"},
-	    {"lpg_tblspc/1/PG_15_1",
-		" pg_tblspc/1/PG_15_1 -> /elsewhere;"},
+	    {"lpg_tblspc/1/PG_15_1", " pg_tblspc/1/PG_15_1 -> /elsewhere;"},
 	};
 	char want[200];
 
@@ -534,8 +534,8 @@ B25_max_delete(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(t); i++) {
-		struct plan p = {.removed_files = t[i].removed,
-		    .target_files = t[i].target};
+		struct plan p = {
+		    .removed_files = t[i].removed, .target_files = t[i].target};
 		struct err e = ERR_INIT;
 
 		(void)plan_check_delete(&p, t[i].limit, &e);
