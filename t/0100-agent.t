@@ -234,7 +234,7 @@ def B7_the_manifest_names_all_that_is_ours_and_nothing_else():
             "f:PG_VERSION", "d:base", "d:base/1", "f:base/1/10",
             "f:base/1/10_init", "f:base/1/PG_VERSION", "d:global",
             "f:global/pg_control", "d:log", "f:new\nline", "d:pg_stat_tmp",
-            "d:pg_tblspc", "d:pg_tblspc/16385",
+            "d:pg_tblspc", "l:pg_tblspc/16385",
             "d:pg_tblspc/16385/PG_15_202209061",
             "d:pg_tblspc/16385/PG_15_202209061/1",
             "f:pg_tblspc/16385/PG_15_202209061/1/77", "d:pg_wal"])
@@ -275,9 +275,10 @@ def B8_links_are_reported_and_never_followed():
         eq(a.open(data)["wal_link"], out.encode())
         got = a.list()[0]
         eq([(e["path"], e["link"]) for e in got if e["type"] == "l"],
-           [(b"pg_tblspc/16399", b"/nonexistent/x"),
-            (b"stray", out.encode())])
-        eq([e for e in names(got) if "pg_wal" in e], ["d:pg_wal"])
+           [(b"pg_tblspc/16385", os.path.join(os.path.dirname(data), "space").encode()),
+            (b"pg_tblspc/16399", b"/nonexistent/x"),
+            (b"pg_wal", out.encode()), (b"stray", out.encode())])
+        eq([e for e in names(got) if "pg_wal" in e], ["l:pg_wal"])
         eq(a.list(dir="stray")[0], [])
 
 

@@ -169,6 +169,7 @@ a_child_inherits_no_descriptor_and_no_signal_action(void **state)
 	int fd = open("/dev/null", O_RDONLY); /* no close-on-exec */
 	struct stat st;
 	char script[200];
+	const char *mask;
 
 	(void)state;
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -179,7 +180,10 @@ a_child_inherits_no_descriptor_and_no_signal_action(void **state)
 	assert_int_equal(sh(script, &out, NULL, 0, &e), 0);
 	if (stat("/proc/sys/kernel", &st) == 0)
 		assert_null(strstr(buf_str(&out), "leaked"));
-	assert_non_null(strstr(buf_str(&out), "0000000000000000"));
+	/* 32 and 33 belong to the C library, and make leaves them ignored. */
+	mask = strstr(buf_str(&out), "SigIgn:");
+	assert_non_null(mask);
+	assert_int_equal(strtoull(mask + 7, NULL, 16) & 0x7fffffff, 0);
 	(void)close(fd);
 	buf_free(&out);
 }

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #define SEG (1u << 20)
-#define VERSION 150000
+#define PGVERSION 150000
 #define FIRST_ID 1000
 
 enum content {
@@ -126,7 +126,7 @@ write_file(const struct fetch_job *job, enum content content)
 {
 	char page[64] = {0};
 	uint16_t info = 2;
-	uint16_t magic = pgver_wal_magic(VERSION);
+	uint16_t magic = pgver_wal_magic(PGVERSION);
 	uint32_t tli = 0, segsize = SEG;
 	uint64_t segno = 0, lsn;
 	int fd;
@@ -134,12 +134,12 @@ write_file(const struct fetch_job *job, enum content content)
 	fd = tree_openat(
 	    fake.g->t, job->path, O_WRONLY | O_CREAT | O_TRUNC, job->mode);
 	assert_true(fd != -1);
-	if (wal_parse_name(path_base(job->path), SEG, VERSION, &tli, &segno) ==
+	if (wal_parse_name(path_base(job->path), SEG, PGVERSION, &tli, &segno) ==
 		0 &&
 	    content != BLANK) {
 		if (content == RECYCLED)
 			segno -= 3;
-		lsn = wal_segment_start(segno, SEG, VERSION);
+		lsn = wal_segment_start(segno, SEG, PGVERSION);
 		memcpy(page, &magic, 2);
 		memcpy(page + 2, &info, 2);
 		memcpy(page + 4, &tli, 4);
@@ -212,7 +212,7 @@ setup(void **state)
 	assert_int_equal(tree_mkdir(g->t, "pg_wal/archive_status", 0700), 0);
 	o = (struct walfetch_opts){.tree = g->t,
 	    .wal_dir = "pg_wal",
-	    .version = VERSION,
+	    .version = PGVERSION,
 	    .segsize = SEG,
 	    .timeline = 2,
 	    .start_lsn = 5 * (uint64_t)SEG + 40,
@@ -447,7 +447,7 @@ many_segments_and_foreign_results(void **state)
 	struct fetch_result r = {.id = FIRST_ID};
 
 	for (unsigned i = 0; i < 300; i++) {
-		(void)wal_name(2, 5 + i, SEG, VERSION, names[i]);
+		(void)wal_name(2, 5 + i, SEG, PGVERSION, names[i]);
 		files[i] = (struct wal_file){names[i], GOOD};
 	}
 	g->files = files;

@@ -159,7 +159,7 @@ everything_comes_in_order(void **state)
 	    run(*state, &s, (struct walk_opts){.recurse = true}, &r),
 	    "f:PG_VERSION d:base d:base/1 f:base/1/10 f:base/1/10.1 "
 	    "f:base/1/10_init d:base/1/sub d:base.d f:base.d/a s:fifo "
-	    "l:log f:new\nline d:pg_tblspc d:pg_tblspc/16385 "
+	    "l:log f:new\nline d:pg_tblspc l:pg_tblspc/16385 "
 	    "d:pg_tblspc/16385/PG_14_202107181 "
 	    "f:pg_tblspc/16385/PG_14_202107181/8 "
 	    "d:pg_tblspc/16385/PG_15_202209061 "
@@ -181,7 +181,7 @@ what_is_excluded_is_not_entered(void **state)
 		NULL),
 	    "f:PG_VERSION d:base d:base/1 f:base/1/10 f:base/1/10.1 "
 	    "f:base/1/10_init d:base/1/sub d:base.d f:base.d/a s:fifo "
-	    "d:log f:new\nline d:pg_tblspc d:pg_tblspc/16385 "
+	    "d:log f:new\nline d:pg_tblspc l:pg_tblspc/16385 "
 	    "d:pg_tblspc/16385/PG_15_202209061 "
 	    "f:pg_tblspc/16385/PG_15_202209061/7 l:pg_tblspc/16386 d:pg_wal "
 	    "l:stray f:\xff\xfe");
