@@ -68,8 +68,8 @@ cli_version(const char *program)
 	struct buf b = BUF_INIT;
 
 	versions_add(&b);
-	(void)printf("%s (standby-tools) %s\n%s", program, PACKAGE_VERSION,
-	    buf_str(&b));
+	(void)printf(
+	    "%s (standby-tools) %s\n%s", program, PACKAGE_VERSION, buf_str(&b));
 	buf_free(&b);
 }
 
@@ -100,8 +100,8 @@ ask_password(struct conninfo *c, struct err *e)
 	struct termios old, quiet;
 
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &old) == -1)
-		return err_set(e, ERR_USAGE,
-		    "--password wants a terminal to ask on");
+		return err_set(
+		    e, ERR_USAGE, "--password wants a terminal to ask on");
 	quiet = old;
 	quiet.c_lflag &= (tcflag_t)~ECHO;
 	(void)fputs("Password: ", stderr);
@@ -126,8 +126,8 @@ cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 	if (set_dbname(c, opt_text(s, "dbname"), e) == -1)
 		return -1;
 	if (opt_get(s, "port")->set)
-		(void)snprintf(port, sizeof(port), "%d",
-		    (int)opt_number(s, "port"));
+		(void)snprintf(
+		    port, sizeof(port), "%d", (int)opt_number(s, "port"));
 	if (set(c, "service", opt_text(s, "service"), e) == -1 ||
 	    set(c, "host", opt_text(s, "host"), e) == -1 ||
 	    set(c, "port", port[0] != '\0' ? port : NULL, e) == -1 ||
@@ -172,8 +172,9 @@ split_ssh(char *text, struct remote_opts *r, struct err *e)
 		r->port = (unsigned)port;
 	}
 	r->host = host;
-	return host[0] == '\0' || host[0] == '-' ?
-	    err_set(e, ERR_USAGE, "--ssh: no host name") : 0;
+	return host[0] == '\0' || host[0] == '-'
+		   ? err_set(e, ERR_USAGE, "--ssh: no host name")
+		   : 0;
 }
 
 int

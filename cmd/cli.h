@@ -10,7 +10,7 @@
 #include "io/remote.h"
 
 #define CLI_TAIL                                                               \
-	"\nReport bugs to <" PACKAGE_BUGREPORT ">.\n"                           \
+	"\nReport bugs to <" PACKAGE_BUGREPORT ">.\n"                          \
 	"standby-tools home page: <" PACKAGE_URL ">\n"
 
 /* error:, detail:, hint: lines on the log.  kind: "error" or "warning". */

@@ -9,9 +9,9 @@
 extern const struct opt clone_options[];
 extern const size_t clone_noptions;
 #define CLONE_USAGE                                                            \
-	"standby-clone builds or refreshes a standby from a running "           \
-	"primary.\n\nUsage:\n"                                                  \
-	"  standby-clone --master HOST [-D PGDATA] [OPTION]...\n"               \
+	"standby-clone builds or refreshes a standby from a running "          \
+	"primary.\n\nUsage:\n"                                                 \
+	"  standby-clone --master HOST [-D PGDATA] [OPTION]...\n"              \
 	"  standby-clone NODE [OPTION]...\n"
 
 /* Fill o from the options; texts are borrowed from s and conf, memory that is

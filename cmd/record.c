@@ -44,8 +44,8 @@ put_source(struct jdoc *d, const struct clone_record *r)
 	if (r->server_version == 0)
 		jdoc_null(d, "source.server_version");
 	else
-		jdoc_number(d, "source.server_version",
-		    (uint64_t)r->server_version);
+		jdoc_number(
+		    d, "source.server_version", (uint64_t)r->server_version);
 	jdoc_text(d, "source.system_identifier",
 	    r->system_identifier == 0 ? NULL : id);
 	if (r->timeline == 0)
@@ -58,8 +58,10 @@ static void
 put_backup(struct jdoc *d, const struct clone_record *r)
 {
 	jdoc_text(d, "target.pgdata", r->pgdata);
-	jdoc_text(d, "backup.mode", !r->backup ? NULL :
-	    r->exclusive ? "exclusive" : "non-exclusive");
+	jdoc_text(d, "backup.mode",
+	    !r->backup     ? NULL
+	    : r->exclusive ? "exclusive"
+			   : "non-exclusive");
 	put_lsn(d, "backup.start_lsn", r->start_lsn);
 	put_lsn(d, "backup.stop_lsn", r->stop_lsn);
 	jdoc_text(d, "backup.label", r->label[0] ? r->label : NULL);
@@ -107,8 +109,8 @@ put_standby(struct jdoc *d, const struct clone_record *r)
 }
 
 int
-record_print(const struct clone_record *r, int status, const struct err *e,
-    FILE *to)
+record_print(
+    const struct clone_record *r, int status, const struct err *e, FILE *to)
 {
 	struct jdoc *d = jdoc_new();
 	int rc;

@@ -6,7 +6,7 @@
 #include "flow/clone.h"
 
 /* 0, or -1 with errno: stdout is full or closed. */
-int record_print(const struct clone_record *r, int status, const struct err *e,
-    FILE *to);
+int record_print(
+    const struct clone_record *r, int status, const struct err *e, FILE *to);
 
 #endif

@@ -25,8 +25,8 @@ answer_only(const struct opt_set *s, const struct conf *conf)
 	struct buf b = BUF_INIT;
 
 	if (opt_flag(s, "help"))
-		opt_help(clone_options, clone_noptions, CLONE_USAGE, CLI_TAIL,
-		    &b);
+		opt_help(
+		    clone_options, clone_noptions, CLONE_USAGE, CLI_TAIL, &b);
 	else if (opt_flag(s, "version"))
 		cli_version(PROGRAM);
 	else if (opt_flag(s, "show-config"))
@@ -52,8 +52,8 @@ run(const struct opt_set *s, const struct conf *conf, struct err *e)
 	struct talk t = {.quiet = opt_flag(s, "quiet"),
 	    .itemize = opt_flag(s, "itemize-changes"),
 	    .out = opt_flag(s, "json") ? stderr : stdout,
-	    .progress = talk_progress_of(opt_text(s, "progress"),
-		opt_flag(s, "quiet"))};
+	    .progress = talk_progress_of(
+		opt_text(s, "progress"), opt_flag(s, "quiet"))};
 	int rc = -1;
 
 	talk_init(&t, &ui);

@@ -9,9 +9,12 @@
 #define BAR_CELLS 20
 
 static const char *const step_names[] = {[CLONE_PREFLIGHT] = "preflight",
-    [CLONE_BACKUP_START] = "backup start", [CLONE_MANIFEST] = "manifest",
-    [CLONE_TRANSFER] = "transfer", [CLONE_BACKUP_STOP] = "backup stop",
-    [CLONE_START] = "start", [CLONE_STREAMING] = "streaming"};
+    [CLONE_BACKUP_START] = "backup start",
+    [CLONE_MANIFEST] = "manifest",
+    [CLONE_TRANSFER] = "transfer",
+    [CLONE_BACKUP_STOP] = "backup stop",
+    [CLONE_START] = "start",
+    [CLONE_STREAMING] = "streaming"};
 
 enum talk_progress
 talk_progress_of(const char *text, bool quiet)
@@ -159,8 +162,8 @@ show_bar(struct talk *t, const struct clone_progress *p, const char *figures)
 	buf_addf(&b, "\r  [%d/%d] %-15s ", p->step, CLONE_NSTEPS,
 	    step_names[p->step]);
 	if (p->step == CLONE_TRANSFER && p->total > 0) {
-		full = (unsigned)((double)p->done * BAR_CELLS /
-		    (double)p->total);
+		full =
+		    (unsigned)((double)p->done * BAR_CELLS / (double)p->total);
 		for (unsigned i = 0; i < BAR_CELLS; i++)
 			buf_adds(&b, i < full ? "#" : ".");
 		buf_addc(&b, ' ');
@@ -175,8 +178,9 @@ show_json(const struct clone_progress *p)
 {
 	(void)fprintf(stderr,
 	    "{\"step\":%d,\"name\":\"%s\",\"ms\":%" PRId64 ",\"done\":%" PRIu64
-	    ",\"total\":%" PRIu64 ",\"received\":%" PRIu64 "}\n", p->step,
-	    step_names[p->step], p->ms, p->done, p->total, p->received);
+	    ",\"total\":%" PRIu64 ",\"received\":%" PRIu64 "}\n",
+	    p->step, step_names[p->step], p->ms, p->done, p->total,
+	    p->received);
 }
 
 static void
@@ -206,9 +210,14 @@ void
 talk_init(struct talk *t, struct clone_ui *ui)
 {
 	t->last = clock_ms();
-	*ui = (struct clone_ui){.source = on_source, .step = on_step,
-	    .note = on_note, .warning = on_warn, .problem = on_problem,
-	    .progress = on_progress, .item = on_item, .arg = t};
+	*ui = (struct clone_ui){.source = on_source,
+	    .step = on_step,
+	    .note = on_note,
+	    .warning = on_warn,
+	    .problem = on_problem,
+	    .progress = on_progress,
+	    .item = on_item,
+	    .arg = t};
 }
 
 void
@@ -218,14 +227,15 @@ talk_end(struct talk *t)
 }
 
 void
-talk_done(struct talk *t, const struct clone_record *r,
-    const struct clone_opts *o)
+talk_done(
+    struct talk *t, const struct clone_record *r, const struct clone_opts *o)
 {
 	struct buf b = BUF_INIT;
 
 	close_bar(t);
 	if (o->dry_run) {
-		log_line(LVL_INFO, NULL, "dry run: all preconditions are met, "
+		log_line(LVL_INFO, NULL,
+		    "dry run: all preconditions are met, "
 		    "nothing was changed");
 		return;
 	}
@@ -236,16 +246,16 @@ talk_done(struct talk *t, const struct clone_record *r,
 	text_add_size(&b, r->bytes_changed);
 	buf_adds(&b, " changed, ");
 	text_add_size(&b, r->bytes_sent);
-	buf_addf(&b, " received, %" PRIu64 " files vanished",
-	    r->files_vanished);
+	buf_addf(
+	    &b, " received, %" PRIu64 " files vanished", r->files_vanished);
 	log_line(LVL_INFO, NULL, "done in %s", buf_str(&b));
 	buf_free(&b);
 	if (!o->start)
-		log_line(LVL_INFO, NULL, "Next: pg_ctl -D '%s' start",
-		    r->pgdata);
+		log_line(
+		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
 	else
-		log_line(LVL_INFO, NULL, "Next: repl-status -h %s",
-		    r->source_host);
+		log_line(
+		    LVL_INFO, NULL, "Next: repl-status -h %s", r->source_host);
 }
 
 static void
@@ -259,17 +269,21 @@ void
 talk_stats(const struct clone_record *r, FILE *to)
 {
 	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files", r->files_total);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files changed", r->files_changed);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files copied whole",
-	    r->files_copied);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files removed", r->files_removed);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "files vanished",
-	    r->files_vanished);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "files changed", r->files_changed);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "files copied whole", r->files_copied);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "files removed", r->files_removed);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "files vanished", r->files_vanished);
 	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes", r->bytes_total);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes compared",
-	    r->bytes_compared);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
-	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes received", r->bytes_sent);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "bytes compared", r->bytes_compared);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "bytes received", r->bytes_sent);
 	stat_ms(to, "preflight", r->ms_preflight);
 	stat_ms(to, "backup start", r->ms_backup_start);
 	stat_ms(to, "manifest", r->ms_manifest);

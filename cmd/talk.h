@@ -8,23 +8,18 @@
 #include "base/std.h"
 #include "flow/clone.h"
 
-enum talk_progress {
-	TALK_NONE,
-	TALK_BAR,
-	TALK_LINE,
-	TALK_JSON
-};
+enum talk_progress { TALK_NONE, TALK_BAR, TALK_LINE, TALK_JSON };
 
 struct talk {
 	enum talk_progress progress;
 	bool quiet, itemize, dry_run;
 	bool color;
-	FILE *out;	/* --itemize-changes goes there */
-	int64_t last;	/* clock_ms of the last line */
+	FILE *out;       /* --itemize-changes goes there */
+	int64_t last;    /* clock_ms of the last line */
 	int64_t rate_at; /* for the moving average */
 	uint64_t rate_done;
-	double rate;	/* bytes/s */
-	bool bar_open;	/* a bar stands in the last line */
+	double rate;   /* bytes/s */
+	bool bar_open; /* a bar stands in the last line */
 };
 
 /* "auto" and the rest of --progress; a terminal gets the bar. */
@@ -32,8 +27,8 @@ enum talk_progress talk_progress_of(const char *text, bool quiet);
 void talk_init(struct talk *t, struct clone_ui *ui);
 void talk_end(struct talk *t); /* finish an open bar */
 /* The closing sentence and the next command. */
-void talk_done(struct talk *t, const struct clone_record *r,
-    const struct clone_opts *o);
+void talk_done(
+    struct talk *t, const struct clone_record *r, const struct clone_opts *o);
 /* --stats */
 void talk_stats(const struct clone_record *r, FILE *to);
 /* What a failed run left behind. */

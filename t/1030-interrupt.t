@@ -33,7 +33,11 @@ kind_of() {
 	echo sealed
 }
 
-target_state() { tree_hash "$T/$1" "$T/$1.ts"; }
+# A directory that was made for the clone stays, empty, after a kill only.
+target_state() {
+	[ "${2-}" != KILL ] || rmdir "$T/$1" 2>/dev/null
+	tree_hash "$T/$1" "$T/$1.ts"
+}
 
 # After a kill the slot of a target that is about to be sealed may stay: it
 # holds the WAL that the target needs, and the next run takes it over.
@@ -75,7 +79,8 @@ interrupt() {
 	case $kind in
 	untouched)
 		is "$(pg_slots "$p")" "" "$name: no slot is left"
-		is "$(target_state "$s")" "$before" "$name: target untouched" ;;
+		is "$(target_state "$s" "$sig")" "$before" \
+		    "$name: target untouched" ;;
 	unsealed)
 		if slot_may_stay "$sig" "$phase"; then
 			ok "$name: no slot is active" no_active_slot "$p"

@@ -277,7 +277,7 @@ like "$out" 'jobs.*2' "an option beats the environment"
 sed 's/ssh_user/ssh_usr/' "$T/standby.conf" >"$T/wrong.conf"
 run "$STANDBY_CLONE" -f "$T/wrong.conf" s
 rc_is 2 "an unknown key: exit status 2"
-like "$err" "$T/wrong.conf.*2.*ssh_usr|ssh_usr.*$T/wrong.conf" \
+like "$err" "$T/wrong.conf:3:.*ssh_usr" \
     "an unknown key: file, line and name"
 like "$err" 'ssh_user' "an unknown key: the nearest name"
 

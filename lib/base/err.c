@@ -53,8 +53,8 @@ err_set_errno(struct err *e, enum err_code code, const char *fmt, ...)
 	(void)set_v(e, code, fmt, ap);
 	va_end(ap);
 	n = strlen(e->text);
-	(void)snprintf(e->text + n, sizeof(e->text) - n, ": %s",
-	    strerror(saved));
+	(void)snprintf(
+	    e->text + n, sizeof(e->text) - n, ": %s", strerror(saved));
 	errno = saved;
 	return -1;
 }

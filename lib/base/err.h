@@ -13,14 +13,14 @@
 /* Exit status of all programs except repl-status. */
 enum {
 	STATUS_OK = 0,
-	STATUS_FAILED = 1,	/* failed, nothing lasting changed */
-	STATUS_USAGE = 2,	/* usage or configuration */
-	STATUS_REFUSED = 3,	/* a precondition refused */
-	STATUS_DATABASE = 4,	/* unreachable, authentication, SQL */
-	STATUS_TRANSFER = 5,	/* SSH, agent, transfer: run again */
-	STATUS_TIMEOUT = 6,	/* timed out */
-	STATUS_INCOMPLETE = 7,	/* changed but incomplete: act */
-	STATUS_SIGNAL = 128	/* + signal number */
+	STATUS_FAILED = 1,     /* failed, nothing lasting changed */
+	STATUS_USAGE = 2,      /* usage or configuration */
+	STATUS_REFUSED = 3,    /* a precondition refused */
+	STATUS_DATABASE = 4,   /* unreachable, authentication, SQL */
+	STATUS_TRANSFER = 5,   /* SSH, agent, transfer: run again */
+	STATUS_TIMEOUT = 6,    /* timed out */
+	STATUS_INCOMPLETE = 7, /* changed but incomplete: act */
+	STATUS_SIGNAL = 128    /* + signal number */
 };
 
 /*
@@ -91,10 +91,10 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	int status;	    /* exit status; the table's unless raised */
-	char text[1024];    /* lower case, no full stop */
-	char detail[2048];  /* sentences, may be empty */
-	char hint[1024];    /* sentences, may be empty */
+	int status;        /* exit status; the table's unless raised */
+	char text[1024];   /* lower case, no full stop */
+	char detail[2048]; /* sentences, may be empty */
+	char hint[1024];   /* sentences, may be empty */
 };
 
 #define ERR_INIT                                                               \

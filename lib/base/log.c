@@ -121,8 +121,8 @@ log_line(enum log_level level, const char *kind, const char *fmt, ...)
 	if (sink.file != NULL) {
 		now = time(NULL);
 		if (gmtime_r(&now, &tm) != NULL)
-			(void)strftime(stamp, sizeof(stamp),
-			    "%Y-%m-%dT%H:%M:%SZ ", &tm);
+			(void)strftime(
+			    stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ ", &tm);
 	} else if (sink.journal) {
 		(void)snprintf(stamp, sizeof(stamp), "<%d>", priority[level]);
 	}

@@ -28,8 +28,8 @@ on_signal(int signo)
 int
 sig_init(struct err *e)
 {
-	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM,
-	    SIGUSR1};
+	static const int signals[] = {
+	    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 	struct sigaction sa = {.sa_handler = on_signal};
 
 	if (pipe_fd[0] == -1 && pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) == -1)

@@ -5,9 +5,9 @@
 #include <fnmatch.h>
 
 enum where {
-	AT_TOP,	  /* name stands in PGDATA itself */
+	AT_TOP,   /* name stands in PGDATA itself */
 	ANYWHERE, /* last component, at any depth */
-	EXACTLY	  /* whole path */
+	EXACTLY   /* whole path */
 };
 
 /* Sources: basebackup.c excludeFiles and excludeDirContents, 10-18;
@@ -61,7 +61,7 @@ row_matches(const struct row *r, const char *path)
 	switch (r->where) {
 	case AT_TOP:
 		return strchr(path, '/') == NULL &&
-		    fnmatch(r->pattern, path, 0) == 0;
+		       fnmatch(r->pattern, path, 0) == 0;
 	case ANYWHERE:
 		return fnmatch(r->pattern, path_base(path), 0) == 0;
 	case EXACTLY:
@@ -164,12 +164,12 @@ exclude_protects(const struct exclude *x, const char *path, bool is_dir)
 			return true;
 	}
 	return strncmp(path, ".standby-clone.", 15) == 0 ||
-	    strncmp(path, "global/pg_control.standby-clone", 31) == 0;
+	       strncmp(path, "global/pg_control.standby-clone", 31) == 0;
 }
 
 int
-exclude_relative(const char *setting, const char *pgdata, char *rel,
-    size_t size)
+exclude_relative(
+    const char *setting, const char *pgdata, char *rel, size_t size)
 {
 	size_t n = strlen(pgdata);
 	const char *p = setting;
@@ -216,9 +216,10 @@ exclude_list(struct buf *b)
 	    "the real one, when it lies in the data directory");
 	buf_addf(b, "%-36s %s\n", "(trigger_file, promote_trigger_file)",
 	    "would promote");
-	buf_addf(b, "%-36s %s\n", "(unlogged relations)",
-	    "all forks but _init");
-	buf_addf(b, "%-36s %s\n", "(temporary relations)", "t<backend>_<number>");
+	buf_addf(
+	    b, "%-36s %s\n", "(unlogged relations)", "all forks but _init");
+	buf_addf(
+	    b, "%-36s %s\n", "(temporary relations)", "t<backend>_<number>");
 	buf_addf(b, "%-36s %s\n", "(tablespaces)",
 	    "all but the directory of this version");
 }

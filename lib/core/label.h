@@ -13,15 +13,15 @@ struct label {
 	uint64_t start_lsn;
 	uint64_t checkpoint_lsn;
 	char start_wal[25];
-	char from[16];	 /* "primary" (also where the server says "master"),
-			  * "standby", "" when absent (9.0, 9.1) */
-	char label[256]; /* LABEL line, cut to 255 bytes */
+	char from[16];     /* "primary" (also where the server says "master"),
+			    * "standby", "" when absent (9.0, 9.1) */
+	char label[256];   /* LABEL line, cut to 255 bytes */
 	uint32_t timeline; /* START TIMELINE (11), 0 when absent */
 };
 
-#define LABEL_MAX 65536		 /* bytes of a backup_label */
-#define LABEL_MAP_MAX (4 << 20)	 /* bytes of a tablespace_map */
-#define LABEL_MAP_LINE 1023	 /* bytes the server keeps of one line of it */
+#define LABEL_MAX 65536         /* bytes of a backup_label */
+#define LABEL_MAP_MAX (4 << 20) /* bytes of a tablespace_map */
+#define LABEL_MAP_LINE 1023     /* bytes the server keeps of one line of it */
 
 /* Returns 0, or -1 (ERR_SQL) when START WAL LOCATION and CHECKPOINT LOCATION
  * are not the first two lines or malformed, another known line is malformed,

@@ -40,8 +40,8 @@ bad(struct err *e, const char *what, const char *path, size_t n)
 	struct buf b = BUF_INIT;
 
 	text_add_escaped(&b, path, MIN_OF(n, (size_t)200));
-	(void)err_set(e, ERR_PROTOCOL, "manifest: \"%s\": %s", buf_str(&b),
-	    what);
+	(void)err_set(
+	    e, ERR_PROTOCOL, "manifest: \"%s\": %s", buf_str(&b), what);
 	buf_free(&b);
 	return -1;
 }
@@ -124,8 +124,8 @@ manifest_decode(struct manifest *m, const void *data, size_t n, struct err *e)
 
 	while (rest.len > 0) {
 		if (rest.len < ENTRY_FIXED)
-			return err_set(e, ERR_PROTOCOL,
-			    "manifest: entry cut short");
+			return err_set(
+			    e, ERR_PROTOCOL, "manifest: entry cut short");
 		p = (const uint8_t *)rest.s;
 		en = (struct entry){.type = p[0], .nlink = 1};
 		en.mode = wire_get_u32(p + 1) & 07777;
@@ -135,9 +135,10 @@ manifest_decode(struct manifest *m, const void *data, size_t n, struct err *e)
 		rest.len -= ENTRY_FIXED;
 		link = (struct wire_str){0};
 		if (wire_next_str(&rest, &path) == -1 ||
-		    (en.type == ENTRY_LINK && wire_next_str(&rest, &link) == -1))
-			return err_set(e, ERR_PROTOCOL,
-			    "manifest: entry cut short");
+		    (en.type == ENTRY_LINK &&
+			wire_next_str(&rest, &link) == -1))
+			return err_set(
+			    e, ERR_PROTOCOL, "manifest: entry cut short");
 		if (en.type == ENTRY_SPECIAL ||
 		    (en.type == ENTRY_FILE && en.size > INT64_MAX) ||
 		    link.len > PATH_LIMIT * 4 ||

@@ -16,26 +16,26 @@
 enum entry_type {
 	ENTRY_FILE = 'f',
 	ENTRY_DIR = 'd',
-	ENTRY_LINK = 'l', /* a symbolic link; its target in link */
+	ENTRY_LINK = 'l',   /* a symbolic link; its target in link */
 	ENTRY_SPECIAL = 's' /* socket, FIFO, device: local walk only */
 };
 
 struct entry {
 	const char *path; /* owned by the manifest */
 	const char *link; /* ENTRY_LINK: where it points, else NULL */
-	uint64_t size;	  /* bytes, files only */
+	uint64_t size;    /* bytes, files only */
 	int64_t mtime_ns;
-	uint32_t mode;	  /* permission bits */
-	uint32_t nlink;	  /* local walk; 1 from the wire */
-	uint8_t type;	  /* enum entry_type */
-	uint8_t mark;	  /* used by core/plan.c */
+	uint32_t mode;  /* permission bits */
+	uint32_t nlink; /* local walk; 1 from the wire */
+	uint8_t type;   /* enum entry_type */
+	uint8_t mark;   /* used by core/plan.c */
 };
 
 struct manifest {
 	struct entry *v;
 	size_t n, cap;
 	struct arena *arena; /* memory of the texts */
-	uint64_t bytes;	     /* sum of file sizes */
+	uint64_t bytes;      /* sum of file sizes */
 };
 
 /* Append; copies path and link.  The order is checked: out of order or
@@ -45,8 +45,8 @@ int manifest_add(struct manifest *m, const struct entry *en, struct err *e);
  * and for links str target. */
 void manifest_encode(struct buf *b, const struct entry *en);
 /* All entries of one ENTRIES payload. */
-int manifest_decode(struct manifest *m, const void *data, size_t n,
-    struct err *e);
+int manifest_decode(
+    struct manifest *m, const void *data, size_t n, struct err *e);
 const struct entry *manifest_find(const struct manifest *m, const char *path);
 /* Index of the first entry not before path. */
 size_t manifest_lower(const struct manifest *m, const char *path);

@@ -10,8 +10,8 @@
 
 #include "base/std.h"
 
-#define PATH_LIMIT 1024	    /* bytes of a path */
-#define PATH_COMPONENT 255  /* bytes of a component */
+#define PATH_LIMIT 1024    /* bytes of a path */
+#define PATH_COMPONENT 255 /* bytes of a component */
 
 /* NULL when p is acceptable: relative, 1..PATH_LIMIT bytes, components
  * 1..PATH_COMPONENT, no ".", "..", NUL, "//", trailing slash.  Else what is
@@ -25,15 +25,10 @@ int path_cmp(const char *a, const char *b);
 bool path_below(const char *p, const char *dir, bool self);
 const char *path_base(const char *p); /* last component, borrowed */
 
-enum path_fork {
-	FORK_MAIN,
-	FORK_FSM,
-	FORK_VM,
-	FORK_INIT
-};
+enum path_fork { FORK_MAIN, FORK_FSM, FORK_VM, FORK_INIT };
 struct relpath {
-	size_t stem;	/* bytes of the path up to the end of the relation's
-			 * number: equal stems = same relation */
+	size_t stem; /* bytes of the path up to the end of the relation's
+		      * number: equal stems = same relation */
 	enum path_fork fork;
 	unsigned segment;
 	bool temporary; /* t<backend>_<number> */

@@ -37,8 +37,8 @@ struct pgcontrol {
  * is not known or foreign endianness, e set (ERR_VERSION). */
 int pgcontrol_check(const void *data, size_t len, struct err *e);
 /* Check and decode.  Returns 0, or -1 with e (ERR_SOURCE for a bad CRC). */
-int pgcontrol_parse(const void *data, size_t len, struct pgcontrol *c,
-    struct err *e);
+int pgcontrol_parse(
+    const void *data, size_t len, struct pgcontrol *c, struct err *e);
 const char *pgcontrol_state_name(uint32_t state); /* as pg_controldata */
 /* CRC-32C and the CRC-32 of 9.0-9.4 over n bytes, final value. */
 uint32_t pgcontrol_crc32c(const void *data, size_t n);

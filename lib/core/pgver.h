@@ -14,90 +14,91 @@
 
 #include "base/std.h"
 
-#define PGVER_OLDEST 90000 /* 9.0 */
+#define PGVER_OLDEST 90000  /* 9.0 */
 #define PGVER_NEWEST 180000 /* 18: newer ones get its rows and a warning */
 
 enum pgfact {
 	/* Backup: one row.  PGFACT_BACKUP_EXCLUSIVE is non-NULL where only the
 	 * exclusive mode exists (< 9.6); the _EXCL pair exists below 15. */
-	PGFACT_BACKUP_START,	  /* $1 label, $2 fast: LSN */
-	PGFACT_BACKUP_STOP,	  /* from 9.6: lsn, labelfile, spcmapfile; with
-				   * PGFACT_BACKUP_STOP_WAIT $1 is
-				   * wait_for_archive, else no parameter.
-				   * < 9.6: lsn only, no parameter */
-	PGFACT_BACKUP_STOP_WAIT,  /* non-NULL: $1 of BACKUP_STOP (10) */
+	PGFACT_BACKUP_START,     /* $1 label, $2 fast: LSN */
+	PGFACT_BACKUP_STOP,      /* from 9.6: lsn, labelfile, spcmapfile; with
+				  * PGFACT_BACKUP_STOP_WAIT $1 is
+				  * wait_for_archive, else no parameter.
+				  * < 9.6: lsn only, no parameter */
+	PGFACT_BACKUP_STOP_WAIT, /* non-NULL: $1 of BACKUP_STOP (10) */
 	PGFACT_BACKUP_EXCLUSIVE,
 	PGFACT_BACKUP_START_EXCL, /* $1 label, $2 fast: LSN */
 	PGFACT_BACKUP_STOP_EXCL,  /* no parameter, waits for archiving: LSN */
-	PGFACT_BACKUP_MAY,	  /* bool: EXECUTE on start and stop (9.6);
+	PGFACT_BACKUP_MAY,        /* bool: EXECUTE on start and stop (9.6);
 				   * below, REPLICATION is the right (9.1) */
-	PGFACT_IS_IN_BACKUP,	  /* bool: exclusive one runs (9.3-14) */
-	PGFACT_TABLESPACE_MAP,	  /* non-NULL: the file exists (9.5) */
-	PGFACT_STANDBY_SOURCE,	  /* non-NULL: backup from a standby (9.6) */
+	PGFACT_IS_IN_BACKUP,      /* bool: exclusive one runs (9.3-14) */
+	PGFACT_TABLESPACE_MAP,    /* non-NULL: the file exists (9.5) */
+	PGFACT_STANDBY_SOURCE,    /* non-NULL: backup from a standby (9.6) */
 	/* State of a node: each one row. */
-	PGFACT_ROLE,		  /* of current_user: superuser, replication */
-	PGFACT_COLLATION,	  /* of the database: lc_collate, version that
+	PGFACT_ROLE,              /* of current_user: superuser, replication */
+	PGFACT_COLLATION,         /* of the database: lc_collate, version that
 				   * it was made with (15) or NULL */
 	PGFACT_SYSTEM_IDENTIFIER, /* decimal (9.6) */
-	PGFACT_TIMELINE,	  /* decimal.  Primary: of the WAL it writes
+	PGFACT_TIMELINE,          /* decimal.  Primary: of the WAL it writes
 				   * (pg_control is stale after a promotion).
 				   * Standby: the newer of last restart point
 				   * and minimum recovery point; may still be
 				   * behind PGFACT_RECEIVER; NULL < 9.6 */
-	PGFACT_CURRENT_LSN,	  /* an error on a standby */
-	PGFACT_RECEIVE_LSN,	  /* NULL where nothing was streamed */
-	PGFACT_REPLAY_LSN,	  /* NULL where nothing was replayed */
-	PGFACT_TABLESPACES,	  /* rows: oid, spcname, location, without
+	PGFACT_CURRENT_LSN,       /* an error on a standby */
+	PGFACT_RECEIVE_LSN,       /* NULL where nothing was streamed */
+	PGFACT_REPLAY_LSN,        /* NULL where nothing was replayed */
+	PGFACT_TABLESPACES,       /* rows: oid, spcname, location, without
 				   * pg_default and pg_global */
-	PGFACT_SENDERS,		  /* rows (9.1): pid, application_name,
+	PGFACT_SENDERS,           /* rows (9.1): pid, application_name,
 				   * client_addr (NULL: socket), state, sent,
 				   * write, flush, replay */
-	PGFACT_RECEIVER,	  /* row or none (9.6): status, received_tli,
+	PGFACT_RECEIVER,          /* row or none (9.6): status, received_tli,
 				   * flushed lsn, conninfo, slot_name */
-	PGFACT_ARCHIVER,	  /* (9.4): failing bool, last_failed_wal,
+	PGFACT_ARCHIVER,          /* (9.4): failing bool, last_failed_wal,
 				   * last_archived_wal; look at archive_mode
 				   * too: the numbers stay when it is off */
-	PGFACT_REPLAY_PAUSED,	  /* bool (9.1), NULL on a primary */
+	PGFACT_REPLAY_PAUSED,     /* bool (9.1), NULL on a primary */
 	/* Slots. */
-	PGFACT_SLOT_LIST,	  /* $1 name; row or none (9.4): slot_type,
-				   * active, restart_lsn, wal_status (NULL
-				   * < 13), temporary */
-	PGFACT_SLOT_CREATE,	  /* $1 name; permanent: LSN, NULL < 9.6 */
-	PGFACT_SLOT_RESERVES,	  /* non-NULL: CREATE reserves WAL (9.6) */
-	PGFACT_SLOT_CREATE_TEMP,  /* $1 name, reserving: LSN (10) */
-	PGFACT_SLOT_COPY,	  /* $1 from, $2 to, permanent; the new slot has
-				   * the restart_lsn of the old: row (12) */
-	PGFACT_SLOT_DROP,	  /* $1 name: empty text */
+	PGFACT_SLOT_LIST,        /* $1 name; row or none (9.4): slot_type,
+				  * active, restart_lsn, wal_status (NULL
+				  * < 13), temporary */
+	PGFACT_SLOT_CREATE,      /* $1 name; permanent: LSN, NULL < 9.6 */
+	PGFACT_SLOT_RESERVES,    /* non-NULL: CREATE reserves WAL (9.6) */
+	PGFACT_SLOT_CREATE_TEMP, /* $1 name, reserving: LSN (10) */
+	PGFACT_SLOT_COPY,        /* $1 from, $2 to, permanent; the new slot has
+				  * the restart_lsn of the old: row (12) */
+	PGFACT_SLOT_DROP,        /* $1 name: empty text */
 	/* Names in the data directory and what its files may say. */
-	PGFACT_DIR_WAL,		  /* "pg_wal" or "pg_xlog" */
-	PGFACT_DIR_XACT,	  /* "pg_xact" or "pg_clog" */
-	PGFACT_FILE_RECOVERY,	  /* "recovery.conf" or "standby.signal" */
-	PGFACT_RECOVERY_IS_GUC,	  /* non-NULL: 12+ */
-	PGFACT_AUTO_CONF,	  /* "postgresql.auto.conf" (9.4) */
-	PGFACT_TRIGGER_PARAM,	  /* trigger_file, promote_trigger_file (12),
-				   * NULL (16: it would stop the server) */
-	PGFACT_SLOT_PARAM,	  /* primary_slot_name (9.4) or NULL */
-	PGFACT_DELAY_PARAM,	  /* recovery_min_apply_delay (9.4) or NULL */
-	PGFACT_PASSFILE,	  /* non-NULL: libpq of that server knows
-				   * passfile= (10) */
-	PGFACT_BACKSLASH_ESCAPE,  /* non-NULL: \ escapes in recovery.conf and
-				   * postgresql.conf quotes (9.1) */
-	PGFACT_UNLOGGED,	  /* non-NULL: unlogged relations (9.1) */
-	PGFACT_INPLACE_TBLSPC,	  /* non-NULL: in-place tablespaces (15) */
-	PGFACT_GROUP_ACCESS,	  /* non-NULL: 0750 allowed (11) */
-	PGFACT_MAP_BACKSLASH,	  /* non-NULL: \ is escaped in tablespace_map
-				   * (14) */
-	PGFACT_PROMOTE_SQL,	  /* $1 seconds to wait: bool, promoted in that
-				   * time (12) */
-	PGFACT_CONNINFO_RELOAD,	  /* non-NULL: primary_conninfo by reload (13) */
+	PGFACT_DIR_WAL,          /* "pg_wal" or "pg_xlog" */
+	PGFACT_DIR_XACT,         /* "pg_xact" or "pg_clog" */
+	PGFACT_FILE_RECOVERY,    /* "recovery.conf" or "standby.signal" */
+	PGFACT_RECOVERY_IS_GUC,  /* non-NULL: 12+ */
+	PGFACT_AUTO_CONF,        /* "postgresql.auto.conf" (9.4) */
+	PGFACT_TRIGGER_PARAM,    /* trigger_file, promote_trigger_file (12),
+				  * NULL (16: it would stop the server) */
+	PGFACT_SLOT_PARAM,       /* primary_slot_name (9.4) or NULL */
+	PGFACT_DELAY_PARAM,      /* recovery_min_apply_delay (9.4) or NULL */
+	PGFACT_PASSFILE,         /* non-NULL: libpq of that server knows
+				  * passfile= (10) */
+	PGFACT_BACKSLASH_ESCAPE, /* non-NULL: \ escapes in recovery.conf and
+				  * postgresql.conf quotes (9.1) */
+	PGFACT_UNLOGGED,         /* non-NULL: unlogged relations (9.1) */
+	PGFACT_INPLACE_TBLSPC,   /* non-NULL: in-place tablespaces (15) */
+	PGFACT_GROUP_ACCESS,     /* non-NULL: 0750 allowed (11) */
+	PGFACT_MAP_BACKSLASH,    /* non-NULL: \ is escaped in tablespace_map
+				  * (14) */
+	PGFACT_PROMOTE_SQL,      /* $1 seconds to wait: bool, promoted in that
+				  * time (12) */
+	PGFACT_CONNINFO_RELOAD,  /* non-NULL: primary_conninfo by reload (13) */
 	/* What a hint tells the operator to type. */
-	PGFACT_GRANT_BACKUP,	  /* functions of start and stop, as GRANT EXECUTE
-				   * ON FUNCTION wants them (9.6); NULL: an
-				   * attribute of the role decides */
-	PGFACT_REPLICATION_ROLE,  /* non-NULL: ALTER ROLE ... REPLICATION (9.1) */
-	PGFACT_READ_SETTINGS,	  /* "pg_read_all_settings" (10) or NULL */
-	PGFACT_ALTER_SYSTEM,	  /* non-NULL: ALTER SYSTEM (9.4) */
-	PGFACT_WAL_LEVEL,	  /* "replica" (9.6), "hot_standby" */
+	PGFACT_GRANT_BACKUP, /* functions of start and stop, as GRANT EXECUTE
+			      * ON FUNCTION wants them (9.6); NULL: an
+			      * attribute of the role decides */
+	PGFACT_REPLICATION_ROLE, /* non-NULL: ALTER ROLE ... REPLICATION (9.1)
+				  */
+	PGFACT_READ_SETTINGS,    /* "pg_read_all_settings" (10) or NULL */
+	PGFACT_ALTER_SYSTEM,     /* non-NULL: ALTER SYSTEM (9.4) */
+	PGFACT_WAL_LEVEL,        /* "replica" (9.6), "hot_standby" */
 	PGFACT_NCODES
 };
 
@@ -114,7 +115,7 @@ const char *pgver_major(int version, char *buf, size_t size);
 int pgver_parse(const char *text);
 /* Same major (9.6.x with 9.6.y, 15.x with 15.y)? */
 bool pgver_same_major(int a, int b);
-bool pgver_known(int version);	   /* not newer than PGVER_NEWEST's major */
+bool pgver_known(int version);     /* not newer than PGVER_NEWEST's major */
 bool pgver_supported(int version); /* not older than PGVER_OLDEST */
 
 /* Does the walreceiver of that server take this keyword of a connection string?
@@ -141,15 +142,15 @@ struct pgver_control {
 	int state, checkpoint, redo, timeline, prev_timeline, min_recovery,
 	    min_recovery_tli, backup_start, wal_level, max_connections,
 	    max_worker_processes, max_wal_senders, max_prepared_xacts,
-	    max_locks_per_xact, blcksz, relseg_size, xlog_blcksz,
-	    xlog_seg_size, checksum_version, crc;
-	bool crc32c;	/* else the old CRC-32 */
-	bool lsn64;	/* one uint64, else a pair of uint32 */
+	    max_locks_per_xact, blcksz, relseg_size, xlog_blcksz, xlog_seg_size,
+	    checksum_version, crc;
+	bool crc32c; /* else the old CRC-32 */
+	bool lsn64;  /* one uint64, else a pair of uint32 */
 };
 /* By pg_control_version and catalog version, of releases only; NULL when
  * unknown.  The catalog version is needed: 9.4 and 9.5 (942) differ. */
-const struct pgver_control *pgver_control(uint32_t control_version,
-    uint32_t catalog_version);
+const struct pgver_control *pgver_control(
+    uint32_t control_version, uint32_t catalog_version);
 /* Server version (major only, e.g. 150000) of a catalog version; 0 unknown. */
 int pgver_of_catalog(uint32_t catalog_version);
 /* Magic number of a WAL page, e.g. 0xD110 for 15; 0: not known (9.1, 9.2, 9.5

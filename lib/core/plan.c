@@ -8,8 +8,8 @@
 #define DELTA_MAX (UINT64_C(64) << 30) /* above: too large a signature */
 
 const char *const plan_default_keep[] = {"postgresql.conf",
-    "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d",
-    "*.crt", "*.key", "*.pem", "*.crl", NULL};
+    "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d", "*.crt",
+    "*.key", "*.pem", "*.crl", NULL};
 
 #define CONTROL "global/pg_control"
 
@@ -25,8 +25,11 @@ plan_mode(uint32_t mode, bool is_dir, bool group)
 char
 plan_letter(const struct action *a)
 {
-	static const char letters[] = {[ACT_UNLINK] = 'R', [ACT_RMDIR] = 'R',
-	    [ACT_MKDIR] = 'M', [ACT_COPY] = 'C', [ACT_PAGES] = 'P',
+	static const char letters[] = {[ACT_UNLINK] = 'R',
+	    [ACT_RMDIR] = 'R',
+	    [ACT_MKDIR] = 'M',
+	    [ACT_COPY] = 'C',
+	    [ACT_PAGES] = 'P',
 	    [ACT_DELTA] = 'D'};
 
 	return letters[a->kind];
@@ -141,8 +144,7 @@ append(struct plan *p, size_t cap, struct action a, struct err *e)
  * moved by flow/target.c, links to tablespaces that the source has too are
  * turned by flow/roots.c. */
 static bool
-seen_to(const struct entry *s, const struct entry *d,
-    const struct plan_opts *o)
+seen_to(const struct entry *s, const struct entry *d, const struct plan_opts *o)
 {
 	if (strcmp(d->path, o->wal_dir) == 0 || strcmp(d->path, CONTROL) == 0)
 		return true;
@@ -150,7 +152,7 @@ seen_to(const struct entry *s, const struct entry *d,
 	    strcmp(path_base(d->path), "archive_status") == 0)
 		return true;
 	return d->type == ENTRY_LINK && s != NULL && s->type == ENTRY_LINK &&
-	    path_tablespace(d->path, NULL) == strlen(d->path);
+	       path_tablespace(d->path, NULL) == strlen(d->path);
 }
 
 /* What of the target has no counterpart: deepest first. */
@@ -166,8 +168,8 @@ plan_removals(struct plan *p, size_t cap, const struct manifest *src,
 		/* WAL, pid files and the like always go: they do not count,
 		 * nor does pg_control, which is flow/target.c's. */
 		bool counts = d->type == ENTRY_FILE &&
-		    strcmp(d->path, CONTROL) != 0 &&
-		    !exclude_covers(o->exclude, d->path, false);
+			      strcmp(d->path, CONTROL) != 0 &&
+			      !exclude_covers(o->exclude, d->path, false);
 
 		p->target_files += counts;
 		if (exclude_protects(o->exclude, d->path, is_dir) ||
@@ -177,10 +179,13 @@ plan_removals(struct plan *p, size_t cap, const struct manifest *src,
 			p->kept += d->type == ENTRY_FILE;
 			continue;
 		}
-		if (s != NULL && s->type == d->type && wanted(src, s, o, &ignore))
+		if (s != NULL && s->type == d->type &&
+		    wanted(src, s, o, &ignore))
 			continue;
-		if (append(p, cap, (struct action){.dst = d,
-			.kind = is_dir ? ACT_RMDIR : ACT_UNLINK}, e) == -1)
+		if (append(p, cap,
+			(struct action){
+			    .dst = d, .kind = is_dir ? ACT_RMDIR : ACT_UNLINK},
+			e) == -1)
 			return -1;
 		p->removed_files += counts;
 		if (d->type == ENTRY_FILE && d->nlink == 1)
@@ -290,8 +295,7 @@ plan_free(struct plan *p)
 }
 
 int
-plan_check_links(const struct manifest *src, const char *wal_dir,
-    struct err *e)
+plan_check_links(const struct manifest *src, const char *wal_dir, struct err *e)
 {
 	size_t n = 0;
 	struct buf list = BUF_INIT;
@@ -308,10 +312,12 @@ plan_check_links(const struct manifest *src, const char *wal_dir,
 	if (n > 0) {
 		(void)err_set(e, ERR_SYMLINK,
 		    "the source's data directory holds %zu symbolic link%s "
-		    "that cannot be copied", n, n == 1 ? "" : "s");
-		(void)err_detail(e, "Links:%s%s", buf_str(&list),
-		    n > 10 ? " ..." : "");
-		(void)err_hint(e, "Leave them out with --exclude=NAME, and "
+		    "that cannot be copied",
+		    n, n == 1 ? "" : "s");
+		(void)err_detail(
+		    e, "Links:%s%s", buf_str(&list), n > 10 ? " ..." : "");
+		(void)err_hint(e,
+		    "Leave them out with --exclude=NAME, and "
 		    "make what they point to on the standby by hand.");
 	}
 	buf_free(&list);
@@ -328,19 +334,20 @@ plan_check_delete(const struct plan *p, const char *max_delete, struct err *e)
 	errno = 0;
 	v = strtoull(max_delete, &end, 10);
 	if (errno != 0 || *max_delete < '0' || *max_delete > '9' ||
-	    (*end != '\0' && strcmp(end, "%") != 0) ||
-	    (*end == '%' && v > 100))
+	    (*end != '\0' && strcmp(end, "%") != 0) || (*end == '%' && v > 100))
 		return err_set(e, ERR_USAGE,
 		    "--max-delete: \"%s\" is neither a number nor a percentage",
 		    max_delete);
 	limit = *end == '%' ? p->target_files / 100 * v +
-		p->target_files % 100 * v / 100 : v;
+				  p->target_files % 100 * v / 100
+			    : v;
 	if (p->removed_files <= limit)
 		return 0;
 	(void)err_set(e, ERR_MAX_DELETE,
 	    "%zu of the target's %zu files would be removed, more than %s",
 	    p->removed_files, p->target_files, max_delete);
-	return err_hint(e, "Look at what would go with --dry-run "
+	return err_hint(e,
+	    "Look at what would go with --dry-run "
 	    "--itemize-changes; if that is right, give --max-delete=%zu.",
 	    p->removed_files);
 }

@@ -20,10 +20,10 @@ enum plan_pages {
 enum action_kind {
 	ACT_UNLINK, /* target: file, link, special */
 	ACT_RMDIR,
-	ACT_MKDIR,  /* or its mode is wrong: then dst is set */
-	ACT_COPY,   /* whole */
-	ACT_PAGES,  /* page delta in place */
-	ACT_DELTA   /* librsync delta, aside */
+	ACT_MKDIR, /* or its mode is wrong: then dst is set */
+	ACT_COPY,  /* whole */
+	ACT_PAGES, /* page delta in place */
+	ACT_DELTA  /* librsync delta, aside */
 };
 
 /* The target's file has several hard links: never written in place. */
@@ -46,11 +46,11 @@ struct plan {
 	struct action *v;
 	size_t n;
 	size_t nremove, nmkdir, ntransfer; /* in this order in v */
-	uint64_t bytes;	      /* of all files that are wanted */
+	uint64_t bytes;                    /* of all files that are wanted */
 	uint64_t bytes_new;   /* space that must come: growth and new files */
 	uint64_t bytes_freed; /* by removals */
-	size_t files;	      /* wanted files, ACT_COPY + PAGES + DELTA */
-	size_t kept;	      /* the standby's own */
+	size_t files;         /* wanted files, ACT_COPY + PAGES + DELTA */
+	size_t kept;          /* the standby's own */
 	size_t target_files;  /* files in the target before */
 	size_t removed_files; /* of those, to be removed */
 	size_t unlogged;      /* left out */
@@ -59,12 +59,12 @@ struct plan {
 struct plan_opts {
 	const struct exclude *exclude;
 	enum plan_pages pages;
-	bool unlogged;		/* this version has unlogged relations */
+	bool unlogged; /* this version has unlogged relations */
 	uint32_t block_size;
 	const char *const *keep; /* the standby's own files, fnmatch */
 	size_t nkeep;
-	const char *wal_dir;	/* "pg_wal" */
-	bool group;		/* 0750/0640 instead of 0700/0600 */
+	const char *wal_dir; /* "pg_wal" */
+	bool group;          /* 0750/0640 instead of 0700/0600 */
 };
 
 /* Keep when the target has them (cli.md --keep). NULL-terminated. */
@@ -77,13 +77,13 @@ void plan_free(struct plan *p);
 
 /* ERR_SYMLINK with the list, when the source has links that are neither
  * tablespaces nor the WAL directory. */
-int plan_check_links(const struct manifest *src, const char *wal_dir,
-    struct err *e);
+int plan_check_links(
+    const struct manifest *src, const char *wal_dir, struct err *e);
 
-/* "50%", "1000": may that many of the target's files be removed?  ERR_MAX_DELETE
+/* "50%", "1000": may that many of the target's files be removed? ERR_MAX_DELETE
  * with both numbers, or ERR_USAGE. */
-int plan_check_delete(const struct plan *p, const char *max_delete,
-    struct err *e);
+int plan_check_delete(
+    const struct plan *p, const char *max_delete, struct err *e);
 
 /* Does a --keep pattern name this very path (not what lies below it)? */
 bool plan_keeps(const char *pattern, const char *path);

@@ -19,7 +19,7 @@
 #define WIRE_CHUNK (256u * 1024u) /* bytes of file data per frame */
 #define WIRE_ZIPPED 0x80
 #define WIRE_NO_ID 0xffffffffu
-#define WIRE_HASH 16 /* bytes of a page hash and of a digest */
+#define WIRE_HASH 16        /* bytes of a page hash and of a digest */
 #define WIRE_PAGES_MAX 1024 /* blocks one PAGES request may span */
 #define WIRE_PING_MS 10000
 #define WIRE_DEAD_MS 60000
@@ -29,26 +29,26 @@ enum wire_type {
 	WIRE_HELLO = 'H',
 	WIRE_PING = 'p',
 	WIRE_PONG = 'q', /* u64 bytes read from disk so far */
-	WIRE_ERR = '!',	 /* struct wire_err; ends the session */
+	WIRE_ERR = '!',  /* struct wire_err; ends the session */
 	/* client to agent */
 	WIRE_OPEN = 'O',
 	WIRE_MANIFEST = 'M', /* answered by ENTRIES* END */
 	WIRE_BATCH = 'B',    /* per file: DATA* FILE_END */
 	WIRE_PAGES = 'P',    /* RUN*, FILE_END after the last */
-	WIRE_SIG = 'S',	     /* DELTA* FILE_END after the last */
+	WIRE_SIG = 'S',      /* DELTA* FILE_END after the last */
 	WIRE_CONTROL = 'C',  /* CONTROL_DATA */
 	WIRE_DONE = 'X',     /* DONE back, then the agent exits 0 */
 	/* agent to client */
 	WIRE_OPENED = 'o',
-	WIRE_ENTRIES = 'e', /* core/manifest.h: encoded entries */
-	WIRE_END = 'E',	    /* struct wire_end */
-	WIRE_DATA = 'd',    /* u32 id, bytes of the file in order */
-	WIRE_RUN = 'r',	    /* u32 id, u32 first block, whole blocks (the last
-			     * block of the file may be short) */
-	WIRE_SPAN = 's',    /* u32 id, u32 first block behind a PAGES span that
-			     * has been dealt with: after every PAGES request
-			     * but the last, and after its RUNs */
-	WIRE_DELTA = 'D',   /* u32 id, librsync delta bytes */
+	WIRE_ENTRIES = 'e',  /* core/manifest.h: encoded entries */
+	WIRE_END = 'E',      /* struct wire_end */
+	WIRE_DATA = 'd',     /* u32 id, bytes of the file in order */
+	WIRE_RUN = 'r',      /* u32 id, u32 first block, whole blocks (the last
+			      * block of the file may be short) */
+	WIRE_SPAN = 's',     /* u32 id, u32 first block behind a PAGES span that
+			      * has been dealt with: after every PAGES request
+			      * but the last, and after its RUNs */
+	WIRE_DELTA = 'D',    /* u32 id, librsync delta bytes */
 	WIRE_FILE_END = 'F', /* struct wire_file_end */
 	WIRE_CONTROL_DATA = 'c'
 };
@@ -68,49 +68,51 @@ struct wire_hello {
 /* OPEN: what the agent may serve, and how. */
 struct wire_open {
 	uint64_t system_identifier; /* 0: not known, any */
-	uint64_t seed;		    /* of the page hashes */
-	uint32_t block_size;	    /* 1024..65536, power of two */
-	uint64_t max_rate;	    /* bytes/s this agent may send; 0: any */
-	uint8_t compress;	    /* 0 none, 1..22 level, 255 auto */
-	struct wire_str pgdata;	    /* absolute */
+	uint64_t seed;              /* of the page hashes */
+	uint32_t block_size;        /* 1024..65536, power of two */
+	uint64_t max_rate;          /* bytes/s this agent may send; 0: any */
+	uint8_t compress;           /* 0 none, 1..22 level, 255 auto */
+	struct wire_str pgdata;     /* absolute */
 };
 
 struct wire_opened {
 	uint64_t system_identifier;
 	uint32_t control_version, catalog_version;
-	uint32_t mode;		/* of PGDATA */
-	uint64_t dev, ino;	/* of PGDATA */
-	uint64_t mtime_ns;	/* the agent's wall clock now */
-	struct wire_str boot_id;   /* same kernel as the client? */
+	uint32_t mode;              /* of PGDATA */
+	uint64_t dev, ino;          /* of PGDATA */
+	uint64_t mtime_ns;          /* the agent's wall clock now */
+	struct wire_str boot_id;    /* same kernel as the client? */
 	struct wire_str pg_version; /* text of PG_VERSION, e.g. "15" */
-	struct wire_str resolved;  /* real path of PGDATA */
-	struct wire_str libc;	   /* "glibc 2.36" or "" */
-	struct wire_str wal_link;  /* where pg_wal/pg_xlog points, "" if a
-				    * directory */
+	struct wire_str resolved;   /* real path of PGDATA */
+	struct wire_str libc;       /* "glibc 2.36" or "" */
+	struct wire_str wal_link;   /* where pg_wal/pg_xlog points, "" if a
+				     * directory */
 };
 
 #define WIRE_MANIFEST_RECURSE 1 /* else only dir itself */
-#define WIRE_MANIFEST_INIT 2	/* only names that end in _init */
+#define WIRE_MANIFEST_INIT 2    /* only names that end in _init */
 struct wire_manifest {
 	uint8_t flags;
-	struct wire_str dir;	    /* "" = whole PGDATA with tablespaces */
+	struct wire_str dir;        /* "" = whole PGDATA with tablespaces */
 	struct wire_str log_dir;    /* exclude.h; "" = none */
 	struct wire_str stats_temp; /* "" = none */
 	struct wire_str trigger;    /* "" = none */
-	uint32_t npatterns;	    /* then that many str */
+	uint32_t npatterns;         /* then that many str */
 	struct wire_str patterns;   /* the raw rest: wire_next_str */
 };
 
 struct wire_end {
 	uint64_t entries;
 	uint8_t digest[WIRE_HASH]; /* XXH3-128 of all raw ENTRIES payloads */
-	uint64_t specials;	   /* sockets, FIFOs, devices left out */
+	uint64_t specials;         /* sockets, FIFOs, devices left out */
 };
 
-#define WIRE_FILE_TO_EOF 1  /* limit is a hint: send to end of file as it is
-			     * at open */
-#define WIRE_FILE_SAME 2    /* name must still lead to the same inode when it
-			     * has been read (WAL segments are recycled) */
+#define WIRE_FILE_TO_EOF                                                       \
+	1 /* limit is a hint: send to end of file as it is                     \
+	   * at open */
+#define WIRE_FILE_SAME                                                         \
+	2          /* name must still lead to the same inode when it           \
+		    * has been read (WAL segments are recycled) */
 struct wire_file { /* one of a BATCH: u32 n first */
 	uint32_t id;
 	uint8_t flags;
@@ -122,20 +124,20 @@ struct wire_file { /* one of a BATCH: u32 n first */
 #define WIRE_LAST 2
 struct wire_pages {
 	uint32_t id;
-	uint8_t flags;	 /* WIRE_FIRST | WIRE_LAST */
-	uint64_t limit;	 /* FIRST: bytes at most */
+	uint8_t flags;        /* WIRE_FIRST | WIRE_LAST */
+	uint64_t limit;       /* FIRST: bytes at most */
 	struct wire_str path; /* FIRST: else empty */
-	uint32_t block;	 /* first block of the span */
-	uint32_t count;	 /* blocks in the span, <= WIRE_PAGES_MAX */
-	uint32_t nhash;	 /* <= count: the client has these; then the hashes */
+	uint32_t block;       /* first block of the span */
+	uint32_t count;       /* blocks in the span, <= WIRE_PAGES_MAX */
+	uint32_t nhash; /* <= count: the client has these; then the hashes */
 	const uint8_t *hash;
 };
 
 struct wire_sig {
 	uint32_t id;
 	uint8_t flags;
-	uint64_t limit;	    /* FIRST: bytes at most (0: to EOF) */
-	uint64_t basis;	    /* FIRST: size of the client's file */
+	uint64_t limit;       /* FIRST: bytes at most (0: to EOF) */
+	uint64_t basis;       /* FIRST: size of the client's file */
 	struct wire_str path; /* FIRST */
 	const uint8_t *data;
 	size_t len;
@@ -144,19 +146,19 @@ struct wire_sig {
 enum wire_file_status {
 	WIRE_FILE_OK = 0,
 	WIRE_FILE_VANISHED = 1,
-	WIRE_FILE_CHANGED = 2, /* WIRE_FILE_SAME did not hold */
+	WIRE_FILE_CHANGED = 2,    /* WIRE_FILE_SAME did not hold */
 	WIRE_FILE_NOT_REGULAR = 3 /* became a link, directory, device */
 };
 struct wire_file_end {
 	uint32_t id;
 	uint8_t status;
-	uint64_t size;		   /* bytes of the file as sent/compared */
+	uint64_t size;             /* bytes of the file as sent/compared */
 	uint8_t digest[WIRE_HASH]; /* io/pagedelta.h */
 };
 
-struct wire_done { /* agent -> client */
-	uint64_t files;		   /* FILE_ENDs sent */
-	uint64_t bytes;		   /* raw bytes of DATA, RUN and DELTA sent */
+struct wire_done {                 /* agent -> client */
+	uint64_t files;            /* FILE_ENDs sent */
+	uint64_t bytes;            /* raw bytes of DATA, RUN and DELTA sent */
 	uint8_t digest[WIRE_HASH]; /* XXH3-128 of all FILE_END payloads */
 };
 
@@ -175,15 +177,18 @@ void wire_add_str(struct buf *b, const char *s, size_t n); /* n <= 65535 */
  * with ERR_PROTOCOL: too short, too long (trailing bytes), value out of range.
  * Strings point into data. */
 void wire_encode_hello(struct buf *b, const char *package);
-int wire_decode_hello(const void *d, size_t n, struct wire_hello *, struct err *e);
+int wire_decode_hello(
+    const void *d, size_t n, struct wire_hello *, struct err *e);
 void wire_encode_open(struct buf *b, const struct wire_open *);
-int wire_decode_open(const void *d, size_t n, struct wire_open *, struct err *e);
+int wire_decode_open(
+    const void *d, size_t n, struct wire_open *, struct err *e);
 void wire_encode_opened(struct buf *b, const struct wire_opened *);
-int wire_decode_opened(const void *d, size_t n, struct wire_opened *, struct err *e);
-void wire_encode_manifest(struct buf *b, const struct wire_manifest *,
-    const char *const *patterns);
-int wire_decode_manifest(const void *d, size_t n, struct wire_manifest *,
-    struct err *e);
+int wire_decode_opened(
+    const void *d, size_t n, struct wire_opened *, struct err *e);
+void wire_encode_manifest(
+    struct buf *b, const struct wire_manifest *, const char *const *patterns);
+int wire_decode_manifest(
+    const void *d, size_t n, struct wire_manifest *, struct err *e);
 /* Take the next str off *rest; -1 at the end or when malformed. */
 int wire_next_str(struct wire_str *rest, struct wire_str *s);
 void wire_encode_end(struct buf *b, const struct wire_end *);
@@ -194,20 +199,23 @@ int wire_decode_batch(const void *d, size_t n, uint32_t *nfiles,
     struct wire_str *rest, struct err *e);
 int wire_next_file(struct wire_str *rest, struct wire_file *, struct err *e);
 void wire_encode_pages(struct buf *b, const struct wire_pages *);
-int wire_decode_pages(const void *d, size_t n, struct wire_pages *, struct err *e);
+int wire_decode_pages(
+    const void *d, size_t n, struct wire_pages *, struct err *e);
 void wire_encode_sig(struct buf *b, const struct wire_sig *);
 int wire_decode_sig(const void *d, size_t n, struct wire_sig *, struct err *e);
 void wire_encode_file_end(struct buf *b, const struct wire_file_end *);
-int wire_decode_file_end(const void *d, size_t n, struct wire_file_end *,
-    struct err *e);
+int wire_decode_file_end(
+    const void *d, size_t n, struct wire_file_end *, struct err *e);
 void wire_encode_done(struct buf *b, const struct wire_done *);
-int wire_decode_done(const void *d, size_t n, struct wire_done *, struct err *e);
+int wire_decode_done(
+    const void *d, size_t n, struct wire_done *, struct err *e);
 void wire_encode_err(struct buf *b, uint32_t id, const struct err *what);
 /* Always fills *e from the frame (code by name, texts escaped and cut); e must
  * be clear.  Returns -1, the id through *id (may be NULL). */
 int wire_decode_err(const void *d, size_t n, uint32_t *id, struct err *e);
 void wire_encode_pong(struct buf *b, uint64_t bytes_read);
-int wire_decode_pong(const void *d, size_t n, uint64_t *bytes_read, struct err *e);
+int wire_decode_pong(
+    const void *d, size_t n, uint64_t *bytes_read, struct err *e);
 
 uint32_t wire_get_u32(const uint8_t *p);
 uint64_t wire_get_u64(const uint8_t *p);

@@ -164,8 +164,7 @@ send_span(struct agent *a, struct err *e)
 
 	wire_put_u32(payload, a->pages.id);
 	wire_put_u32(payload + 4, a->pages_next);
-	return chan_send(
-	    a->c, WIRE_SPAN, payload, sizeof(payload), NULL, 0, e);
+	return chan_send(a->c, WIRE_SPAN, payload, sizeof(payload), NULL, 0, e);
 }
 
 int

@@ -8,8 +8,8 @@ failed(const struct action *a, const char *what, struct err *e)
 {
 	const struct entry *en = a->dst != NULL ? a->dst : a->src;
 
-	return err_set_errno(e, ERR_TARGET_IO, "could not %s \"%s\"", what,
-	    en->path);
+	return err_set_errno(
+	    e, ERR_TARGET_IO, "could not %s \"%s\"", what, en->path);
 }
 
 static int
@@ -49,8 +49,8 @@ make_one(const struct action *a, const struct apply_opts *o, struct err *e)
 }
 
 static int
-ticked(const struct apply_opts *o, size_t i, const struct action *a,
-    struct err *e)
+ticked(
+    const struct apply_opts *o, size_t i, const struct action *a, struct err *e)
 {
 	if (o->did != NULL)
 		o->did(o->arg, a);
@@ -70,8 +70,8 @@ apply_removals(const struct plan *p, const struct apply_opts *o, struct err *e)
 }
 
 int
-apply_directories(const struct plan *p, const struct apply_opts *o,
-    struct err *e)
+apply_directories(
+    const struct plan *p, const struct apply_opts *o, struct err *e)
 {
 	for (size_t i = p->nremove; i < p->nremove + p->nmkdir; i++)
 		if (make_one(&p->v[i], o, e) == -1 ||

@@ -18,9 +18,9 @@ struct apply_opts {
 };
 /* A directory that is not empty after its contents were removed (protected
  * files) stays. */
-int apply_removals(const struct plan *p, const struct apply_opts *o,
-    struct err *e);
-int apply_directories(const struct plan *p, const struct apply_opts *o,
-    struct err *e);
+int apply_removals(
+    const struct plan *p, const struct apply_opts *o, struct err *e);
+int apply_directories(
+    const struct plan *p, const struct apply_opts *o, struct err *e);
 
 #endif

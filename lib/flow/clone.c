@@ -82,8 +82,10 @@ clone_left(struct clone *c, const char *fmt, ...)
 void
 clone_show(struct clone *c, const char *what)
 {
-	struct clone_progress p = {.step = c->step, .total = c->plan.bytes,
-	    .ms = clock_ms() - c->step_began, .what = what};
+	struct clone_progress p = {.step = c->step,
+	    .total = c->plan.bytes,
+	    .ms = clock_ms() - c->step_began,
+	    .what = what};
 	struct pool_progress g = {0};
 	struct buf text = BUF_INIT;
 
@@ -153,10 +155,16 @@ pool_note(void *arg, const char *text)
 int
 clone_start_pool(struct clone *c, struct err *e)
 {
-	struct pool_opts po = {.n = c->o->jobs, .remote = &c->o->remote,
-	    .agent = c->o->agent, .push_agent = c->o->push_agent,
-	    .package = c->o->package, .connect_ms = 30000, .note = pool_note,
-	    .pollfds = wait_fds, .tick = clone_tick, .arg = c};
+	struct pool_opts po = {.n = c->o->jobs,
+	    .remote = &c->o->remote,
+	    .agent = c->o->agent,
+	    .push_agent = c->o->push_agent,
+	    .package = c->o->package,
+	    .connect_ms = 30000,
+	    .note = pool_note,
+	    .pollfds = wait_fds,
+	    .tick = clone_tick,
+	    .arg = c};
 
 	if (c->o->remote.connect_ms > 0)
 		po.connect_ms = c->o->remote.connect_ms * 3;
@@ -177,8 +185,10 @@ unmark(struct clone *c)
 	if (target_unmark(&c->target, &e) == -1)
 		clone_left(c, "%s", e.text);
 	if (c->target.marked)
-		clone_left(c, "unfinished data directory \"%s\": it cannot be "
-		    "started; the same command continues", c->target.path);
+		clone_left(c,
+		    "unfinished data directory \"%s\": it cannot be "
+		    "started; the same command continues",
+		    c->target.path);
 }
 
 static void
@@ -188,8 +198,8 @@ end_slot(struct clone *c)
 
 	if (c->slot_done || slot_end_failed(&c->slot, &e) == 0)
 		return;
-	clone_left(c, "replication slot \"%s\": %s %s", c->slot.name, e.text,
-	    e.hint);
+	clone_left(
+	    c, "replication slot \"%s\": %s %s", c->slot.name, e.text, e.hint);
 }
 
 static void

@@ -12,56 +12,52 @@
 #include "flow/slot.h"
 #include "io/remote.h"
 
-enum clone_wal {
-	CLONE_WAL_AUTO,
-	CLONE_WAL_SLOT,
-	CLONE_WAL_FETCH
-};
+enum clone_wal { CLONE_WAL_AUTO, CLONE_WAL_SLOT, CLONE_WAL_FETCH };
 
 struct clone_opts {
-	const char *package;	       /* version, for HELLO */
-	struct conninfo conninfo;      /* of the source */
-	const char *pgdata;	       /* target */
-	const char *source_pgdata;     /* or NULL: asked from the server */
-	const char *bindir;	       /* or NULL: found */
+	const char *package;       /* version, for HELLO */
+	struct conninfo conninfo;  /* of the source */
+	const char *pgdata;        /* target */
+	const char *source_pgdata; /* or NULL: asked from the server */
+	const char *bindir;        /* or NULL: found */
 	struct remote_opts remote;
 	const char *agent, *push_agent;
 	bool delta, force, dry_run, sync, verify, conf_only, cleanup;
 	enum plan_pages pages;
 	const char *const *excludes;
 	size_t nexcludes;
-	const char *const *keep;       /* NULL: the default list */
+	const char *const *keep; /* NULL: the default list */
 	size_t nkeep;
 	const char *max_delete;
 	bool fast_checkpoint;
 	const char *label;
-	bool exclusive;		       /* tests: force the mode of <= 9.5 */
+	bool exclusive; /* tests: force the mode of <= 9.5 */
 	unsigned jobs;
-	uint64_t max_rate;	       /* bytes/s over all, 0: any */
-	uint8_t compress;	       /* as in struct wire_open */
+	uint64_t max_rate; /* bytes/s over all, 0: any */
+	uint8_t compress;  /* as in struct wire_open */
 	const char *const *mapping;
 	size_t nmapping;
 	const char *waldir;
-	const char *slot;	       /* NULL: of node or host name */
+	const char *slot; /* NULL: of node or host name */
 	enum slot_want want_slot;
 	enum clone_wal wal;
-	const char *upstream;	       /* conninfo text or NULL */
+	const char *upstream; /* conninfo text or NULL */
 	const char *trigger_file, *restore_command, *min_apply_delay;
 	const char *application_name, *replication_user;
 	bool start, wait;
 	const char *start_command, *stop_command;
-	int64_t timeout_ms;	       /* 0: none */
-	const char *node;	       /* name of this node, or NULL */
+	int64_t timeout_ms; /* 0: none */
+	const char *node;   /* name of this node, or NULL */
 };
 
 /* The run record (cli.md --json), filled as far as the run came. */
 struct clone_record {
-	const char *status;	/* "ok", "failed", "refused", "dry-run" */
+	const char *status; /* "ok", "failed", "refused", "dry-run" */
 	char *source_host, *source_port, *pgdata;
 	int server_version;
 	uint64_t system_identifier;
 	uint32_t timeline;
-	bool exclusive, backup;	/* a backup was started */
+	bool exclusive, backup; /* a backup was started */
 	uint64_t start_lsn, stop_lsn;
 	char label[256];
 	uint64_t files_total, files_changed, files_copied, files_removed,
@@ -72,7 +68,7 @@ struct clone_record {
 	bool started, streaming;
 	uint64_t receive_lsn;
 	char slot[64];
-	struct buf left_behind;	/* one line each */
+	struct buf left_behind; /* one line each */
 };
 void clone_record_free(struct clone_record *r);
 
@@ -90,11 +86,11 @@ enum clone_step {
 /* How far the present step is. */
 struct clone_progress {
 	enum clone_step step;
-	int64_t ms;		/* since the step began */
-	uint64_t done, total;	/* bytes; total 0: not known */
-	uint64_t received;	/* bytes from the agents */
-	const char *what;	/* file or state, escaped; may be "" */
-	bool asked;		/* SIGUSR1: print now */
+	int64_t ms;           /* since the step began */
+	uint64_t done, total; /* bytes; total 0: not known */
+	uint64_t received;    /* bytes from the agents */
+	const char *what;     /* file or state, escaped; may be "" */
+	bool asked;           /* SIGUSR1: print now */
 };
 
 /* What the user is told while it runs; every member is set. */

@@ -24,7 +24,8 @@ static void
 hint_checkpoint(struct clone *c, struct err *e)
 {
 	if (err_is_set(e) && e->code == ERR_TIMEOUT && !c->o->fast_checkpoint)
-		(void)err_hint(e, "A spread checkpoint takes as long as "
+		(void)err_hint(e,
+		    "A spread checkpoint takes as long as "
 		    "checkpoint_timeout times checkpoint_completion_target; "
 		    "--checkpoint=fast does not wait.");
 }
@@ -32,8 +33,8 @@ hint_checkpoint(struct clone *c, struct err *e)
 /* The session that owns the slot: that of the backup, unless the standby will
  * stream from somebody else. */
 static int
-slot_session(struct clone *c, struct pg **pg, const struct pg_opts **opts,
-    struct err *e)
+slot_session(
+    struct clone *c, struct pg **pg, const struct pg_opts **opts, struct err *e)
 {
 	*pg = c->backup.pg;
 	*opts = &c->pg;
@@ -42,7 +43,8 @@ slot_session(struct clone *c, struct pg **pg, const struct pg_opts **opts,
 	if (pg_conninfo_parse(c->o->upstream, &c->upstream, e) == -1)
 		return err_wrap(e, "--upstream");
 	c->upstream_pg = (struct pg_opts){.conninfo = &c->upstream,
-	    .application_name = "standby-clone", .sigfd = sig_fd()};
+	    .application_name = "standby-clone",
+	    .sigfd = sig_fd()};
 	if (pg_open(&c->slot_pg, &c->upstream_pg, e) == -1)
 		return err_wrap(e, "--upstream");
 	*pg = c->slot_pg;
@@ -65,12 +67,12 @@ prepare_wal(struct clone *c, struct err *e)
 		return -1;
 	/* A killed run's slot is ours, whatever -C says. */
 	ours = c->target.kind == TARGET_MARKED &&
-	    c->target.marker.slot != NULL &&
-	    strcmp(c->target.marker.slot, name) == 0;
+	       c->target.marker.slot != NULL &&
+	       strcmp(c->target.marker.slot, name) == 0;
 	if (ours && want == SLOT_MUST_CREATE)
 		want = SLOT_AUTO;
-	rc = slot_prepare(&c->slot, pg, opts, name, want, c->uuid,
-	    &c->fetch_why, e);
+	rc = slot_prepare(
+	    &c->slot, pg, opts, name, want, c->uuid, &c->fetch_why, e);
 	if (rc == -1)
 		return -1;
 	if (ours && c->slot.existed)
@@ -96,13 +98,13 @@ read_own_label(struct clone *c, struct err *e)
 
 	if (!c->backup.exclusive)
 		return 0;
-	rc = pool_read_file(c->pool, "backup_label", 65536,
-	    &c->backup.labelfile, e);
+	rc = pool_read_file(
+	    c->pool, "backup_label", 65536, &c->backup.labelfile, e);
 	if (rc == 0)
-		return err_set(e, ERR_BACKUP_LOST,
-		    "the server wrote no backup_label");
+		return err_set(
+		    e, ERR_BACKUP_LOST, "the server wrote no backup_label");
 	if (rc == -1 || label_parse(c->backup.labelfile.data,
-		c->backup.labelfile.len, &l, e) == -1)
+			    c->backup.labelfile.len, &l, e) == -1)
 		return -1;
 	if (strcmp(l.label, c->backup.label) != 0 ||
 	    l.start_lsn != c->backup.start_lsn)
@@ -111,7 +113,9 @@ read_own_label(struct clone *c, struct err *e)
 	if (pgver(c->facts.version, PGFACT_TABLESPACE_MAP) == NULL)
 		return 0;
 	return pool_read_file(c->pool, "tablespace_map", 1 << 20,
-	    &c->backup.spcmap, e) == -1 ? -1 : 0;
+		   &c->backup.spcmap, e) == -1
+		   ? -1
+		   : 0;
 }
 
 int
@@ -135,8 +139,8 @@ clone_begin_backup(struct clone *c, struct err *e)
 	c->rec->backup = true;
 	c->rec->exclusive = c->backup.exclusive;
 	c->rec->start_lsn = c->backup.start_lsn;
-	(void)snprintf(c->rec->label, sizeof(c->rec->label), "%s",
-	    c->backup.label);
+	(void)snprintf(
+	    c->rec->label, sizeof(c->rec->label), "%s", c->backup.label);
 	if (c->backup.timeline != 0)
 		c->rec->timeline = c->backup.timeline;
 	hook_pause("backup");

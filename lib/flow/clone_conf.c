@@ -34,17 +34,18 @@ write_passfile(struct clone *c, const struct conninfo *from,
 		return 0;
 	if (pgver(c->facts.version, PGFACT_PASSFILE) == NULL) {
 		clone_note(c, "the password is not written to recovery.conf: "
-		    "put it into ~/.pgpass of this user (database "
-		    "\"replication\")");
+			      "put it into ~/.pgpass of this user (database "
+			      "\"replication\")");
 		return 0;
 	}
 	buf_adds(&b, "*:*:*:*:");
 	add_field(&b, password);
 	buf_addc(&b, '\n');
 	buf_addf(&path, "%s/" PASSFILE, c->target.path);
-	rc = !buf_ok(&b) || !buf_ok(&path) ? err_set_nomem(e) :
-	    tree_write_file(c->target.tree, PASSFILE, b.data, b.len, 0600,
-		c->target.sync, e);
+	rc = !buf_ok(&b) || !buf_ok(&path)
+		 ? err_set_nomem(e)
+		 : tree_write_file(c->target.tree, PASSFILE, b.data, b.len,
+		       0600, c->target.sync, e);
 	if (rc == 0 && conninfo_set(to, "passfile", buf_str(&path)) == -1)
 		rc = err_set_nomem(e);
 	if (b.data != NULL)
@@ -64,8 +65,8 @@ drop_default_passfile(struct conninfo *ci, struct err *e)
 
 	if (file == NULL)
 		return 0;
-	(void)snprintf(path, sizeof(path), "%s/.pgpass",
-	    home == NULL ? "" : home);
+	(void)snprintf(
+	    path, sizeof(path), "%s/.pgpass", home == NULL ? "" : home);
 	if (strcmp(file, path) != 0 && stat(file, &st) == 0)
 		return 0;
 	return conninfo_set(ci, "passfile", NULL) == -1 ? err_set_nomem(e) : 0;
@@ -137,8 +138,8 @@ clone_write_recovery(struct clone *c, struct err *e)
 		r.slot = c->slot.name;
 	if (make_conninfo(c, &conninfo, e) == 0) {
 		r.primary_conninfo = buf_str(&conninfo);
-		rc = recovery_write(c->target.tree, &r, c->target.sync, &notes,
-		    e);
+		rc = recovery_write(
+		    c->target.tree, &r, c->target.sync, &notes, e);
 		tell_notes(c, &notes);
 	}
 	buf_free(&conninfo);

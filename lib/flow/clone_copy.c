@@ -26,12 +26,14 @@ ask_manifest(struct clone *c, uint8_t flags, struct manifest *m, struct err *e)
 	    .npatterns = (uint32_t)c->exclude.npatterns};
 	uint64_t specials = 0;
 
-	if (pool_manifest(c->pool, &req, c->exclude.patterns, m, &specials,
-		e) == -1)
+	if (pool_manifest(
+		c->pool, &req, c->exclude.patterns, m, &specials, e) == -1)
 		return -1;
 	if (specials > 0 && !(flags & WIRE_MANIFEST_INIT))
-		clone_note(c, "%" PRIu64 " sockets, pipes or devices in the "
-		    "source's data directory are left out", specials);
+		clone_note(c,
+		    "%" PRIu64 " sockets, pipes or devices in the "
+		    "source's data directory are left out",
+		    specials);
 	return 0;
 }
 
@@ -50,8 +52,8 @@ walk_target(struct clone *c, struct err *e)
 		return -1;
 	for (size_t i = 0; i < c->roots.n; i++)
 		if (stat(c->roots.v[i].dir, &st) == 0 &&
-		    tree_add_root(t, c->roots.v[i].prefix, c->roots.v[i].dir,
-			e) == -1)
+		    tree_add_root(
+			t, c->roots.v[i].prefix, c->roots.v[i].dir, e) == -1)
 			goto out;
 	if (tree_add_links(t, c->wal_dir, e) == -1)
 		goto out;
@@ -64,8 +66,8 @@ out:
 static int
 check_required(struct clone *c, struct err *e)
 {
-	static const char *const required[] = {"PG_VERSION", "global",
-	    "global/pg_filenode.map", "base"};
+	static const char *const required[] = {
+	    "PG_VERSION", "global", "global/pg_filenode.map", "base"};
 
 	for (size_t i = 0; i < NELEM(required); i++)
 		if (manifest_find(&c->from, required[i]) == NULL)
@@ -174,18 +176,19 @@ check_space(struct clone *c, struct err *e)
 	}
 	add_space(v, &n, open_above(c->target.path), c->target.path);
 	for (size_t i = 0; i < c->roots.n; i++)
-		add_space(v, &n, open_above(c->roots.v[i].dir),
-		    c->roots.v[i].dir);
+		add_space(
+		    v, &n, open_above(c->roots.v[i].dir), c->roots.v[i].dir);
 	sum_space(c, v, n);
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct preflight_space){.path = v[i].path,
-		    .need = v[i].need + v[i].need / 100, .inodes_need = v[i].files};
+		    .need = v[i].need + v[i].need / 100,
+		    .inodes_need = v[i].files};
 		if (target_space(v[i].fd, &rows[i].free_bytes,
 			&rows[i].inodes_free, e) == -1)
 			goto out;
 	}
-	rc = preflight_space(&pf, rows, n) == -1 ? err_set_nomem(e) :
-	    preflight_result(&pf, e);
+	rc = preflight_space(&pf, rows, n) == -1 ? err_set_nomem(e)
+						 : preflight_result(&pf, e);
 out:
 	for (size_t i = 0; i < n; i++)
 		(void)close(v[i].fd);
@@ -198,12 +201,17 @@ out:
 static int
 make_plan(struct clone *c, struct err *e)
 {
-	struct plan_opts po = {.exclude = &c->exclude, .pages = c->o->pages,
-	    .unlogged = true, .block_size = c->control.blcksz,
-	    .keep = c->keep, .nkeep = c->nkeep, .wal_dir = c->wal_dir,
+	struct plan_opts po = {.exclude = &c->exclude,
+	    .pages = c->o->pages,
+	    .unlogged = true,
+	    .block_size = c->control.blcksz,
+	    .keep = c->keep,
+	    .nkeep = c->nkeep,
+	    .wal_dir = c->wal_dir,
 	    .group = c->group};
 	struct roots_opts ro = {.mapping = c->o->mapping,
-	    .nmapping = c->o->nmapping, .tblspc_dir = c->tblspc_dir,
+	    .nmapping = c->o->nmapping,
+	    .tblspc_dir = c->tblspc_dir,
 	    .same_host = c->same_host};
 
 	if (check_required(c, e) == -1 ||
@@ -322,8 +330,7 @@ fill_marker(struct clone *c, struct err *e)
 	m->source = strdup(text);
 	if (c->slot.made && (m->slot = strdup(c->slot.name)) == NULL)
 		return err_set_nomem(e);
-	if (c->backup.exclusive &&
-	    (m->label = strdup(c->backup.label)) == NULL)
+	if (c->backup.exclusive && (m->label = strdup(c->backup.label)) == NULL)
 		return err_set_nomem(e);
 	for (size_t i = 0; i < c->roots.n; i++) {
 		(void)snprintf(text, sizeof(text), "%" PRIu32 " %s",
@@ -332,8 +339,9 @@ fill_marker(struct clone *c, struct err *e)
 			return -1;
 	}
 	/* Where an earlier run wrote is ours too. */
-	for (size_t i = 0; c->target.kind == TARGET_MARKED &&
-	    i < c->target.marker.nroots; i++)
+	for (size_t i = 0;
+	     c->target.kind == TARGET_MARKED && i < c->target.marker.nroots;
+	     i++)
 		if (!has_text(m->roots, m->nroots, c->target.marker.roots[i]) &&
 		    add_text(&m->roots, &m->nroots, c->target.marker.roots[i],
 			e) == -1)
@@ -369,7 +377,7 @@ enter_wal_dir(struct clone *c, struct err *e)
 	int fd;
 
 	if (dir != NULL && fstatat(tree_fd(c->target.tree), c->wal_dir, &st,
-		AT_SYMLINK_NOFOLLOW) == -1) {
+			       AT_SYMLINK_NOFOLLOW) == -1) {
 		if (mkdir(dir, 0700) == -1 && errno != EEXIST)
 			return err_set_errno(e, ERR_TARGET_IO,
 			    "could not create directory \"%s\"", dir);
@@ -393,8 +401,9 @@ enter_wal_dir(struct clone *c, struct err *e)
 static int
 make_dir(struct clone *c, const char *path, struct err *e)
 {
-	if (tree_mkdir(c->target.tree, path,
-		plan_mode(0, true, c->group)) == -1 && errno != EEXIST)
+	if (tree_mkdir(c->target.tree, path, plan_mode(0, true, c->group)) ==
+		-1 &&
+	    errno != EEXIST)
 		return err_set_errno(e, ERR_TARGET_IO,
 		    "could not create directory \"%s\"", path);
 	return 0;
@@ -421,8 +430,11 @@ send_tree(struct clone *c, struct err *e)
 int
 clone_take_over(struct clone *c, struct err *e)
 {
-	struct apply_opts ao = {.tree = c->target.tree, .group = c->group,
-	    .did = did, .tick = apply_tick, .arg = c};
+	struct apply_opts ao = {.tree = c->target.tree,
+	    .group = c->group,
+	    .did = did,
+	    .tick = apply_tick,
+	    .arg = c};
 	char sub[128];
 
 	clone_step(c, CLONE_TRANSFER);
@@ -434,8 +446,7 @@ clone_take_over(struct clone *c, struct err *e)
 	 * that are left then lead to what is removed. */
 	if (target_touch(&c->target, e) == -1 ||
 	    roots_enter(&c->roots, c->target.tree, e) == -1 ||
-	    enter_wal_dir(c, e) == -1 ||
-	    apply_removals(&c->plan, &ao, e) == -1)
+	    enter_wal_dir(c, e) == -1 || apply_removals(&c->plan, &ao, e) == -1)
 		return -1;
 	hook_pause("removed");
 	if (apply_directories(&c->plan, &ao, e) == -1 ||
@@ -470,8 +481,10 @@ next_job(void *arg, struct fetch_job *job, struct err *e)
 		return 0;
 	a = transfer(c, c->next);
 	c->current = a->src->path;
-	*job = (struct fetch_job){.id = (uint32_t)c->next, .kind = a->kind,
-	    .flags = a->flags, .size = a->src->size,
+	*job = (struct fetch_job){.id = (uint32_t)c->next,
+	    .kind = a->kind,
+	    .flags = a->flags,
+	    .size = a->src->size,
 	    .mode = plan_mode(a->src->mode, false, c->group),
 	    .path = a->src->path};
 	c->next++;
@@ -484,7 +497,7 @@ static bool
 must_exist(const char *path)
 {
 	return strcmp(path, "PG_VERSION") == 0 ||
-	    strcmp(path, "global/pg_filenode.map") == 0;
+	       strcmp(path, "global/pg_filenode.map") == 0;
 }
 
 static int
@@ -530,9 +543,12 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 static int
 start_walfetch(struct clone *c, struct err *e)
 {
-	struct walfetch_opts wo = {.pool = c->pool, .tree = c->target.tree,
-	    .wal_dir = c->wal_dir, .version = c->facts.version,
-	    .segsize = c->control.xlog_seg_size, .timeline = c->rec->timeline,
+	struct walfetch_opts wo = {.pool = c->pool,
+	    .tree = c->target.tree,
+	    .wal_dir = c->wal_dir,
+	    .version = c->facts.version,
+	    .segsize = c->control.xlog_seg_size,
+	    .timeline = c->rec->timeline,
 	    .start_lsn = c->backup.start_lsn,
 	    .file_mode = plan_mode(0, false, c->group),
 	    .first_id = (uint32_t)c->plan.ntransfer};
@@ -578,8 +594,8 @@ drop_late(void *arg, const struct entry *en, struct err *e)
 	if (tree_unlink(c->target.tree, en->path) == 0)
 		c->late++;
 	else if (errno != ENOENT)
-		return err_set_errno(e, ERR_TARGET_IO,
-		    "could not remove \"%s\"", en->path);
+		return err_set_errno(
+		    e, ERR_TARGET_IO, "could not remove \"%s\"", en->path);
 	return 0;
 }
 
@@ -589,8 +605,8 @@ clone_late_unlogged(struct clone *c, struct err *e)
 	struct manifest inits = {0};
 	int rc;
 
-	rc = ask_manifest(c, WIRE_MANIFEST_RECURSE | WIRE_MANIFEST_INIT, &inits,
-	    e);
+	rc = ask_manifest(
+	    c, WIRE_MANIFEST_RECURSE | WIRE_MANIFEST_INIT, &inits, e);
 	if (rc == 0)
 		rc = plan_late_unlogged(&c->from, &inits, drop_late, c, e);
 	manifest_free(&inits);

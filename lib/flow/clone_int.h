@@ -18,7 +18,7 @@ struct clone {
 	const struct clone_opts *o;
 	const struct clone_ui *ui;
 	struct clone_record *rec;
-	int64_t deadline;	/* of the whole run */
+	int64_t deadline; /* of the whole run */
 	int64_t began, step_began, last_progress;
 	enum clone_step step;
 
@@ -32,24 +32,24 @@ struct clone {
 	struct pool_source src;
 	struct pgcontrol control;
 	struct target_verdict verdict;
-	struct buf history;	/* of the source's timeline, "" none */
+	struct buf history; /* of the source's timeline, "" none */
 	uint64_t seed;
 	char uuid[37];
-	char name[64];		/* of the standby: slot, application_name */
+	char name[64]; /* of the standby: slot, application_name */
 	char *bindir;
 	int local_version;
 	bool same_host;
 	const char *wal_dir;
 	char log_dir[1100], stats_temp[1100], trigger[1100], tblspc_dir[64];
 	struct exclude exclude;
-	const char **keep;	/* NULL-terminated list that counts */
+	const char **keep; /* NULL-terminated list that counts */
 	size_t nkeep;
 
 	/* the backup */
-	struct pg *slot_pg;	/* session on the upstream, if it is another */
+	struct pg *slot_pg; /* session on the upstream, if it is another */
 	struct slot slot;
 	struct backup backup;
-	bool slot_done;		/* permanent: no longer ours to drop */
+	bool slot_done; /* permanent: no longer ours to drop */
 	bool fetch_wal;
 	const char *fetch_why;
 	struct walfetch *wal;
@@ -60,13 +60,13 @@ struct clone {
 	struct plan plan;
 	struct roots roots;
 	struct marker marker;
-	size_t next;		/* of plan, to be handed out */
-	const char *current;	/* path handed out last */
-	size_t late;		/* unlogged forks removed at the end */
-	uint8_t *digests;	/* --verify: 16 bytes a transfer */
-	struct buf label, map;	/* as they will be written */
+	size_t next;           /* of plan, to be handed out */
+	const char *current;   /* path handed out last */
+	size_t late;           /* unlogged forks removed at the end */
+	uint8_t *digests;      /* --verify: 16 bytes a transfer */
+	struct buf label, map; /* as they will be written */
 	struct buf pg_control;
-	bool group;		/* 0750 */
+	bool group; /* 0750 */
 	struct server_state state;
 	char *start_log;
 };

@@ -14,8 +14,7 @@ check_same_cluster(struct clone *c, struct err *e)
 {
 	if (!c->target.have_control) {
 		(void)err_set(e, ERR_TARGET_NOT_PGDATA,
-		    "\"%s\" holds no complete data directory",
-		    c->target.path);
+		    "\"%s\" holds no complete data directory", c->target.path);
 		return err_hint(e, "Without --conf-only it is made.");
 	}
 	if (c->facts.system_identifier != 0 &&
@@ -45,8 +44,8 @@ clone_conf_only(struct clone *c, struct err *e)
 	if (backup_open(&c->backup, &c->pg, e) == -1)
 		return -1;
 	rc = slot_prepare(&c->slot, c->backup.pg, &c->pg,
-	    c->o->slot != NULL ? c->o->slot : c->name, c->o->want_slot,
-	    c->uuid, &why, e);
+	    c->o->slot != NULL ? c->o->slot : c->name, c->o->want_slot, c->uuid,
+	    &why, e);
 	if (rc == -1 ||
 	    (rc == 1 && slot_make_permanent(&c->slot, UINT64_MAX, e) == -1))
 		return -1;
@@ -54,10 +53,10 @@ clone_conf_only(struct clone *c, struct err *e)
 		return -1;
 	c->slot_done = true;
 	if (rc == 1)
-		(void)snprintf(c->rec->slot, sizeof(c->rec->slot), "%s",
-		    c->slot.name);
-	clone_note(c, "recovery configuration written to \"%s\"",
-	    c->target.path);
+		(void)snprintf(
+		    c->rec->slot, sizeof(c->rec->slot), "%s", c->slot.name);
+	clone_note(
+	    c, "recovery configuration written to \"%s\"", c->target.path);
 	return 0;
 }
 
@@ -101,15 +100,17 @@ stop_backup(struct clone *c, struct pg *pg, const char *label, struct err *e)
 		return 0;
 	}
 	text = pg_rows_get(r, 0, 0);
-	if (text == NULL || label_parse(text, pg_rows_len(r, 0, 0), &l, e) ==
-	    -1)
+	if (text == NULL ||
+	    label_parse(text, pg_rows_len(r, 0, 0), &l, e) == -1)
 		rc = text == NULL ? 0 : -1;
 	else if (strcmp(l.label, label) != 0)
-		clone_note(c, "the exclusive backup that runs (\"%s\") is "
-		    "not ours: it is left alone", l.label);
+		clone_note(c,
+		    "the exclusive backup that runs (\"%s\") is "
+		    "not ours: it is left alone",
+		    l.label);
 	else if ((rc = pg_query(pg, NULL, clone_deadline(c, QUERY_MS),
-		pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL), 0, NULL,
-		e)) == 0)
+		      pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL), 0, NULL,
+		      e)) == 0)
 		clone_note(c, "exclusive backup \"%s\" ended", label);
 	pg_rows_free(r);
 	return rc;
@@ -140,12 +141,14 @@ clone_cleanup(struct clone *c, struct err *e)
 	struct marker m = {0};
 
 	if (c->target.kind != TARGET_MARKED) {
-		clone_note(c, "no unfinished clone in \"%s\": nothing to "
-		    "clean up", c->target.path);
+		clone_note(c,
+		    "no unfinished clone in \"%s\": nothing to "
+		    "clean up",
+		    c->target.path);
 		return 0;
 	}
-	if (c->target.marker.system_identifier !=
-		c->facts.system_identifier && c->facts.system_identifier != 0)
+	if (c->target.marker.system_identifier != c->facts.system_identifier &&
+	    c->facts.system_identifier != 0)
 		return err_set(e, ERR_TARGET_OTHER_CLUSTER,
 		    "the unfinished clone in \"%s\" is of another cluster",
 		    c->target.path);
@@ -169,7 +172,8 @@ clone_cleanup(struct clone *c, struct err *e)
 		return -1;
 	}
 	marker_free(&m);
-	clone_note(c, "\"%s\" stays unfinished and cannot be started: run "
+	clone_note(c,
+	    "\"%s\" stays unfinished and cannot be started: run "
 	    "standby-clone again to finish it, or remove it",
 	    c->target.path);
 	return 0;

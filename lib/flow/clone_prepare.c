@@ -59,8 +59,9 @@ set_record(struct clone *c, struct pg *pg, struct err *e)
 	if (c->facts.system_identifier != 0)
 		r->system_identifier = c->facts.system_identifier;
 	r->timeline = c->facts.timeline;
-	return r->source_host == NULL || r->source_port == NULL ?
-	    err_set_nomem(e) : 0;
+	return r->source_host == NULL || r->source_port == NULL
+		   ? err_set_nomem(e)
+		   : 0;
 }
 
 /* Every fact by one short session, closed again before any worker is forked. */
@@ -73,7 +74,8 @@ ask_server(struct clone *c, struct err *e)
 	if (pg_conninfo_effective(&c->o->conninfo, &c->conninfo, e) == -1)
 		return -1;
 	c->pg = (struct pg_opts){.conninfo = &c->o->conninfo,
-	    .application_name = "standby-clone", .sigfd = sig_fd()};
+	    .application_name = "standby-clone",
+	    .sigfd = sig_fd()};
 	if (pg_open(&pg, &c->pg, e) == -1)
 		return -1;
 	if (probe_read(&c->facts, pg, clone_deadline(c, QUERY_MS), e) == -1 ||
@@ -85,7 +87,8 @@ ask_server(struct clone *c, struct err *e)
 		goto out;
 	}
 	if (!pgver_known(c->facts.version))
-		clone_note(c, "PostgreSQL %s is newer than this program "
+		clone_note(c,
+		    "PostgreSQL %s is newer than this program "
 		    "knows: treating it as the newest known version",
 		    c->facts.version_text);
 	c->wal_dir = pgver(c->facts.version, PGFACT_DIR_WAL);
@@ -98,23 +101,24 @@ out:
 static int
 open_source(struct clone *c, struct err *e)
 {
-	const char *dir = c->o->source_pgdata != NULL ? c->o->source_pgdata :
-	    c->facts.data_directory;
+	const char *dir = c->o->source_pgdata != NULL ? c->o->source_pgdata
+						      : c->facts.data_directory;
 	struct wire_open open = {
-	    .system_identifier = c->facts.system_identifier, .seed = c->seed,
-	    .block_size = c->facts.block_size != 0 ? c->facts.block_size :
-		BLOCK_DEFAULT,
+	    .system_identifier = c->facts.system_identifier,
+	    .seed = c->seed,
+	    .block_size =
+		c->facts.block_size != 0 ? c->facts.block_size : BLOCK_DEFAULT,
 	    .compress = c->o->compress};
 
 	if (dir == NULL) {
 		(void)err_set(e, ERR_PRIVILEGE,
 		    "the role may not read data_directory of the source");
 		return err_hint(e, "GRANT pg_read_all_settings TO the role, "
-		    "or give --source-pgdata=DIR.");
+				   "or give --source-pgdata=DIR.");
 	}
 	if (c->o->max_rate > 0)
-		open.max_rate = MAX_OF(c->o->max_rate / pool_size(c->pool),
-		    UINT64_C(1024));
+		open.max_rate =
+		    MAX_OF(c->o->max_rate / pool_size(c->pool), UINT64_C(1024));
 	open.pgdata = (struct wire_str){dir, strlen(dir)};
 	return pool_open(c->pool, &open, &c->src, e);
 }
@@ -158,15 +162,16 @@ check_source(struct clone *c, struct err *e)
 		pgver_major(c->facts.version, major, sizeof(major))) != 0)
 		return err_set(e, ERR_SOURCE,
 		    "the data directory on the source says PostgreSQL %s, the "
-		    "server %s", version, major);
+		    "server %s",
+		    version, major);
 	(void)snprintf(c->tblspc_dir, sizeof(c->tblspc_dir), "PG_%s_%" PRIu32,
 	    major, o->catalog_version);
 	c->group = pgver(c->facts.version, PGFACT_GROUP_ACCESS) != NULL &&
-	    (o->mode & 0050) == 0050;
+		   (o->mode & 0050) == 0050;
 	if (pool_control(c->pool, &c->pg_control, e) == -1)
 		return -1;
-	return pgcontrol_parse(c->pg_control.data, c->pg_control.len,
-	    &c->control, e);
+	return pgcontrol_parse(
+	    c->pg_control.data, c->pg_control.len, &c->control, e);
 }
 
 /* Source's own history, to tell an old primary from a stranger (A6). */
@@ -180,7 +185,9 @@ read_history(struct clone *c, struct err *e)
 	(void)snprintf(path, sizeof(path), "%s/%08" PRIX32 ".history",
 	    c->wal_dir, c->facts.timeline);
 	return pool_read_file(c->pool, path, TLI_HISTORY_MAX, &c->history, e) ==
-	    -1 ? -1 : 0;
+		       -1
+		   ? -1
+		   : 0;
 }
 
 static int
@@ -188,9 +195,12 @@ judge_target(struct clone *c, struct err *e)
 {
 	const struct wire_opened *o = &c->src.o;
 	struct target_source s = {.system_identifier = o->system_identifier,
-	    .timeline = c->facts.timeline != 0 ? c->facts.timeline :
-		c->control.timeline,
-	    .lsn = 0, .same_host = c->same_host, .dev = o->dev, .ino = o->ino,
+	    .timeline = c->facts.timeline != 0 ? c->facts.timeline
+					       : c->control.timeline,
+	    .lsn = 0,
+	    .same_host = c->same_host,
+	    .dev = o->dev,
+	    .ino = o->ino,
 	    .version = c->facts.version,
 	    .history = c->history.len > 0 ? buf_str(&c->history) : NULL};
 	struct err refusal = ERR_INIT;
@@ -203,9 +213,9 @@ judge_target(struct clone *c, struct err *e)
 		return err_set_errno(e, ERR_IO, "could not look at the target");
 	if (target_judge(&c->target, (uint64_t)st.st_dev, st.st_ino, &s, false,
 		&c->verdict, &refusal) == -1) {
-		if (!c->o->force || target_judge(&c->target,
-			(uint64_t)st.st_dev, st.st_ino, &s, true, &c->verdict,
-			e) == -1) {
+		if (!c->o->force ||
+		    target_judge(&c->target, (uint64_t)st.st_dev, st.st_ino, &s,
+			true, &c->verdict, e) == -1) {
 			*e = refusal;
 			return -1;
 		}
@@ -213,10 +223,11 @@ judge_target(struct clone *c, struct err *e)
 	}
 	if (c->verdict.diverged) {
 		text_add_size(&lost, c->verdict.lost_bytes);
-		clone_note(c, "the target is an old primary: it left this "
+		clone_note(c,
+		    "the target is an old primary: it left this "
 		    "timeline at %s; %s of its own WAL behind that point will "
-		    "be gone", lsn_format(c->verdict.fork_lsn, lsn),
-		    buf_str(&lost));
+		    "be gone",
+		    lsn_format(c->verdict.fork_lsn, lsn), buf_str(&lost));
 		buf_free(&lost);
 	}
 	return 0;
@@ -236,22 +247,23 @@ static void
 set_excludes(struct clone *c)
 {
 	const struct probe *f = &c->facts;
-	const char *pgdata = f->data_directory != NULL ? f->data_directory :
-	    c->o->source_pgdata;
+	const char *pgdata =
+	    f->data_directory != NULL ? f->data_directory : c->o->source_pgdata;
 
-	c->exclude = (struct exclude){
-	    .log_dir = relative(f->log_directory, pgdata, c->log_dir,
-		sizeof(c->log_dir)),
-	    .stats_temp = relative(f->stats_temp_directory, pgdata,
-		c->stats_temp, sizeof(c->stats_temp)),
-	    .trigger = relative(f->trigger_file, pgdata, c->trigger,
-		sizeof(c->trigger)),
-	    .tblspc_dir = c->tblspc_dir, .patterns = c->o->excludes,
-	    .npatterns = c->o->nexcludes};
+	c->exclude =
+	    (struct exclude){.log_dir = relative(f->log_directory, pgdata,
+				 c->log_dir, sizeof(c->log_dir)),
+		.stats_temp = relative(f->stats_temp_directory, pgdata,
+		    c->stats_temp, sizeof(c->stats_temp)),
+		.trigger = relative(
+		    f->trigger_file, pgdata, c->trigger, sizeof(c->trigger)),
+		.tblspc_dir = c->tblspc_dir,
+		.patterns = c->o->excludes,
+		.npatterns = c->o->nexcludes};
 	/* Who may not see the setting gets the default's name (10: log). */
 	if (f->log_directory == NULL)
-		c->exclude.log_dir = strcmp(c->wal_dir, "pg_wal") == 0 ?
-		    "log" : "pg_log";
+		c->exclude.log_dir =
+		    strcmp(c->wal_dir, "pg_wal") == 0 ? "log" : "pg_log";
 }
 
 /* In a directory that is continued, only what was the standby's own before the
@@ -298,8 +310,8 @@ judge_programs(struct clone *c)
 	struct err e = ERR_INIT;
 	int rc;
 
-	rc = server_bindir(c->o->bindir, c->facts.version, &c->bindir,
-	    &c->local_version, &e);
+	rc = server_bindir(
+	    c->o->bindir, c->facts.version, &c->bindir, &c->local_version, &e);
 	if (!c->o->start && rc == -1)
 		return 0; /* nothing here will be started by us */
 	judge(c, rc, &e);
@@ -307,10 +319,10 @@ judge_programs(struct clone *c)
 		return 0;
 	(void)snprintf(remote, sizeof(remote), "%.*s",
 	    (int)MIN_OF(c->src.o.libc.len, (size_t)60), c->src.o.libc.s);
-	(void)snprintf(local, sizeof(local), "glibc %s",
-	    gnu_get_libc_version());
-	return preflight_programs(&c->pf, &c->facts, c->local_version, remote,
-	    local);
+	(void)snprintf(
+	    local, sizeof(local), "glibc %s", gnu_get_libc_version());
+	return preflight_programs(
+	    &c->pf, &c->facts, c->local_version, remote, local);
 }
 
 static int
@@ -319,8 +331,8 @@ own_setting(struct clone *c, const char *name)
 	struct buf v = BUF_INIT;
 	int value = -1;
 
-	if (recovery_setting(c->target.tree, c->facts.version, name, &v, NULL) ==
-	    1)
+	if (recovery_setting(
+		c->target.tree, c->facts.version, name, &v, NULL) == 1)
 		value = (int)strtol(buf_str(&v), NULL, 10);
 	buf_free(&v);
 	return value;
@@ -349,20 +361,23 @@ judge_settings(struct clone *c)
 static int
 judge_server(struct clone *c, struct err *e)
 {
-	struct preflight_want want = {.role = conninfo_get(&c->conninfo, "user"),
+	struct preflight_want want = {
+	    .role = conninfo_get(&c->conninfo, "user"),
 	    .slot = c->o->want_slot != SLOT_NONE && c->o->upstream == NULL &&
-		c->o->wal != CLONE_WAL_FETCH,
+		    c->o->wal != CLONE_WAL_FETCH,
 	    .slot_must = c->o->want_slot == SLOT_MUST_EXIST ||
-		c->o->want_slot == SLOT_MUST_CREATE,
-	    .exclusive = c->o->exclusive ||
+			 c->o->want_slot == SLOT_MUST_CREATE,
+	    .exclusive =
+		c->o->exclusive ||
 		pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL,
 	    .to_standby = c->o->upstream == NULL,
 	    .trigger_file = c->o->trigger_file,
 	    .replication_user = c->o->replication_user,
 	    .source_pgdata = c->o->source_pgdata};
 
-	return preflight_source(&c->pf, &c->facts, &want) == -1 ?
-	    err_set_nomem(e) : 0;
+	return preflight_source(&c->pf, &c->facts, &want) == -1
+		   ? err_set_nomem(e)
+		   : 0;
 }
 
 /* All that was found, at once. */
@@ -393,10 +408,11 @@ tell_source(struct clone *c)
 {
 	struct buf b = BUF_INIT;
 
-	buf_addf(&b, "%s:%s  PostgreSQL %s, system %" PRIu64 ", timeline %" PRIu32
-	    "%s", c->rec->source_host, c->rec->source_port,
-	    c->facts.version_text, c->rec->system_identifier,
-	    c->rec->timeline, c->facts.in_recovery ? " (a standby)" : "");
+	buf_addf(&b,
+	    "%s:%s  PostgreSQL %s, system %" PRIu64 ", timeline %" PRIu32 "%s",
+	    c->rec->source_host, c->rec->source_port, c->facts.version_text,
+	    c->rec->system_identifier, c->rec->timeline,
+	    c->facts.in_recovery ? " (a standby)" : "");
 	c->ui->source(c->ui->arg, buf_str(&b));
 	buf_free(&b);
 }

@@ -49,17 +49,20 @@ map_made(void *arg, uint32_t oid, const char *path, struct err *e)
 	if (roots_map(&c->roots, oid) != NULL)
 		return 0;
 	if (c->same_host) {
-		clone_note(c, "tablespace %" PRIu32 " was made during the "
-		    "copy and has no mapping", oid);
+		clone_note(c,
+		    "tablespace %" PRIu32 " was made during the "
+		    "copy and has no mapping",
+		    oid);
 		return 0;
 	}
 	if (lstat(path, &st) == 0 || mkdir(path, 0700) == 0)
 		return 0;
 	(void)err_set_errno(e, ERR_TABLESPACE,
 	    "tablespace %" PRIu32 " was made during the copy, and its "
-	    "directory \"%s\" could not be created", oid, path);
+	    "directory \"%s\" could not be created",
+	    oid, path);
 	(void)err_hint(e, "Create it (owner: this user, mode 0700) and run the "
-	    "same command again: it continues.");
+			  "same command again: it continues.");
 	err_raise(e, STATUS_INCOMPLETE);
 	return -1;
 }
@@ -92,8 +95,10 @@ check_map(struct clone *c, struct err *e)
 static int
 stop_backup(struct clone *c, struct err *e)
 {
-	bool wait = c->facts.in_recovery ? false : c->fetch_wal &&
-	    pgver(c->facts.version, PGFACT_BACKUP_STOP_WAIT) == NULL;
+	bool wait = c->facts.in_recovery
+			? false
+			: c->fetch_wal && pgver(c->facts.version,
+					      PGFACT_BACKUP_STOP_WAIT) == NULL;
 
 	/* 10 and later: the slot, or we, have the WAL; the archive is the
 	 * primary's own business. */
@@ -158,8 +163,10 @@ verify_file(struct clone *c, const char *path, const uint8_t *want,
 	int fd = tree_openat(c->target.tree, path, O_RDONLY | O_NOFOLLOW, 0);
 
 	if (fd == -1)
-		return errno == ENOENT ? 0 : err_set_errno(e, ERR_TARGET_IO,
-		    "could not read \"%s\" again", path);
+		return errno == ENOENT
+			   ? 0
+			   : err_set_errno(e, ERR_TARGET_IO,
+				 "could not read \"%s\" again", path);
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	filedigest_start(d, c->seed, c->facts.block_size);
 	while ((n = read(fd, block, 1 << 20)) > 0) {
@@ -169,8 +176,8 @@ verify_file(struct clone *c, const char *path, const uint8_t *want,
 	(void)close(fd);
 	filedigest_end(d, size, got);
 	if (n == -1)
-		return err_set_errno(e, ERR_TARGET_IO,
-		    "could not read \"%s\" again", path);
+		return err_set_errno(
+		    e, ERR_TARGET_IO, "could not read \"%s\" again", path);
 	if (memcmp(got, want, sizeof(got)) != 0)
 		return err_set(e, ERR_TRANSFER,
 		    "--verify: \"%s\" differs from what was received", path);
@@ -225,8 +232,8 @@ incomplete(struct clone *c, struct err *e)
 static int
 write_label(struct clone *c, struct err *e)
 {
-	if (recovery_write_label(c->target.tree, &c->label, &c->map,
-		c->target.sync, e) == -1)
+	if (recovery_write_label(
+		c->target.tree, &c->label, &c->map, c->target.sync, e) == -1)
 		return -1;
 	hook_pause("label");
 	return 0;
@@ -235,8 +242,8 @@ write_label(struct clone *c, struct err *e)
 static int
 put_in_place(struct clone *c, struct err *e)
 {
-	if (target_put_control(&c->target, c->pg_control.data,
-		c->pg_control.len, e) == -1 ||
+	if (target_put_control(
+		&c->target, c->pg_control.data, c->pg_control.len, e) == -1 ||
 	    target_sync(&c->target, e) == -1)
 		return -1;
 	hook_pause("synced");
@@ -261,8 +268,8 @@ clone_seal(struct clone *c, struct err *e)
 	/* The standby needs the slot from now on, whatever happens next. */
 	c->slot_done = true;
 	if (c->slot.name[0] != '\0' && c->slot.want != SLOT_NONE)
-		(void)snprintf(c->rec->slot, sizeof(c->rec->slot), "%s",
-		    c->slot.name);
+		(void)snprintf(
+		    c->rec->slot, sizeof(c->rec->slot), "%s", c->slot.name);
 	if (target_drop_marker(&c->target, e) == -1)
 		return incomplete(c, e);
 	hook_pause("unmarked");

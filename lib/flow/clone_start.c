@@ -16,8 +16,10 @@ static struct server_start
 start_opts(struct clone *c)
 {
 	return (struct server_start){.pgdata = c->target.path,
-	    .bindir = c->bindir, .command = c->o->start_command,
-	    .log = c->start_log, .deadline = clone_deadline(c, START_MS),
+	    .bindir = c->bindir,
+	    .command = c->o->start_command,
+	    .log = c->start_log,
+	    .deadline = clone_deadline(c, START_MS),
 	    .sigfd = sig_fd()};
 }
 
@@ -27,8 +29,10 @@ act(struct clone *c, struct err *e)
 {
 	if (err_is_set(e) && e->code != ERR_INTERRUPTED)
 		err_raise(e, STATUS_INCOMPLETE);
-	clone_left(c, "complete data directory \"%s\": it is a good copy and "
-	    "may be started", c->target.path);
+	clone_left(c,
+	    "complete data directory \"%s\": it is a good copy and "
+	    "may be started",
+	    c->target.path);
 	return -1;
 }
 
@@ -48,8 +52,8 @@ clone_start(struct clone *c, struct err *e)
 	c->rec->started = true;
 	if (c->o->start_command != NULL) /* it has its own place for logs */
 		(void)tree_unlink(c->target.tree, START_LOG);
-	clone_told(c, "%s", c->o->start_command != NULL ? c->o->start_command :
-		"pg_ctl");
+	clone_told(c, "%s",
+	    c->o->start_command != NULL ? c->o->start_command : "pg_ctl");
 	hook_pause("started");
 	return 0;
 }
@@ -96,9 +100,11 @@ heal_unlogged(struct clone *c, struct err *e)
 		return -1;
 	if (o.n == 0)
 		return 0;
-	clone_note(c, "%zu files of unlogged relations were made during the "
+	clone_note(c,
+	    "%zu files of unlogged relations were made during the "
 	    "copy (%s): restarting the standby once, so that it can be "
-	    "promoted", o.n, o.first);
+	    "promoted",
+	    o.n, o.first);
 	s = start_opts(c);
 	if (server_stop(&s, c->o->stop_command, e) == -1)
 		return -1;
@@ -111,17 +117,22 @@ heal_unlogged(struct clone *c, struct err *e)
 static int
 wait_streaming(struct clone *c, struct err *e)
 {
-	const char *app = c->o->application_name != NULL ?
-	    c->o->application_name : c->o->node != NULL ? c->o->node : c->name;
+	const char *app = c->o->application_name != NULL
+			      ? c->o->application_name
+			  : c->o->node != NULL ? c->o->node
+					       : c->name;
 	struct server_wait w = {.pgdata = c->target.path,
 	    .version = c->facts.version,
 	    .primary = c->o->upstream != NULL ? &c->upstream_pg : &c->pg,
 	    .primary_pg = c->o->upstream != NULL ? c->slot_pg : c->backup.pg,
-	    .standby = &c->conninfo, .application_name = app,
+	    .standby = &c->conninfo,
+	    .application_name = app,
 	    .slot = c->rec->slot[0] != '\0' ? c->rec->slot : NULL,
 	    .system_identifier = c->rec->system_identifier,
-	    .timeline = c->rec->timeline, .until_lsn = c->backup.stop_lsn,
-	    .log = c->start_log, .deadline = clone_deadline(c, STREAM_MS),
+	    .timeline = c->rec->timeline,
+	    .until_lsn = c->backup.stop_lsn,
+	    .log = c->start_log,
+	    .deadline = clone_deadline(c, STREAM_MS),
 	    .sigfd = sig_fd()};
 
 	return server_wait_streaming(&w, &c->state, e);
@@ -163,12 +174,14 @@ clone_wait(struct clone *c, struct err *e)
 	c->rec->streaming = true;
 	c->rec->receive_lsn = c->state.receive_lsn;
 	if (!c->state.standby_login)
-		clone_note(c, "no login at the standby itself (%s): the "
+		clone_note(c,
+		    "no login at the standby itself (%s): the "
 		    "primary's own view says that it streams",
 		    c->state.login_error);
 	text_add_size(&lag, c->state.receive_lsn > c->state.replay_lsn &&
-		c->state.replay_lsn != 0 ?
-		c->state.receive_lsn - c->state.replay_lsn : 0);
+				    c->state.replay_lsn != 0
+				? c->state.receive_lsn - c->state.replay_lsn
+				: 0);
 	clone_told(c, "%s, replay lag %s%s%s%s",
 	    lsn_format(c->state.receive_lsn, lsn), buf_str(&lag),
 	    c->rec->slot[0] ? ", slot \"" : "", c->rec->slot,

@@ -8,7 +8,7 @@
 #define WINDOW_FILES 512
 #define BATCH_FILES 64
 #define BATCH_BYTES (UINT64_C(4) << 20)
-#define QUEUE_LIMIT (512u * 1024u) /* bytes waiting in the channel */
+#define QUEUE_LIMIT (512u * 1024u)      /* bytes waiting in the channel */
 #define COMPARE_MAX (UINT64_C(1) << 20) /* bytes compared before a rename */
 #define FILE_COST 16384 /* a small file costs more than its bytes */
 
@@ -134,7 +134,7 @@ room(const struct fetch *f)
 	/* The rest of a signature must not wait for an answer that comes only
 	 * when it is complete. */
 	return f->window < WINDOW_BYTES ||
-	    (t == f->head && t->begun && t->job.kind == ACT_DELTA);
+	       (t == f->head && t->begun && t->job.kind == ACT_DELTA);
 }
 
 static void
@@ -161,9 +161,12 @@ send_batch(struct fetch *f, struct err *e)
 	buf_reset(&f->frame);
 	for (t = f->sending; t != NULL && whole(t); t = t->next) {
 		struct wire_file w = {.id = t->job.id,
-		    .flags = (uint8_t)((t->job.flags & ACT_LIMIT ? 0 :
-			WIRE_FILE_TO_EOF) | (t->job.flags & FETCH_SAME ?
-			WIRE_FILE_SAME : 0)),
+		    .flags =
+			(uint8_t)((t->job.flags & ACT_LIMIT
+					  ? 0
+					  : WIRE_FILE_TO_EOF) |
+				  (t->job.flags & FETCH_SAME ? WIRE_FILE_SAME
+							     : 0)),
 		    .limit = t->job.size,
 		    .path = {t->job.path, strlen(t->job.path)}};
 
@@ -205,14 +208,17 @@ fetch_local_error(struct task *t, const char *what, struct err *e)
 {
 	int saved = errno;
 
-	(void)err_set_errno(e, ERR_TARGET_IO, "could not %s \"%s\"", what,
-	    t->job.path);
+	(void)err_set_errno(
+	    e, ERR_TARGET_IO, "could not %s \"%s\"", what, t->job.path);
 	if (saved == ENOSPC || saved == EDQUOT)
-		(void)err_hint(e, "Make room for at least %" PRIu64 " bytes on "
+		(void)err_hint(e,
+		    "Make room for at least %" PRIu64 " bytes on "
 		    "the target's file system and run the same command again; "
-		    "it continues.", t->job.size);
+		    "it continues.",
+		    t->job.size);
 	else if (saved == ELOOP || saved == ENOTDIR || saved == ENOENT)
-		(void)err_hint(e, "Something else changes the target "
+		(void)err_hint(e,
+		    "Something else changes the target "
 		    "directory while it is being written: stop it, then run "
 		    "the same command again.");
 	errno = saved;
@@ -241,15 +247,16 @@ fetch_open_new(struct fetch *f, struct task *t, struct err *e)
 	if (t->fd == -1)
 		return fetch_local_error(t, "create file", e);
 	if (t->job.size >= (1u << 20) &&
-	    fallocate(t->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)t->job.size) == -1 &&
+	    fallocate(t->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)t->job.size) ==
+		-1 &&
 	    (errno == ENOSPC || errno == EDQUOT))
 		return fetch_local_error(t, "make room for file", e);
 	return 0;
 }
 
 int
-fetch_write(struct task *t, const void *p, size_t n, uint64_t offset,
-    struct err *e)
+fetch_write(
+    struct task *t, const void *p, size_t n, uint64_t offset, struct err *e)
 {
 	const char *from = p;
 
@@ -274,8 +281,8 @@ drop_tmp(struct fetch *f, struct task *t)
 	char tmp[1200];
 
 	if (t->job.flags & ACT_ASIDE)
-		(void)tree_unlink(f->o.tree,
-		    fetch_tmp_name(t, tmp, sizeof(tmp)));
+		(void)tree_unlink(
+		    f->o.tree, fetch_tmp_name(t, tmp, sizeof(tmp)));
 }
 
 /* Is the file that would be replaced the same?  Then it stays. */
@@ -294,11 +301,11 @@ unchanged(struct fetch *f, struct task *t, uint64_t size)
 	if (fd == -1)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (uint64_t)st.st_size == size &&
-	    (st.st_mode & 07777) == t->job.mode)
-		while (at < size && (n = pread(fd, a, sizeof(a), (off_t)at)) > 0 &&
-		    pread(t->fd, b, (size_t)n, (off_t)at) == n &&
-		    memcmp(a, b, (size_t)n) == 0)
+	    (uint64_t)st.st_size == size && (st.st_mode & 07777) == t->job.mode)
+		while (at < size &&
+		       (n = pread(fd, a, sizeof(a), (off_t)at)) > 0 &&
+		       pread(t->fd, b, (size_t)n, (off_t)at) == n &&
+		       memcmp(a, b, (size_t)n) == 0)
 			at += (uint64_t)n;
 	else
 		at = UINT64_MAX;
@@ -339,8 +346,10 @@ static int
 retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
     struct err *e)
 {
-	struct fetch_result r = {.id = t->job.id, .status = end->status,
-	    .size = end->size, .changed = t->received};
+	struct fetch_result r = {.id = t->job.id,
+	    .status = end->status,
+	    .size = end->size,
+	    .changed = t->received};
 
 	memcpy(r.digest, end->digest, sizeof(r.digest));
 
@@ -364,7 +373,8 @@ again_whole(struct fetch *f, struct task *t, struct err *e)
 	if (t->retried || t->job.kind == FETCH_READ)
 		return err_set(e, ERR_TRANSFER,
 		    "file \"%s\" differs from the source after it was fetched "
-		    "whole a second time", t->job.path);
+		    "whole a second time",
+		    t->job.path);
 	drop_tmp(f, t);
 	job.kind = ACT_COPY;
 	job.flags &= (uint8_t)~ACT_UNSHARE;
@@ -424,13 +434,13 @@ file_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
 }
 
 static int
-content(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
-    struct err *e)
+content(
+    struct fetch *f, uint8_t type, const uint8_t *data, size_t n, struct err *e)
 {
 	struct task *t = f->head;
 
-	if (n < 4 || t == NULL || !t->begun || t->job.id != wire_get_u32(data) ||
-	    method(t)->frame != type)
+	if (n < 4 || t == NULL || !t->begun ||
+	    t->job.id != wire_get_u32(data) || method(t)->frame != type)
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent content that was not asked for");
 	f->bytes += n - 4 - (type == WIRE_RUN ? 4 : 0);
@@ -458,8 +468,8 @@ span(struct fetch *f, const uint8_t *data, size_t n, struct err *e)
 }
 
 int
-fetch_frame(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
-    struct err *e)
+fetch_frame(
+    struct fetch *f, uint8_t type, const uint8_t *data, size_t n, struct err *e)
 {
 	struct wire_file_end end;
 
@@ -487,8 +497,8 @@ fetch_handled(const struct fetch *f)
 }
 
 void
-fetch_totals(struct fetch *f, uint64_t *files, uint64_t *bytes,
-    uint8_t digest[16])
+fetch_totals(
+    struct fetch *f, uint64_t *files, uint64_t *bytes, uint8_t digest[16])
 {
 	*files = f->files;
 	*bytes = f->bytes;

@@ -14,23 +14,24 @@
 #include "io/tree.h"
 
 #define FETCH_READ 32 /* job kind: the content goes to the caller's sink */
-#define FETCH_SAME 128 /* job flag: the name must still lead to the same file
-			* after reading (WAL) */
+#define FETCH_SAME                                                             \
+	128 /* job flag: the name must still lead to the same file             \
+	     * after reading (WAL) */
 
 struct fetch_job {
 	uint32_t id;
-	uint8_t kind;	 /* ACT_COPY, ACT_PAGES, ACT_DELTA */
-	uint8_t flags;	 /* ACT_*, FETCH_SAME */
-	uint64_t size;	 /* of the source, from the manifest */
-	uint32_t mode;	 /* of the target */
+	uint8_t kind;  /* ACT_COPY, ACT_PAGES, ACT_DELTA */
+	uint8_t flags; /* ACT_*, FETCH_SAME */
+	uint64_t size; /* of the source, from the manifest */
+	uint32_t mode; /* of the target */
 	const char *path;
 };
 
 struct fetch_result {
 	uint32_t id;
-	uint8_t status;	  /* enum wire_file_status */
-	uint64_t size;	  /* of the file now */
-	uint64_t changed; /* bytes that were received as content */
+	uint8_t status;     /* enum wire_file_status */
+	uint64_t size;      /* of the file now */
+	uint64_t changed;   /* bytes that were received as content */
 	uint8_t digest[16]; /* of the content, io/pagedelta.h */
 };
 
@@ -41,8 +42,8 @@ struct fetch_opts {
 	uint32_t block_size;
 	int (*done)(void *arg, const struct fetch_result *r, struct err *e);
 	/* Content of a FETCH_READ job, in order. */
-	int (*sink)(void *arg, uint32_t id, const void *p, size_t n,
-	    struct err *e);
+	int (*sink)(
+	    void *arg, uint32_t id, const void *p, size_t n, struct err *e);
 	void *arg;
 };
 
@@ -61,7 +62,7 @@ size_t fetch_pending(const struct fetch *f); /* jobs not done */
 /* Bytes of source files dealt with so far: for the progress display. */
 uint64_t fetch_handled(const struct fetch *f);
 /* Sums over all answers, to be compared with the agent's DONE. */
-void fetch_totals(struct fetch *f, uint64_t *files, uint64_t *bytes,
-    uint8_t digest[16]);
+void fetch_totals(
+    struct fetch *f, uint64_t *files, uint64_t *bytes, uint8_t digest[16]);
 
 #endif

@@ -30,8 +30,8 @@ copy_begin(struct fetch *f, struct task *t, struct err *e)
 }
 
 static int
-copy_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
-    struct err *e)
+copy_data(
+    struct fetch *f, struct task *t, const uint8_t *p, size_t n, struct err *e)
 {
 	if ((t->job.flags & ACT_LIMIT) && n > t->job.size - t->received)
 		return err_set(e, ERR_PROTOCOL,
@@ -62,8 +62,8 @@ copy_finish(struct fetch *f, struct task *t, uint64_t size,
 
 /* The same, but the content goes to the caller. */
 static int
-read_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
-    struct err *e)
+read_data(
+    struct fetch *f, struct task *t, const uint8_t *p, size_t n, struct err *e)
 {
 	if (read_begin(f, t, e) == -1)
 		return -1;
@@ -82,8 +82,12 @@ read_finish(struct fetch *f, struct task *t, uint64_t size,
 	return 0;
 }
 
-const struct fetch_method fetch_read = {.send = copy_send, .data = read_data,
-    .finish = read_finish, .frame = WIRE_DATA};
+const struct fetch_method fetch_read = {.send = copy_send,
+    .data = read_data,
+    .finish = read_finish,
+    .frame = WIRE_DATA};
 
-const struct fetch_method fetch_copy = {.send = copy_send, .data = copy_data,
-    .finish = copy_finish, .frame = WIRE_DATA};
+const struct fetch_method fetch_copy = {.send = copy_send,
+    .data = copy_data,
+    .finish = copy_finish,
+    .frame = WIRE_DATA};

@@ -15,8 +15,8 @@ delta_begin(struct fetch *f, struct task *t, struct err *e)
 {
 	struct stat st;
 
-	t->basis_fd = tree_openat(f->o.tree, t->job.path,
-	    O_RDONLY | O_NOFOLLOW, 0);
+	t->basis_fd =
+	    tree_openat(f->o.tree, t->job.path, O_RDONLY | O_NOFOLLOW, 0);
 	if (t->basis_fd == -1 || fstat(t->basis_fd, &st) == -1)
 		return fetch_local_error(t, "open file", e);
 	if (!S_ISREG(st.st_mode)) {
@@ -51,7 +51,7 @@ delta_send(struct fetch *f, struct task *t, struct err *e)
 	}
 	buf_reset(&f->out);
 	while (f->out.len < SIG_FRAME &&
-	    (rc = rssig_step(t->sig, &f->out, e)) == 0)
+	       (rc = rssig_step(t->sig, &f->out, e)) == 0)
 		;
 	if (rc == -1)
 		return -1;
@@ -92,8 +92,7 @@ patch(struct fetch *f, struct task *t, const uint8_t *p, size_t n, bool last,
 	/* A few bytes of delta may copy the whole basis: it comes in parts. */
 	do {
 		buf_reset(&f->out);
-		rc = rspatch_step(t->patch, p, n, last, &f->out,
-		    &cause);
+		rc = rspatch_step(t->patch, p, n, last, &f->out, &cause);
 		if (rc == -1)
 			return patch_failed(t, &cause, e);
 		filedigest_add(t->digest, f->out.data, f->out.len);
@@ -107,8 +106,8 @@ patch(struct fetch *f, struct task *t, const uint8_t *p, size_t n, bool last,
 }
 
 static int
-delta_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
-    struct err *e)
+delta_data(
+    struct fetch *f, struct task *t, const uint8_t *p, size_t n, struct err *e)
 {
 	t->received += n;
 	return patch(f, t, p, n, false, e);
@@ -127,4 +126,6 @@ delta_finish(struct fetch *f, struct task *t, uint64_t size,
 }
 
 const struct fetch_method fetch_delta = {.send = delta_send,
-    .data = delta_data, .finish = delta_finish, .frame = WIRE_DELTA};
+    .data = delta_data,
+    .finish = delta_finish,
+    .frame = WIRE_DELTA};

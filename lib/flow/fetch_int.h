@@ -13,16 +13,16 @@
 struct task {
 	struct task *next;
 	struct fetch_job job; /* path is owned */
-	int fd;		      /* file that is written, or -1 */
-	int basis_fd;	      /* DELTA: the old content */
-	bool requested;	      /* the whole request has gone out */
-	bool begun;	      /* its first part has */
-	bool retried;	      /* second try, whole */
-	bool spoiled;	      /* DELTA: it made no sense, wait for its end */
+	int fd;               /* file that is written, or -1 */
+	int basis_fd;         /* DELTA: the old content */
+	bool requested;       /* the whole request has gone out */
+	bool begun;           /* its first part has */
+	bool retried;         /* second try, whole */
+	bool spoiled;         /* DELTA: it made no sense, wait for its end */
 	uint64_t received;    /* content bytes that arrived */
 	uint64_t written;     /* end of what was written */
 	uint64_t handled;     /* for the progress */
-	uint64_t cost;	      /* counted against the window */
+	uint64_t cost;        /* counted against the window */
 	/* PAGES */
 	uint64_t local_size;
 	uint32_t nblocks, next_block;
@@ -37,7 +37,7 @@ struct task {
 struct fetch {
 	struct fetch_opts o;
 	struct task *head, **tail; /* in the order of the requests */
-	struct task *sending;	   /* first one not wholly requested */
+	struct task *sending;      /* first one not wholly requested */
 	size_t pending;
 	uint64_t window; /* cost of what is requested and not answered */
 	uint64_t done_bytes;
@@ -66,8 +66,8 @@ extern const struct fetch_method fetch_copy, fetch_pages, fetch_delta,
 int fetch_local_error(struct task *t, const char *what, struct err *e);
 /* Open the file to write: its own name, or the temporary one. */
 int fetch_open_new(struct fetch *f, struct task *t, struct err *e);
-int fetch_write(struct task *t, const void *p, size_t n, uint64_t offset,
-    struct err *e);
+int fetch_write(
+    struct task *t, const void *p, size_t n, uint64_t offset, struct err *e);
 const char *fetch_tmp_name(const struct task *t, char *buf, size_t size);
 
 #endif

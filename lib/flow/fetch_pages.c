@@ -17,12 +17,12 @@ unshare(struct fetch *f, struct task *t, struct err *e)
 	ssize_t n, w;
 
 	(void)fetch_tmp_name(t, tmp, sizeof(tmp));
-	to = tree_openat(f->o.tree, tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW,
-	    t->job.mode);
+	to = tree_openat(f->o.tree, tmp,
+	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, t->job.mode);
 	if (to == -1)
 		return fetch_local_error(t, "create a copy of file", e);
-	while ((n = read(t->fd, f->block,
-	    (size_t)FETCH_SPAN * f->o.block_size)) > 0)
+	while ((n = read(
+		    t->fd, f->block, (size_t)FETCH_SPAN * f->o.block_size)) > 0)
 		if ((w = write(to, f->block, (size_t)n)) != n) {
 			if (w >= 0)
 				errno = ENOSPC;
@@ -46,8 +46,8 @@ pages_begin(struct fetch *f, struct task *t, struct err *e)
 	struct stat st;
 
 	if (n >= UINT32_MAX)
-		return err_set(e, ERR_PROTOCOL, "file \"%s\" is too large",
-		    t->job.path);
+		return err_set(
+		    e, ERR_PROTOCOL, "file \"%s\" is too large", t->job.path);
 	t->fd = tree_openat(f->o.tree, t->job.path, O_RDWR | O_NOFOLLOW, 0);
 	if (t->fd == -1 || fstat(t->fd, &st) == -1)
 		return fetch_local_error(t, "open file", e);
@@ -77,8 +77,8 @@ hash_span(struct fetch *f, struct task *t, uint32_t count, uint32_t *nhash,
 
 	want = MIN_OF(want, (uint64_t)count * f->o.block_size);
 	while (got < want) {
-		ssize_t r = pread(t->fd, f->block + got, want - got,
-		    (off_t)(at + got));
+		ssize_t r =
+		    pread(t->fd, f->block + got, want - got, (off_t)(at + got));
 
 		if (r == -1 && errno == EINTR)
 			continue;
@@ -118,8 +118,8 @@ pages_send(struct fetch *f, struct task *t, struct err *e)
 	w.hash = t->hash + (size_t)w.block * WIRE_HASH;
 	t->next_block += w.count;
 	before = (uint64_t)w.block * f->o.block_size;
-	bytes = MIN_OF(t->job.size - before,
-	    (uint64_t)w.count * f->o.block_size);
+	bytes =
+	    MIN_OF(t->job.size - before, (uint64_t)w.count * f->o.block_size);
 	t->cost += bytes;
 	f->window += bytes;
 	if (t->next_block == t->nblocks) {
@@ -132,8 +132,8 @@ pages_send(struct fetch *f, struct task *t, struct err *e)
 }
 
 static int
-pages_data(struct fetch *f, struct task *t, const uint8_t *p, size_t n,
-    struct err *e)
+pages_data(
+    struct fetch *f, struct task *t, const uint8_t *p, size_t n, struct err *e)
 {
 	uint32_t block;
 	uint64_t at;
@@ -178,4 +178,6 @@ pages_finish(struct fetch *f, struct task *t, uint64_t size,
 }
 
 const struct fetch_method fetch_pages = {.send = pages_send,
-    .data = pages_data, .finish = pages_finish, .frame = WIRE_RUN};
+    .data = pages_data,
+    .finish = pages_finish,
+    .frame = WIRE_RUN};

@@ -35,7 +35,7 @@ no_hello(struct chan *c, const char *agent, struct err *e)
 		(void)err_detail(e, "The login's start-up files print: \"%s\".",
 		    buf_str(&text));
 		(void)err_hint(e, "Let ~/.bashrc and the like print nothing "
-		    "when the shell is not interactive.");
+				  "when the shell is not interactive.");
 	} else {
 		transport_explain(c->t, NULL, e);
 	}
@@ -59,10 +59,11 @@ check_hello(struct chan *c, const char *package, struct err *e)
 		return 1;
 	(void)err_set(e, ERR_AGENT,
 	    "standby-agent on %s is another version: %.*s, wire %u; here %s, "
-	    "wire %d", c->t->name, (int)MIN_OF(h.package.len, (size_t)40),
-	    h.package.s, h.version, package, WIRE_VERSION);
+	    "wire %d",
+	    c->t->name, (int)MIN_OF(h.package.len, (size_t)40), h.package.s,
+	    h.version, package, WIRE_VERSION);
 	return err_hint(e, "Install the same version of standby-tools on both "
-	    "hosts, or give --push-agent.");
+			   "hosts, or give --push-agent.");
 }
 
 int
@@ -123,9 +124,9 @@ wait_ready(struct chan *c, int64_t deadline, struct err *e)
 	for (;;) {
 		if (chan_pump(c, e) == -1)
 			return -1;
-		at = c->in.len == 0 ? NULL :
-		    memmem(c->in.data, c->in.len, PUSH_READY "\n",
-			sizeof(PUSH_READY));
+		at = c->in.len == 0 ? NULL
+				    : memmem(c->in.data, c->in.len,
+					  PUSH_READY "\n", sizeof(PUSH_READY));
 		if (at != NULL) {
 			buf_consume(&c->in,
 			    (size_t)(at - c->in.data) + sizeof(PUSH_READY));
@@ -143,8 +144,8 @@ wait_ready(struct chan *c, int64_t deadline, struct err *e)
 }
 
 int
-hello_push_agent(struct chan *c, const char *file, int64_t deadline,
-    struct err *e)
+hello_push_agent(
+    struct chan *c, const char *file, int64_t deadline, struct err *e)
 {
 	struct buf script = BUF_INIT;
 	struct stat st;
@@ -153,8 +154,8 @@ hello_push_agent(struct chan *c, const char *file, int64_t deadline,
 
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1 || st.st_size > (64 << 20)) {
-		(void)err_set_errno(e, ERR_AGENT,
-		    "could not read \"%s\" to upload it", file);
+		(void)err_set_errno(
+		    e, ERR_AGENT, "could not read \"%s\" to upload it", file);
 		goto out;
 	}
 	/* One line for sh.  It may read ahead what is there: so the program
@@ -165,14 +166,16 @@ hello_push_agent(struct chan *c, const char *file, int64_t deadline,
 	    "trap 'exit 1' HUP INT TERM; echo " PUSH_READY "; "
 	    "head -c %lld >\"$d/standby-agent\" && "
 	    "chmod 700 \"$d/standby-agent\" && \"$d/standby-agent\"; exit; }; "
-	    "exit 1\n", (long long)st.st_size);
+	    "exit 1\n",
+	    (long long)st.st_size);
 	if (chan_send_raw(c, script.data, script.len, e) == -1 ||
 	    wait_ready(c, deadline, e) == -1)
 		goto out;
 	buf_reset(&script);
 	p = buf_reserve(&script, (size_t)st.st_size);
 	if (p == NULL || read(fd, p, (size_t)st.st_size) != st.st_size) {
-		(void)err_set_errno(e, ERR_AGENT, "could not read \"%s\"", file);
+		(void)err_set_errno(
+		    e, ERR_AGENT, "could not read \"%s\"", file);
 		goto out;
 	}
 	script.len += (size_t)st.st_size;

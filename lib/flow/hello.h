@@ -17,7 +17,7 @@ int hello_client(struct chan *c, const char *package, const char *agent,
 /* Send our agent program and start it, through "sh" on the other host: in a
  * private directory that is removed when the agent ends.  For --push-agent;
  * the channel's program is sh. */
-int hello_push_agent(struct chan *c, const char *file, int64_t deadline,
-    struct err *e);
+int hello_push_agent(
+    struct chan *c, const char *file, int64_t deadline, struct err *e);
 
 #endif

@@ -16,7 +16,7 @@
 #define MARKER_LIST 10000    /* entries of kept and of roots */
 
 struct marker {
-	char uuid[37];		    /* of the run that made it */
+	char uuid[37];              /* of the run that made it */
 	uint64_t system_identifier; /* of the source */
 	uint32_t timeline;
 	char phase[16];

@@ -6,11 +6,7 @@
 
 #define ASK_MS 5000
 
-enum role {
-	ROLE_UNKNOWN,
-	ROLE_PRIMARY,
-	ROLE_STANDBY
-};
+enum role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_STANDBY };
 
 static int
 node_conninfo(const struct conf_node *n, const char *user, const char *dbname,
@@ -32,16 +28,18 @@ node_conninfo(const struct conf_node *n, const char *user, const char *dbname,
 static enum role
 ask(const struct conninfo *c, int sigfd, struct err *why)
 {
-	struct pg_opts o = {.conninfo = c, .application_name = "standby-clone",
-	    .connect_ms = ASK_MS, .sigfd = sigfd};
+	struct pg_opts o = {.conninfo = c,
+	    .application_name = "standby-clone",
+	    .connect_ms = ASK_MS,
+	    .sigfd = sigfd};
 	struct pg *pg = NULL;
 	struct pg_rows *r = NULL;
 	enum role role = ROLE_UNKNOWN;
 	const char *s;
 
 	if (pg_open(&pg, &o, why) == 0 &&
-	    pg_query(pg, &r, deadline_in(ASK_MS),
-		"SELECT pg_is_in_recovery()", 0, NULL, why) == 0) {
+	    pg_query(pg, &r, deadline_in(ASK_MS), "SELECT pg_is_in_recovery()",
+		0, NULL, why) == 0) {
 		s = pg_rows_get(r, 0, 0);
 		role = s != NULL && *s == 'f' ? ROLE_PRIMARY : ROLE_STANDBY;
 	}
@@ -59,8 +57,8 @@ check_self(const struct conf_node *n, const char *pgdata,
 	if (host == NULL)
 		host = conninfo_get(c, "host");
 	if (n->pgdata == NULL)
-		return err_set(e, ERR_CONFIG, "node \"%s\" has no pgdata",
-		    n->name);
+		return err_set(
+		    e, ERR_CONFIG, "node \"%s\" has no pgdata", n->name);
 	if (pgdata != NULL && strcmp(pgdata, n->pgdata) != 0)
 		return err_set(e, ERR_NODE,
 		    "node \"%s\" has pgdata \"%s\", not \"%s\"", n->name,
@@ -83,7 +81,8 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
     int sigfd, struct nodes_found *f, struct err *e)
 {
 	static const char *const words[] = {[ROLE_UNKNOWN] = "no answer",
-	    [ROLE_PRIMARY] = "primary", [ROLE_STANDBY] = "standby"};
+	    [ROLE_PRIMARY] = "primary",
+	    [ROLE_STANDBY] = "standby"};
 	struct buf said = BUF_INIT;
 	size_t primaries = 0;
 	int rc = 0;
@@ -114,7 +113,7 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 		(void)err_detail(e, "The nodes say: %s.", buf_str(&said));
 		if (primaries == 0)
 			(void)err_hint(e, "Start the primary, or name it with "
-			    "--master.");
+					  "--master.");
 	}
 	buf_free(&said);
 	return rc;
@@ -160,8 +159,8 @@ nodes_find(const struct conf *conf, const char *name, const char *pgdata,
 	if (rc == -1 || find_primary(conf, user, dbname, sigfd, f, e) == -1)
 		return -1;
 	if (f->primary == f->self)
-		return err_set(e, ERR_NODE,
-		    "node \"%s\" is the primary itself", name);
+		return err_set(
+		    e, ERR_NODE, "node \"%s\" is the primary itself", name);
 	return set_upstream(conf, f, user, dbname, e);
 }
 

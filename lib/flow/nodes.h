@@ -11,7 +11,7 @@
 
 struct nodes_found {
 	const struct conf_node *self, *primary, *upstream; /* borrowed */
-	struct conninfo conninfo; /* of the primary */
+	struct conninfo conninfo;                          /* of the primary */
 	struct buf upstream_conninfo; /* text; empty: the primary itself */
 };
 

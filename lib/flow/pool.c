@@ -29,7 +29,7 @@ enum state {
 	STARTING,
 	READY,
 	FAILED, /* could not connect; left out */
-	ENDED	/* said BYE */
+	ENDED   /* said BYE */
 };
 
 struct member {
@@ -40,7 +40,7 @@ struct member {
 	struct chan c;
 	struct err failure; /* why it FAILED */
 	char *name;
-	size_t jobs;	    /* held by it */
+	size_t jobs; /* held by it */
 	uint64_t cost;
 	struct pool_progress progress;
 	bool opened, answered;
@@ -145,8 +145,8 @@ got_end(struct member *m, const struct frame *f, struct err *e)
 	    memcmp(digest, end.digest, sizeof(digest)) != 0)
 		return err_set(e, ERR_PROTOCOL,
 		    "the list of files from %s is not complete: %" PRIu64
-		    " announced, %zu arrived", m->name, end.entries,
-		    p->list->n);
+		    " announced, %zu arrived",
+		    m->name, end.entries, p->list->n);
 	p->list_specials = end.specials;
 	p->list_done = true;
 	if (p->side_cb == NULL)
@@ -285,7 +285,8 @@ member_died(struct member *m, struct err *e)
 	if (m->pid > 0 && waitpid(m->pid, &status, 0) == m->pid)
 		m->pid = -1;
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_WORKER, "worker %u was killed by signal %d",
+		return err_set(e, ERR_WORKER,
+		    "worker %u was killed by signal %d",
 		    (unsigned)(m - m->pool->m) + 1, WTERMSIG(status));
 	return err_set(e, ERR_WORKER, "worker %u ended with status %d",
 	    (unsigned)(m - m->pool->m) + 1, WEXITSTATUS(status));
@@ -365,9 +366,12 @@ static int
 spawn(struct pool *p, unsigned i, struct err *e)
 {
 	struct member *m = &p->m[i];
-	struct worker_opts w = {.number = i, .remote = p->o.remote,
-	    .agent = p->o.agent, .push_agent = p->o.push_agent,
-	    .package = p->o.package, .delay_ms = i * STAGGER_MS};
+	struct worker_opts w = {.number = i,
+	    .remote = p->o.remote,
+	    .agent = p->o.agent,
+	    .push_agent = p->o.push_agent,
+	    .package = p->o.package,
+	    .delay_ms = i * STAGGER_MS};
 	struct transport *t;
 	int fd[2];
 
@@ -378,7 +382,8 @@ spawn(struct pool *p, unsigned i, struct err *e)
 	(void)fflush(NULL);
 	m->pid = fork();
 	if (m->pid == -1) {
-		(void)err_set_errno(e, ERR_INTERNAL, "could not start a worker");
+		(void)err_set_errno(
+		    e, ERR_INTERNAL, "could not start a worker");
 		(void)close(fd[0]);
 		(void)close(fd[1]);
 		return -1;
@@ -622,8 +627,8 @@ pool_control(struct pool *p, struct buf *control, struct err *e)
 }
 
 int
-pool_read_file(struct pool *p, const char *path, size_t max, struct buf *b,
-    struct err *e)
+pool_read_file(
+    struct pool *p, const char *path, size_t max, struct buf *b, struct err *e)
 {
 	struct buf job = BUF_INIT;
 	int rc;
@@ -674,8 +679,7 @@ hungry(const struct member *m)
 {
 	if (m->state != READY)
 		return false;
-	return m->jobs < 2 ||
-	    (m->jobs < HOLD_FILES && m->cost < HOLD_BYTES);
+	return m->jobs < 2 || (m->jobs < HOLD_FILES && m->cost < HOLD_BYTES);
 }
 
 /* A group of small jobs or one large one for a worker.  1: it got some. */
@@ -714,7 +718,9 @@ feed(struct member *m, struct err *e)
 	m->cost += cost;
 	p->outstanding += n;
 	return chan_send(&m->c, JOB_FILES, count, sizeof(count), p->group.data,
-	    p->group.len, e) == -1 ? -1 : 1;
+		   p->group.len, e) == -1
+		   ? -1
+		   : 1;
 }
 
 /* Round after round, so that all workers get something of the beginning. */
@@ -781,8 +787,8 @@ pool_finish(struct pool *p, struct err *e)
 	    pool_wait(p, deadline, all_ended, p, e) == -1)
 		return -1;
 	if (!all_ended(p))
-		return err_set(e, ERR_TRANSFER,
-		    "an agent did not confirm what it sent");
+		return err_set(
+		    e, ERR_TRANSFER, "an agent did not confirm what it sent");
 	return 0;
 }
 

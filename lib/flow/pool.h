@@ -17,10 +17,10 @@ struct pool;
 struct pollfd;
 
 struct pool_opts {
-	unsigned n;		/* workers, 1..32 */
+	unsigned n; /* workers, 1..32 */
 	const struct remote_opts *remote;
 	const char *agent, *push_agent, *package;
-	int64_t connect_ms;	/* for all of them to be ready */
+	int64_t connect_ms; /* for all of them to be ready */
 	/* A line for the user from a worker; may be NULL. */
 	void (*note)(void *arg, const char *text);
 	/*
@@ -64,8 +64,8 @@ int pool_control(struct pool *p, struct buf *control, struct err *e);
 
 /* A small file of the source (at most max bytes) into b.  Returns 1, 0 when
  * there is no such file, -1. */
-int pool_read_file(struct pool *p, const char *path, size_t max, struct buf *b,
-    struct err *e);
+int pool_read_file(
+    struct pool *p, const char *path, size_t max, struct buf *b, struct err *e);
 
 /* Where the target is: roots as prefix and directory. */
 struct pool_root {

@@ -16,7 +16,7 @@ struct preflight {
 	size_t nproblems, cap;
 	struct err *warning; /* text, detail, hint used */
 	size_t nwarnings, wcap;
-	unsigned checks;     /* how many were looked at */
+	unsigned checks; /* how many were looked at */
 };
 void preflight_free(struct preflight *p);
 /* Add a refusal or a warning made elsewhere (copied).  All functions here
@@ -29,21 +29,21 @@ int preflight_warn(struct preflight *p, const struct err *what);
 int preflight_result(const struct preflight *p, struct err *e);
 
 struct preflight_want {
-	const char *role;	/* login role, for the GRANT */
-	bool slot;		/* a slot is wanted */
-	bool slot_must;		/* -S or -C */
+	const char *role; /* login role, for the GRANT */
+	bool slot;        /* a slot is wanted */
+	bool slot_must;   /* -S or -C */
 	bool exclusive;
-	bool to_standby;	/* a standby will connect: needs a sender */
+	bool to_standby; /* a standby will connect: needs a sender */
 	const char *trigger_file;
 	const char *replication_user; /* or NULL: the login role */
 	const char *source_pgdata;    /* --source-pgdata, or NULL */
-	bool conf_only;		      /* no backup is made */
+	bool conf_only;               /* no backup is made */
 };
 /* A8, A10, A11, B2, C3: wal_level, senders, slots, hot_standby, rights,
  * recovery on <= 9.5, archiver, trigger file wanted on 16+, synchronous
  * names that would hang us, tablespaces inside PGDATA. */
-int preflight_source(struct preflight *p, const struct probe *f,
-    const struct preflight_want *w);
+int preflight_source(
+    struct preflight *p, const struct probe *f, const struct preflight_want *w);
 
 /* A7: what the agent and pg_control say against the server programs here.
  * local_minor: server_version_num of the local programs. */
@@ -68,7 +68,7 @@ struct preflight_space {
 					    * there (target_space) */
 	bool read_only;
 };
-int preflight_space(struct preflight *p, const struct preflight_space *s,
-    size_t n);
+int preflight_space(
+    struct preflight *p, const struct preflight_space *s, size_t n);
 
 #endif

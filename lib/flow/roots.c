@@ -30,7 +30,8 @@ roots_parse_mapping(const char *text, char *old, char *new_dir, struct err *e)
 	if (!second || old[0] != '/' || new_dir[0] != '/') {
 		(void)err_set(e, ERR_USAGE,
 		    "--tablespace-mapping=%s: OLD=NEW wants two absolute "
-		    "directories", text);
+		    "directories",
+		    text);
 		return -1;
 	}
 	while (n > 1 && new_dir[n - 1] == '/')
@@ -42,8 +43,7 @@ roots_parse_mapping(const char *text, char *old, char *new_dir, struct err *e)
 }
 
 static int
-mapped(const struct roots_opts *o, const char *source, char *dir,
-    struct err *e)
+mapped(const struct roots_opts *o, const char *source, char *dir, struct err *e)
 {
 	char old[PATH_MAX];
 
@@ -59,21 +59,23 @@ mapped(const struct roots_opts *o, const char *source, char *dir,
 
 /* Is dir where this target's own link, or an earlier run of ours, put it? */
 static bool
-ours_already(const struct target *t, const char *prefix, uint32_t oid,
-    const char *dir)
+ours_already(
+    const struct target *t, const char *prefix, uint32_t oid, const char *dir)
 {
 	char link[PATH_MAX], line[PATH_MAX + 16];
 	ssize_t n;
 
-	n = t->tree == NULL ? -1 :
-	    readlinkat(tree_fd(t->tree), prefix, link, sizeof(link) - 1);
+	n = t->tree == NULL
+		? -1
+		: readlinkat(tree_fd(t->tree), prefix, link, sizeof(link) - 1);
 	if (n > 0) {
 		link[n] = '\0';
 		if (strcmp(link, dir) == 0)
 			return true;
 	}
 	(void)snprintf(line, sizeof(line), "%" PRIu32 " %s", oid, dir);
-	for (size_t i = 0; t->kind == TARGET_MARKED && i < t->marker.nroots; i++)
+	for (size_t i = 0; t->kind == TARGET_MARKED && i < t->marker.nroots;
+	     i++)
 		if (strcmp(t->marker.roots[i], line) == 0)
 			return true;
 	return false;
@@ -84,8 +86,8 @@ refuse(struct err *e, const struct root *r, const char *why)
 {
 	(void)err_set(e, ERR_TABLESPACE,
 	    "tablespace %" PRIu32 ": directory \"%s\" %s", r->oid, r->dir, why);
-	return err_hint(e, "Choose another one: --tablespace-mapping=%s=NEWDIR",
-	    r->source);
+	return err_hint(
+	    e, "Choose another one: --tablespace-mapping=%s=NEWDIR", r->source);
 }
 
 /* A directory that cannot be read counts as not empty. */
@@ -98,8 +100,8 @@ is_empty(const char *dir)
 
 	while (empty && (de = readdir(d)) != NULL)
 		empty = strcmp(de->d_name, ".") == 0 ||
-		    strcmp(de->d_name, "..") == 0 ||
-		    strcmp(de->d_name, "lost+found") == 0;
+			strcmp(de->d_name, "..") == 0 ||
+			strcmp(de->d_name, "lost+found") == 0;
 	if (d != NULL)
 		(void)closedir(d);
 	return empty;
@@ -138,26 +140,26 @@ inside(const char *dir, const char *of)
 }
 
 static int
-judge(const struct roots *all, const struct root *r,
-    const struct roots_opts *o, const struct target *t, struct err *e)
+judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
+    const struct target *t, struct err *e)
 {
 	if (r->dir[0] != '/')
 		return refuse(e, r, "is not absolute");
 	if (o->same_host && strcmp(r->dir, r->source) == 0)
-		return refuse(e, r,
-		    "is the source's own (same host, same path)");
+		return refuse(
+		    e, r, "is the source's own (same host, same path)");
 	if (t->path != NULL && inside(r->dir, t->path))
 		return refuse(e, r, "lies inside the data directory");
 	for (const struct root *x = all->v; x < r; x++)
 		if (inside(r->dir, x->dir) || inside(x->dir, r->dir))
-			return refuse(e, r,
-			    "is used for another tablespace too");
+			return refuse(
+			    e, r, "is used for another tablespace too");
 	return judge_existing(r, t, e);
 }
 
 int
-roots_plan(struct roots *r, const struct manifest *src,
-    const struct target *t, const struct roots_opts *o, struct err *e)
+roots_plan(struct roots *r, const struct manifest *src, const struct target *t,
+    const struct roots_opts *o, struct err *e)
 {
 	char dir[PATH_MAX];
 	size_t cap = 0;
@@ -181,8 +183,10 @@ roots_plan(struct roots *r, const struct manifest *src,
 		if (mapped(o, s->link, dir, e) == -1)
 			return -1;
 		x = &r->v[r->n++];
-		*x = (struct root){.oid = oid, .prefix = strdup(s->path),
-		    .source = strdup(s->link), .dir = strdup(dir)};
+		*x = (struct root){.oid = oid,
+		    .prefix = strdup(s->path),
+		    .source = strdup(s->link),
+		    .dir = strdup(dir)};
 		if (x->prefix == NULL || x->source == NULL || x->dir == NULL)
 			return err_set_nomem(e);
 		if (judge(r, x, o, t, e) == -1)

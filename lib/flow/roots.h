@@ -12,25 +12,25 @@
 
 struct root {
 	uint32_t oid;
-	char *prefix;	/* "pg_tblspc/16385" */
-	char *source;	/* directory on the source */
-	char *dir;	/* directory on the target */
-	bool made;	/* the directory was made by us in this run */
+	char *prefix; /* "pg_tblspc/16385" */
+	char *source; /* directory on the source */
+	char *dir;    /* directory on the target */
+	bool made;    /* the directory was made by us in this run */
 };
 struct roots {
 	struct root *v;
 	size_t n;
 };
 struct roots_opts {
-	const char *const *mapping;	/* "OLD=NEW", \= for = in a path */
+	const char *const *mapping; /* "OLD=NEW", \= for = in a path */
 	size_t nmapping;
-	const char *tblspc_dir;		/* "PG_15_202209061" */
-	bool same_host;			/* source and target are one machine */
+	const char *tblspc_dir; /* "PG_15_202209061" */
+	bool same_host;         /* source and target are one machine */
 };
 
 /* One "OLD=NEW": ERR_USAGE unless both are absolute. old and new: PATH_MAX. */
-int roots_parse_mapping(const char *text, char *old, char *new_dir,
-    struct err *e);
+int roots_parse_mapping(
+    const char *text, char *old, char *new_dir, struct err *e);
 
 /* From the links of the manifest.  ERR_TABLESPACE, naming the path and the
  * option, when a directory is not absolute, is the source's own, lies in

@@ -26,27 +26,27 @@ enum target_kind {
 #define TARGET_CONTROL_NEW "global/pg_control.standby-clone.new"
 
 struct target {
-	char *path;		/* real path once open */
-	struct tree *tree;	/* NULL in a dry run of a directory not there */
+	char *path;        /* real path once open */
+	struct tree *tree; /* NULL in a dry run of a directory not there */
 	enum target_kind kind;
-	bool created;		/* the directory itself is ours: removed again
-				 * by target_close unless marked */
-	bool locked;		/* false: a file system without flock (NFS) */
-	bool marked;		/* S1 was reached in this run or before */
-	bool displaced;		/* TARGET_CONTROL_OLD holds what was there */
-	bool touched;		/* something was changed: no way back */
+	bool created;   /* the directory itself is ours: removed again
+			 * by target_close unless marked */
+	bool locked;    /* false: a file system without flock (NFS) */
+	bool marked;    /* S1 was reached in this run or before */
+	bool displaced; /* TARGET_CONTROL_OLD holds what was there */
+	bool touched;   /* something was changed: no way back */
 	bool sealed;
-	bool sync;		/* false: --no-sync */
+	bool sync;                /* false: --no-sync */
 	struct pgcontrol control; /* TARGET_PGDATA; MARKED: of the displaced
 				   * one when it is still there */
 	bool have_control;
-	int version;		/* of PG_VERSION, 0 when there is none */
-	struct marker marker;	/* as last written */
+	int version;          /* of PG_VERSION, 0 when there is none */
+	struct marker marker; /* as last written */
 };
 
 struct target_want {
-	bool delta;	/* --delta */
-	bool dry_run;	/* create nothing */
+	bool delta;   /* --delta */
+	bool dry_run; /* create nothing */
 	bool sync;
 };
 /*
@@ -63,16 +63,16 @@ int target_open(struct target *t, const char *pgdata,
 struct target_source {
 	uint64_t system_identifier;
 	uint32_t timeline;
-	uint64_t lsn;		/* now, or 0 unknown */
-	const char *history;	/* text of its timeline's .history, or NULL */
-	bool same_host;		/* same boot id */
-	uint64_t dev, ino;	/* of its PGDATA */
+	uint64_t lsn;        /* now, or 0 unknown */
+	const char *history; /* text of its timeline's .history, or NULL */
+	bool same_host;      /* same boot id */
+	uint64_t dev, ino;   /* of its PGDATA */
 	int version;
 };
 struct target_verdict {
-	bool diverged;		/* an old primary, allowed with --delta */
-	uint64_t fork_lsn;	/* where it left the source's history */
-	uint64_t lost_bytes;	/* of its own WAL behind that (at least) */
+	bool diverged;       /* an old primary, allowed with --delta */
+	uint64_t fork_lsn;   /* where it left the source's history */
+	uint64_t lost_bytes; /* of its own WAL behind that (at least) */
 };
 /*
  * A5, A6, A7 (major): other cluster, same directory, ahead, wrong major.  Pure.
@@ -118,8 +118,8 @@ int target_sync(struct target *t, struct err *e);
 /* The pg_control fetched last, under its temporary name, fsynced.  Its CRC, its
  * system identifier (that of the marker) and its major (that of PG_VERSION)
  * are checked here.  No way back: counts as target_touch. */
-int target_put_control(struct target *t, const void *data, size_t n,
-    struct err *e);
+int target_put_control(
+    struct target *t, const void *data, size_t n, struct err *e);
 /* Recheck before the seal: no postmaster.pid, no pg_control, still the
  * directory of that path (B19). */
 int target_recheck(struct target *t, struct err *e);

@@ -51,8 +51,8 @@ judge_cluster(const struct target *t, const struct target_source *s, bool force,
 		    t->path, have);
 	else
 		(void)err_set(e, ERR_TARGET_OTHER_CLUSTER,
-		    "directory \"%s\" is of another cluster: system identifier %" PRIu64
-		    ", and the source is system %" PRIu64,
+		    "directory \"%s\" is of another cluster: system identifier "
+		    "%" PRIu64 ", and the source is system %" PRIu64,
 		    t->path, have, s->system_identifier);
 	if (t->kind == TARGET_MARKED)
 		(void)err_detail(e, "It is an unfinished clone of \"%s\".",

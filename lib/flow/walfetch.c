@@ -23,8 +23,8 @@ struct walfetch {
 	size_t n, cap, next;
 	uint64_t now_lsn;
 	int64_t listed; /* clock_ms of the last listing asked for */
-	bool final;	/* the backup has stopped: the last one is finished */
-	char path[96];	/* of the job handed out last */
+	bool final;     /* the backup has stopped: the last one is finished */
+	char path[96];  /* of the job handed out last */
 	unsigned count;
 };
 
@@ -103,8 +103,9 @@ listed(void *arg, const struct manifest *m, struct err *e)
 			continue;
 		if (!wal.history &&
 		    (wal_parse_name(name, w->o.segsize, w->o.version, &tli,
-			 &wal.segno) == -1 || tli != w->o.timeline ||
-			wal.segno < first || !finished(w, wal.segno)))
+			 &wal.segno) == -1 ||
+			tli != w->o.timeline || wal.segno < first ||
+			!finished(w, wal.segno)))
 			continue;
 		(void)snprintf(wal.name, sizeof(wal.name), "%s", name);
 		if (want(w, &wal, e) == -1)
@@ -136,12 +137,14 @@ walfetch_next(struct walfetch *w, struct fetch_job *job, struct err *e)
 		return 0;
 	wal = &w->v[w->next];
 	wal->asked = true;
-	(void)snprintf(w->path, sizeof(w->path), "%s/%s", w->o.wal_dir,
-	    wal->name);
+	(void)snprintf(
+	    w->path, sizeof(w->path), "%s/%s", w->o.wal_dir, wal->name);
 	*job = (struct fetch_job){.id = w->o.first_id + (uint32_t)w->next,
-	    .kind = ACT_COPY, .flags = ACT_ASIDE | FETCH_SAME,
+	    .kind = ACT_COPY,
+	    .flags = ACT_ASIDE | FETCH_SAME,
 	    .size = wal->history ? HISTORY_MAX : w->o.segsize,
-	    .mode = w->o.file_mode, .path = w->path};
+	    .mode = w->o.file_mode,
+	    .path = w->path};
 	w->next++;
 	return 1;
 }
@@ -156,11 +159,11 @@ mark_done(struct walfetch *w, const struct wal *wal, struct err *e)
 
 	(void)snprintf(path, sizeof(path), "%s/archive_status/%s.done",
 	    w->o.wal_dir, wal->name);
-	fd = tree_openat(w->o.tree, path, O_WRONLY | O_CREAT | O_NOFOLLOW,
-	    w->o.file_mode);
+	fd = tree_openat(
+	    w->o.tree, path, O_WRONLY | O_CREAT | O_NOFOLLOW, w->o.file_mode);
 	if (fd == -1)
-		return err_set_errno(e, ERR_TARGET_IO,
-		    "could not create \"%s\"", path);
+		return err_set_errno(
+		    e, ERR_TARGET_IO, "could not create \"%s\"", path);
 	(void)close(fd);
 	return 0;
 }
@@ -180,9 +183,9 @@ proven(struct walfetch *w, const struct wal *wal)
 		return false;
 	n = read(fd, page, sizeof(page));
 	(void)close(fd);
-	return n > 0 && wal_page_matches(page, (size_t)n,
-	    pgver_wal_magic(w->o.version), w->o.timeline, wal->segno,
-	    w->o.segsize, w->o.version);
+	return n > 0 &&
+	       wal_page_matches(page, (size_t)n, pgver_wal_magic(w->o.version),
+		   w->o.timeline, wal->segno, w->o.segsize, w->o.version);
 }
 
 int
@@ -198,8 +201,8 @@ walfetch_done(struct walfetch *w, const struct fetch_result *r, struct err *e)
 	if (r->status != WIRE_FILE_OK)
 		return 0;
 	if (!wal->history && (r->size != w->o.segsize || !proven(w, wal))) {
-		(void)snprintf(path, sizeof(path), "%s/%s", w->o.wal_dir,
-		    wal->name);
+		(void)snprintf(
+		    path, sizeof(path), "%s/%s", w->o.wal_dir, wal->name);
 		(void)tree_unlink(w->o.tree, path);
 		return 0;
 	}
@@ -219,16 +222,18 @@ check_complete(const struct walfetch *w, uint64_t stop_lsn, struct err *e)
 	for (uint64_t s = first; s <= last; s++) {
 		bool have = false;
 
-		(void)wal_name(w->o.timeline, s, w->o.segsize, w->o.version,
-		    name);
+		(void)wal_name(
+		    w->o.timeline, s, w->o.segsize, w->o.version, name);
 		for (size_t i = 0; i < w->n && !have; i++)
 			have = w->v[i].have && strcmp(w->v[i].name, name) == 0;
 		if (have)
 			continue;
 		(void)err_set(e, ERR_WAL_MISSING,
 		    "WAL segment %s, needed by this copy, is no longer on the "
-		    "source", name);
-		return err_hint(e, "Let the source keep more WAL "
+		    "source",
+		    name);
+		return err_hint(e,
+		    "Let the source keep more WAL "
 		    "(wal_keep_size, wal_keep_segments), or let a slot keep "
 		    "it (without --no-slot), and run the same command again.");
 	}

@@ -1,7 +1,8 @@
 /*
- * WAL of a backup fetched over SSH where no slot keeps it (faults B29): finished
- * segments are followed during the copy, the rest comes after the stop.  Each
- * segment is proven by its first page; all from start to stop must be there.
+ * WAL of a backup fetched over SSH where no slot keeps it (faults B29):
+ * finished segments are followed during the copy, the rest comes after the
+ * stop.  Each segment is proven by its first page; all from start to stop must
+ * be there.
  */
 #ifndef FLOW_WALFETCH_H
 #define FLOW_WALFETCH_H
@@ -23,7 +24,7 @@ struct walfetch_opts {
 	uint32_t timeline;
 	uint64_t start_lsn;
 	uint32_t file_mode;
-	uint32_t first_id;   /* job ids from here on are ours */
+	uint32_t first_id; /* job ids from here on are ours */
 };
 
 struct walfetch *walfetch_new(const struct walfetch_opts *o, struct err *e);
@@ -32,8 +33,8 @@ void walfetch_free(struct walfetch *w);
 int walfetch_tick(struct walfetch *w, uint64_t now_lsn, struct err *e);
 /* As in struct pool_work: a segment that is wanted and finished. */
 int walfetch_next(struct walfetch *w, struct fetch_job *job, struct err *e);
-int walfetch_done(struct walfetch *w, const struct fetch_result *r,
-    struct err *e);
+int walfetch_done(
+    struct walfetch *w, const struct fetch_result *r, struct err *e);
 /* After the stop: everything up to stop_lsn, history files, and the proof;
  * ERR_WAL_MISSING names the first segment that is not there. */
 int walfetch_finish(struct walfetch *w, uint64_t stop_lsn, struct err *e);

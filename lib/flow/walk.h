@@ -23,8 +23,8 @@ struct walk_result {
 	uint64_t specials; /* sockets, FIFOs, devices */
 };
 /* A link that is a root of the tree is an ENTRY_LINK, and what lies behind it
- * follows.  Entries that vanish while walking are left out.  A directory that cannot be
- * read is ERR_SOURCE_IO with its path. */
+ * follows.  Entries that vanish while walking are left out.  A directory that
+ * cannot be read is ERR_SOURCE_IO with its path. */
 int walk(struct tree *t, const struct walk_opts *o, struct walk_result *r,
     struct err *e);
 /* The whole tree into m (with nlink). */

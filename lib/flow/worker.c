@@ -18,23 +18,23 @@
 #include <signal.h>
 
 #define CONNECT_MS 10000
-#define STALL_MS (2 * 60 * 1000)	 /* no bytes read or received: not healthy */
+#define STALL_MS (2 * 60 * 1000) /* no bytes read or received: not healthy */
 #define PROGRESS_MS 200
 
 struct worker {
 	const struct worker_opts *o;
-	struct chan up;	   /* parent */
+	struct chan up; /* parent */
 	struct chan agent;
 	struct tree *tree;
 	struct fetch *fetch;
 	struct zip *zip;
-	struct buf raw;	   /* an unpacked frame */
-	struct buf out;	   /* a frame for the parent */
+	struct buf raw;      /* an unpacked frame */
+	struct buf out;      /* a frame for the parent */
 	uint64_t agent_read; /* as its last PONG said */
 	uint64_t stall_mark; /* agent_read + received when last moved */
-	int64_t moved;	   /* clock_ms of that */
+	int64_t moved;       /* clock_ms of that */
 	int64_t last_ping, last_progress;
-	bool relaying;	   /* a relayed request is under way */
+	bool relaying; /* a relayed request is under way */
 	bool quitting, done;
 };
 
@@ -127,8 +127,8 @@ agent_err(struct worker *w, const struct frame *f, struct err *e)
 }
 
 static int
-agent_content(struct worker *w, uint8_t type, const struct frame *f,
-    struct err *e)
+agent_content(
+    struct worker *w, uint8_t type, const struct frame *f, struct err *e)
 {
 	if (w->fetch == NULL)
 		return err_set(e, ERR_PROTOCOL,
@@ -137,8 +137,8 @@ agent_content(struct worker *w, uint8_t type, const struct frame *f,
 		return fetch_frame(w->fetch, type, f->data, f->len, e);
 	if (zip_unpack(w->zip, f->data, f->len, WIRE_MAX, &w->raw, e) == -1)
 		return -1;
-	return fetch_frame(w->fetch, type, (const uint8_t *)w->raw.data,
-	    w->raw.len, e);
+	return fetch_frame(
+	    w->fetch, type, (const uint8_t *)w->raw.data, w->raw.len, e);
 }
 
 static int
@@ -147,8 +147,8 @@ relay_up(struct worker *w, const struct frame *f, struct err *e)
 	uint8_t type = f->type & 0x7f;
 
 	if (!w->relaying)
-		return err_set(e, ERR_PROTOCOL,
-		    "agent sent an answer to nothing");
+		return err_set(
+		    e, ERR_PROTOCOL, "agent sent an answer to nothing");
 	if (type != WIRE_ENTRIES)
 		w->relaying = false;
 	return chan_send(&w->up, f->type, f->data, f->len, NULL, 0, e);
@@ -210,8 +210,12 @@ job_open(struct worker *w, const struct wire_open *o, struct err *e)
 {
 	fetch_free(w->fetch);
 	w->fetch = fetch_new(&(struct fetch_opts){.agent = &w->agent,
-	    .seed = o->seed, .block_size = o->block_size, .done = file_done,
-	    .sink = file_content, .arg = w}, e);
+				 .seed = o->seed,
+				 .block_size = o->block_size,
+				 .done = file_done,
+				 .sink = file_content,
+				 .arg = w},
+	    e);
 	return w->fetch == NULL ? -1 : 0;
 }
 
@@ -259,9 +263,12 @@ job_files(struct worker *w, const struct frame *f, struct err *e)
 
 		if (rest.len < 18)
 			return bad_job(e);
-		job = (struct fetch_job){.id = wire_get_u32(p), .kind = p[4],
-		    .flags = p[5], .size = wire_get_u64(p + 6),
-		    .mode = wire_get_u32(p + 14), .path = path};
+		job = (struct fetch_job){.id = wire_get_u32(p),
+		    .kind = p[4],
+		    .flags = p[5],
+		    .size = wire_get_u64(p + 6),
+		    .mode = wire_get_u32(p + 14),
+		    .path = path};
 		rest.s += 18;
 		rest.len -= 18;
 		if (take_str(&rest, path, sizeof(path)) == -1)
@@ -287,8 +294,8 @@ parent_frame(struct worker *w, const struct frame *f, struct err *e)
 	case WIRE_MANIFEST:
 	case WIRE_CONTROL:
 		w->relaying = true;
-		return chan_send(&w->agent, f->type, f->data, f->len, NULL, 0,
-		    e);
+		return chan_send(
+		    &w->agent, f->type, f->data, f->len, NULL, 0, e);
 	case JOB_TREE:
 		return job_tree(w, f, e);
 	case JOB_FILES:
@@ -344,7 +351,8 @@ timers(struct worker *w, struct err *e)
 	if (now - w->agent.last_in > WIRE_DEAD_MS) {
 		(void)err_set(e, ERR_TRANSFER, "nothing came from %s for %d s",
 		    w->agent.t->name, WIRE_DEAD_MS / 1000);
-		return err_hint(e, "Look at the network and at the load of "
+		return err_hint(e,
+		    "Look at the network and at the load of "
 		    "that host, then run the same command again: it "
 		    "continues.");
 	}
@@ -380,8 +388,8 @@ serve(struct worker *w, struct err *e)
 
 	w->agent.last_in = w->last_ping = w->moved = clock_ms();
 	while (!w->done) {
-		if (chan_pump(&w->agent, e) == -1 || chan_pump(&w->up, e) == -1 ||
-		    drain(w, e) == -1)
+		if (chan_pump(&w->agent, e) == -1 ||
+		    chan_pump(&w->up, e) == -1 || drain(w, e) == -1)
 			return -1;
 		if (w->up.eof)
 			_exit(0);
@@ -404,9 +412,9 @@ connect_agent(struct worker *w, struct err *e)
 {
 	struct transport *t = NULL;
 	bool push = w->o->push_agent != NULL;
-	int64_t deadline = deadline_in(
-	    w->o->remote->connect_ms > 0 ? w->o->remote->connect_ms * 2 :
-	    CONNECT_MS * 2);
+	int64_t deadline = deadline_in(w->o->remote->connect_ms > 0
+					   ? w->o->remote->connect_ms * 2
+					   : CONNECT_MS * 2);
 	struct remote_opts remote = *w->o->remote;
 
 	remote.note = w->o->number == 0 ? send_note : NULL;
@@ -421,8 +429,8 @@ connect_agent(struct worker *w, struct err *e)
 	if (hello_client(&w->agent, w->o->package, w->o->agent, deadline, e) ==
 	    -1)
 		return -1;
-	return chan_send(&w->up, JOB_READY, t->name, strlen(t->name), NULL, 0,
-	    e);
+	return chan_send(
+	    &w->up, JOB_READY, t->name, strlen(t->name), NULL, 0, e);
 }
 
 void

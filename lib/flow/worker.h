@@ -10,16 +10,15 @@
 #include "io/remote.h"
 
 struct worker_opts {
-	unsigned number;		/* for messages; 0 is the first */
+	unsigned number; /* for messages; 0 is the first */
 	const struct remote_opts *remote;
-	const char *agent;		/* path on the source */
-	const char *push_agent;		/* local file to upload, or NULL */
-	const char *package;		/* version, for HELLO */
-	unsigned delay_ms;		/* before connecting (MaxStartups) */
+	const char *agent;      /* path on the source */
+	const char *push_agent; /* local file to upload, or NULL */
+	const char *package;    /* version, for HELLO */
+	unsigned delay_ms;      /* before connecting (MaxStartups) */
 };
 
 /* Serve the parent on descriptor up; never returns. */
-void worker_main(int up, const struct worker_opts *o)
-    __attribute__((noreturn));
+void worker_main(int up, const struct worker_opts *o) __attribute__((noreturn));
 
 #endif

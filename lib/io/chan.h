@@ -23,14 +23,14 @@ struct frame {
 
 struct chan {
 	struct transport *t;
-	struct buf out;	   /* encoded frames, not yet offered to t */
-	struct buf wbuf;   /* being written: frozen until it is all written */
-	size_t wpos;	   /* bytes of wbuf already written */
-	struct buf in;	   /* bytes read and not yet decoded */
+	struct buf out;  /* encoded frames, not yet offered to t */
+	struct buf wbuf; /* being written: frozen until it is all written */
+	size_t wpos;     /* bytes of wbuf already written */
+	struct buf in;   /* bytes read and not yet decoded */
 	size_t in_pos;
-	bool eof;	   /* the other end has ended its stream */
+	bool eof;          /* the other end has ended its stream */
 	bool rdone, wdone; /* no more reads, writes: end of file or error */
-	bool paused;	   /* do not read for now (agent side: nobody drains
+	bool paused;       /* do not read for now (agent side: nobody drains
 			    * the stderr of a transport while it is paused) */
 	int64_t last_in;   /* clock_ms of the last byte that came in */
 	struct err fault;  /* first read or write error, reported by
@@ -42,8 +42,8 @@ void chan_init(struct chan *c, struct transport *t);
 /* Queue one frame; payload in up to two parts (either may be NULL, 0). */
 int chan_send(struct chan *c, uint8_t type, const void *a, size_t alen,
     const void *b, size_t blen, struct err *e);
-int chan_send_buf(struct chan *c, uint8_t type, const struct buf *payload,
-    struct err *e);
+int chan_send_buf(
+    struct chan *c, uint8_t type, const struct buf *payload, struct err *e);
 /* Queue bytes as they are, before the first frame (an upload to a shell). */
 int chan_send_raw(struct chan *c, const void *data, size_t n, struct err *e);
 size_t chan_queued(const struct chan *c); /* bytes not yet written */
@@ -59,7 +59,8 @@ int chan_next(struct chan *c, struct frame *f, struct err *e);
  * inside the transport, an error.  Returns the number of entries. */
 int chan_pollfds(struct chan *c, struct pollfd *fds, bool *ready);
 /* Wait until the channel can make progress, one of the n extra descriptors
- * (0 to CHAN_MAXEXTRA, revents are filled) is ready, or the deadline; returns 0, or -1 on a poll error. */
+ * (0 to CHAN_MAXEXTRA, revents are filled) is ready, or the deadline; returns
+ * 0, or -1 on a poll error. */
 int chan_wait(struct chan *c, struct pollfd *extra, size_t n, int64_t deadline,
     struct err *e);
 /* Write the whole queue (blocking, until the deadline; ERR_TIMEOUT).  Also

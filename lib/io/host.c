@@ -13,12 +13,12 @@ same_address(const struct sockaddr *a, const struct sockaddr *b)
 		return false;
 	if (a->sa_family == AF_INET)
 		return memcmp(&((const struct sockaddr_in *)a)->sin_addr,
-		    &((const struct sockaddr_in *)b)->sin_addr,
-		    sizeof(struct in_addr)) == 0;
+			   &((const struct sockaddr_in *)b)->sin_addr,
+			   sizeof(struct in_addr)) == 0;
 	if (a->sa_family == AF_INET6)
 		return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-		    &((const struct sockaddr_in6 *)b)->sin6_addr,
-		    sizeof(struct in6_addr)) == 0;
+			   &((const struct sockaddr_in6 *)b)->sin6_addr,
+			   sizeof(struct in6_addr)) == 0;
 	return false;
 }
 

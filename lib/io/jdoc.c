@@ -39,8 +39,8 @@ holder(struct jdoc *d, const char *path, const char **last)
 	char key[64];
 
 	while ((dot = strchr(path, '.')) != NULL) {
-		(void)snprintf(key, sizeof(key), "%.*s", (int)(dot - path),
-		    path);
+		(void)snprintf(
+		    key, sizeof(key), "%.*s", (int)(dot - path), path);
 		if ((next = json_object_get(at, key)) == NULL) {
 			next = json_object();
 			if (json_object_set_new(at, key, next) == -1)
@@ -132,7 +132,8 @@ jdoc_print(struct jdoc *d, FILE *to)
 		errno = ENOMEM;
 		return -1;
 	}
-	if (json_dumpf(d->root, to, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == -1 ||
+	if (json_dumpf(d->root, to,
+		JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == -1 ||
 	    fputc('\n', to) == EOF || fflush(to) == EOF)
 		return -1;
 	return 0;

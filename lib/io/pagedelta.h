@@ -23,8 +23,8 @@ void filedigest_start(struct filedigest *d, uint64_t seed, uint32_t block_size);
  * here); do not mix the two in one file. */
 void filedigest_add_hash(struct filedigest *d, const uint8_t hash[PAGEHASH]);
 void filedigest_add(struct filedigest *d, const void *data, size_t n);
-void filedigest_end(struct filedigest *d, uint64_t length,
-    uint8_t out[PAGEHASH]);
+void filedigest_end(
+    struct filedigest *d, uint64_t length, uint8_t out[PAGEHASH]);
 
 /* XXH3-128 of a stream of records: session and manifest digests. */
 struct streamdigest;

@@ -42,8 +42,8 @@ void rsdiff_free(struct rsdiff *d);
 /* Patch: basis + delta -> new content (client side).  max_out bounds the
  * output, input beyond max_in or behind END is ERR_PROTOCOL. */
 struct rspatch;
-struct rspatch *rspatch_new(int basis_fd, uint64_t max_in, uint64_t max_out,
-    struct err *e);
+struct rspatch *rspatch_new(
+    int basis_fd, uint64_t max_in, uint64_t max_out, struct err *e);
 /*
  * Delta bytes in, new content appended to out, about RSPATCH_OUT bytes at most
  * per call: a few bytes of delta can copy the whole basis.  1: more output

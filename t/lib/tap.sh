@@ -50,6 +50,7 @@ fail() {
 	TAP_RUN=$((TAP_RUN + 1))
 	TAP_FAILED=$((TAP_FAILED + 1))
 	echo "not ok $TAP_RUN - $*" >&3
+	diag "FAILED $TAP_RUN: $*"
 	note "-- not ok $TAP_RUN - $*"
 	return 1
 }
@@ -214,12 +215,13 @@ port_of_ours() {
 }
 
 # tree_hash DIR...: one line that changes when any name, type, mode, link
-# target, size, mtime or content below changes.
+# target, size, content or mtime of a file below changes.
 tree_hash() {
 	local d
 	for d; do
 		[ -e "$d" ] || { echo "$d absent"; continue; }
-		find "$d" -printf '%P %y %m %l %s %T@\n' | sort
+		find "$d" -type d -printf '%P %y %m\n' -o \
+		    -printf '%P %y %m %l %s %T@\n' | sort
 		find "$d" -type f -print0 | sort -z | xargs -0r md5sum
 	done | md5sum | cut -d' ' -f1
 }

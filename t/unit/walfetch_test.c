@@ -134,8 +134,8 @@ write_file(const struct fetch_job *job, enum content content)
 	fd = tree_openat(
 	    fake.g->t, job->path, O_WRONLY | O_CREAT | O_TRUNC, job->mode);
 	assert_true(fd != -1);
-	if (wal_parse_name(path_base(job->path), SEG, PGVERSION, &tli, &segno) ==
-		0 &&
+	if (wal_parse_name(
+		path_base(job->path), SEG, PGVERSION, &tli, &segno) == 0 &&
 	    content != BLANK) {
 		if (content == RECYCLED)
 			segno -= 3;
