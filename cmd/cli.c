@@ -44,6 +44,23 @@ cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
 	return opt_finish(s, e);
 }
 
+/* --color, then NO_COLOR, then PG_COLOR, then the terminal. */
+static bool
+want_color(const char *option)
+{
+	const char *no = getenv("NO_COLOR"), *pg = getenv("PG_COLOR");
+	const char *term = getenv("TERM");
+
+	if (strcmp(option, "auto") != 0)
+		return strcmp(option, "always") == 0;
+	if (no != NULL && no[0] != '\0')
+		return false;
+	if (pg != NULL && strcmp(pg, "auto") != 0)
+		return strcmp(pg, "always") == 0;
+	return isatty(STDERR_FILENO) && term != NULL &&
+	       strcmp(term, "dumb") != 0;
+}
+
 int
 cli_log(const struct opt_set *s, const char *program, struct err *e)
 {
@@ -57,6 +74,7 @@ cli_log(const struct opt_set *s, const char *program, struct err *e)
 	else if (v->count == 1)
 		level = LVL_VERBOSE;
 	log_init(program, level);
+	log_color(want_color(opt_text(s, "color")));
 	if (log_to(opt_text(s, "log")) == 0)
 		return 0;
 	return err_set_errno(e, ERR_USAGE, "--log=%s", opt_text(s, "log"));

@@ -4,6 +4,7 @@
 #include "base/sig.h"
 #include "clone-options.h"
 #include "core/exclude.h"
+#include "flow/facts.h"
 #include "record.h"
 #include "talk.h"
 
@@ -18,9 +19,9 @@ print_buf(struct buf *b)
 	buf_free(b);
 }
 
-/* Requests that need no server.  1: done. */
+/* Requests that need no server.  1: done, 0: none of them, -1. */
 static int
-answer_only(const struct opt_set *s, const struct conf *conf)
+answer_only(const struct opt_set *s, const struct conf *conf, struct err *e)
 {
 	struct buf b = BUF_INIT;
 
@@ -33,7 +34,10 @@ answer_only(const struct opt_set *s, const struct conf *conf)
 		opt_show(s, &b);
 	else if (opt_flag(s, "list-excludes"))
 		exclude_list(&b);
-	else if (opt_flag(s, "list-nodes"))
+	else if (opt_get(s, "facts")->set) {
+		if (facts_add(&b, opt_text(s, "facts"), e) == -1)
+			return -1;
+	} else if (opt_flag(s, "list-nodes"))
 		for (size_t i = 0; i < conf->nnodes; i++)
 			buf_addf(&b, "%s\n", conf->nodes[i].name);
 	else
@@ -93,7 +97,7 @@ main(int argc, char **argv)
 	struct err e = ERR_INIT;
 	struct conf conf = {0};
 	struct opt_set s;
-	int status = 0;
+	int status = 0, rc;
 
 	(void)umask(077);
 	(void)setrlimit(RLIMIT_CORE, &none);
@@ -103,8 +107,11 @@ main(int argc, char **argv)
 		status = usage(&e);
 		goto out;
 	}
-	if (answer_only(&s, &conf))
+	if ((rc = answer_only(&s, &conf, &e)) != 0) {
+		if (rc == -1)
+			status = usage(&e);
 		goto out;
+	}
 	if (cli_log(&s, PROGRAM, &e) == -1 || sig_init(&e) == -1)
 		status = usage(&e);
 	else if (run(&s, &conf, &e) == -1)

@@ -83,6 +83,15 @@ on_problem(void *arg, const struct err *what)
 }
 
 static void
+on_plan(void *arg, const char *text)
+{
+	struct talk *t = arg;
+
+	close_bar(t);
+	(void)fputs(text, t->out);
+}
+
+static void
 on_item(void *arg, char letter, const char *path)
 {
 	struct talk *t = arg;
@@ -217,6 +226,7 @@ talk_init(struct talk *t, struct clone_ui *ui)
 	    .problem = on_problem,
 	    .progress = on_progress,
 	    .item = on_item,
+	    .plan = on_plan,
 	    .arg = t};
 }
 

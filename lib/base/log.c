@@ -10,6 +10,7 @@ static struct {
 	FILE *file; /* NULL: stderr */
 	bool syslog;
 	bool journal; /* "<N>" prefixes */
+	bool color;
 } sink = {.program = "standby-tools", .max = LVL_INFO};
 
 static const int priority[] = {
@@ -45,6 +46,23 @@ log_init(const char *program, enum log_level max)
 	sink.program = program;
 	sink.max = max;
 	sink.journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void
+log_color(bool on)
+{
+	sink.color = on;
+}
+
+/* error red, warning magenta, hint and the rest cyan: as PostgreSQL's. */
+static const char *
+color_of(const char *kind)
+{
+	if (!sink.color || kind == NULL || sink.file != NULL)
+		return "";
+	if (strcmp(kind, "error") == 0)
+		return "\033[01;31m";
+	return strcmp(kind, "warning") == 0 ? "\033[01;35m" : "\033[01;36m";
 }
 
 enum log_level
@@ -126,7 +144,9 @@ log_line(enum log_level level, const char *kind, const char *fmt, ...)
 	} else if (sink.journal) {
 		(void)snprintf(stamp, sizeof(stamp), "<%d>", priority[level]);
 	}
-	(void)fprintf(sink.file ? sink.file : stderr, "%s%s: %s%s%s\n", stamp,
-	    sink.program, kind ? kind : "", kind ? ": " : "", text);
+	(void)fprintf(sink.file ? sink.file : stderr, "%s%s: %s%s%s%s%s\n",
+	    stamp, sink.program, color_of(kind), kind ? kind : "",
+	    kind ? ": " : "", color_of(kind)[0] != '\0' ? "\033[0m" : "",
+	    text);
 	errno = saved;
 }

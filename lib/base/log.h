@@ -28,6 +28,9 @@ enum log_level log_max(void);
  */
 int log_to(const char *sink);
 
+/* Colour the kinds on stderr (as PG_COLOR does for PostgreSQL's programs). */
+void log_color(bool on);
+
 /* One line, "program: fmt".  kind is put before the text when not NULL
  * ("error", "warning", "detail", "hint"). */
 void log_line(enum log_level level, const char *kind, const char *fmt, ...)

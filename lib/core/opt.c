@@ -446,7 +446,9 @@ parse_long(
 	if (!takes_arg(o) && text != NULL)
 		return err_set(
 		    e, ERR_USAGE, "option \"%s\" takes no argument", shown);
-	if (takes_arg(o) && text == NULL) {
+	if (takes_arg(o) && text == NULL && (o->flags & OPT_OPTIONAL)) {
+		text = "";
+	} else if (takes_arg(o) && text == NULL) {
 		if (*at + 1 >= argc)
 			return missing_argument(o, shown, e);
 		text = argv[++*at];

@@ -581,6 +581,12 @@ static const struct major {
     {180000, 1800, 202506291, 0xD118},
 };
 
+int
+pgver_major_at(size_t i)
+{
+	return i < NELEM(majors) ? majors[i].version : 0;
+}
+
 static const struct major *
 major_of_catalog(uint32_t catalog_version)
 {

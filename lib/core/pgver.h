@@ -115,6 +115,8 @@ const char *pgver_major(int version, char *buf, size_t size);
 int pgver_parse(const char *text);
 /* Same major (9.6.x with 9.6.y, 15.x with 15.y)? */
 bool pgver_same_major(int a, int b);
+/* The known majors in order, 90000 ...; 0 behind the last. */
+int pgver_major_at(size_t i);
 bool pgver_known(int version);     /* not newer than PGVER_NEWEST's major */
 bool pgver_supported(int version); /* not older than PGVER_OLDEST */
 

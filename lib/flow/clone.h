@@ -101,6 +101,8 @@ struct clone_ui {
 	void (*warning)(void *arg, const struct err *what);
 	void (*problem)(void *arg, const struct err *what);
 	void (*progress)(void *arg, const struct clone_progress *p);
+	/* --dry-run: what would be done, lines. */
+	void (*plan)(void *arg, const char *text);
 	/* One line of --itemize-changes: letter, path. */
 	void (*item)(void *arg, char letter, const char *path);
 	void *arg;

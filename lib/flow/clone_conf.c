@@ -80,9 +80,10 @@ application_name(const struct clone *c)
 	return c->o->node != NULL ? c->o->node : c->name;
 }
 
-/* primary_conninfo: where the standby streams from. */
-static int
-make_conninfo(struct clone *c, struct buf *out, struct err *e)
+/* primary_conninfo: where the standby streams from.  write: make its password
+ * file, if it needs one. */
+int
+clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e)
 {
 	struct conninfo from = {0}, to = {0};
 	int rc = -1;
@@ -101,7 +102,7 @@ make_conninfo(struct clone *c, struct buf *out, struct err *e)
 		(void)err_set_nomem(e);
 		goto out;
 	}
-	if (write_passfile(c, &from, &to, e) == -1)
+	if (write && write_passfile(c, &from, &to, e) == -1)
 		goto out;
 	conninfo_render(&to, false, out);
 	rc = buf_ok(out) ? 0 : err_set_nomem(e);
@@ -136,7 +137,7 @@ clone_write_recovery(struct clone *c, struct err *e)
 
 	if (c->slot.want != SLOT_NONE && (c->slot.made || c->slot.existed))
 		r.slot = c->slot.name;
-	if (make_conninfo(c, &conninfo, e) == 0) {
+	if (clone_conninfo(c, true, &conninfo, e) == 0) {
 		r.primary_conninfo = buf_str(&conninfo);
 		rc = recovery_write(
 		    c->target.tree, &r, c->target.sync, &notes, e);

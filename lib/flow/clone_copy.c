@@ -229,6 +229,7 @@ make_plan(struct clone *c, struct err *e)
 static void
 tell_dry(struct clone *c)
 {
+	clone_tell_plan(c);
 	for (size_t i = 0; i < c->plan.n; i++) {
 		const struct action *a = &c->plan.v[i];
 

@@ -81,6 +81,11 @@ void clone_left(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
 void clone_show(struct clone *c, const char *what);
 int64_t clone_deadline(const struct clone *c, int64_t ms);
 
+/* clone_plan.c: the plan in words, for --dry-run */
+void clone_tell_plan(struct clone *c);
+/* clone_conf.c */
+int clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e);
+
 /* clone_other.c */
 int clone_conf_only(struct clone *c, struct err *e);
 int clone_cleanup(struct clone *c, struct err *e);
