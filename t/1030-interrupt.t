@@ -94,12 +94,12 @@ interrupt() {
 	esac
 }
 
-# Run again: an unfinished target is continued without asking; a sealed one is
-# an ordinary data directory.
+# again PHASE PRIMARY STANDBY NAME [OPTION]...: an unfinished target is
+# continued without asking; a sealed one is an ordinary data directory.
 again() {
-	local p=$1 s=$2 name=$3
-	shift 3
-	if [ -e "$T/$s/global/pg_control" ]; then
+	local phase=$1 p=$2 s=$3 name=$4
+	shift 4
+	if [ "$(kind_of "$phase")" = sealed ]; then
 		[ -n "$(pg_pid "$s")" ] || pg_start "$s"
 		ok "$name: the sealed target is a good standby" \
 		    poll_until 30 pg_streams "$s"
@@ -115,7 +115,7 @@ fresh() {
 	local sig=$1 phase=$2
 	mkdir "$T/s.ts"
 	if interrupt "$sig" "$phase" p s; then
-		again p s "$sig at $phase"
+		again "$phase" p s "$sig at $phase"
 	fi
 	forget s
 	drop_slots p >/dev/null
@@ -134,7 +134,7 @@ delta() {
 	if interrupt "$sig" "$phase" p s --delta; then
 		set --
 		[ "$(kind_of "$phase")" != untouched ] || set -- --delta
-		again p s "$sig at $phase, delta" "$@"
+		again "$phase" p s "$sig at $phase, delta" "$@"
 	fi
 	forget s
 	drop_slots p >/dev/null
@@ -180,6 +180,6 @@ for phase in marked transfer control synced; do
 	clone_wait
 	ok "killed at $phase on the same target: refuses to start" pg_refuses s
 done
-again p s "after four kills"
+again synced p s "after four kills"
 
 done_testing

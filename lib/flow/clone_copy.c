@@ -211,7 +211,6 @@ make_plan(struct clone *c, struct err *e)
 	    .group = c->group};
 	struct roots_opts ro = {.mapping = c->o->mapping,
 	    .nmapping = c->o->nmapping,
-	    .tblspc_dir = c->tblspc_dir,
 	    .same_host = c->same_host};
 
 	if (check_required(c, e) == -1 ||

@@ -29,11 +29,21 @@ copy_begin(struct fetch *f, struct task *t, struct err *e)
 	return fetch_open_new(f, t, e);
 }
 
+/* Files without the limit are sent to their end, which may have moved since the
+ * manifest; within reason, or a peer could fill the disk. */
+static uint64_t
+most(const struct task *t)
+{
+	if (t->job.flags & ACT_LIMIT)
+		return t->job.size;
+	return t->job.size * 4 + (UINT64_C(1) << 30);
+}
+
 static int
 copy_data(
     struct fetch *f, struct task *t, const uint8_t *p, size_t n, struct err *e)
 {
-	if ((t->job.flags & ACT_LIMIT) && n > t->job.size - t->received)
+	if (n > most(t) - t->received)
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent more of \"%s\" than was asked for",
 		    t->job.path);

@@ -139,21 +139,48 @@ inside(const char *dir, const char *of)
 	return strncmp(dir, of, n) == 0 && (dir[n] == '/' || dir[n] == '\0');
 }
 
+/* What a path really names: the nearest part that is there, resolved, and the
+ * rest as it stands.  "/a/../pgdata" must not pass for something else. */
+static void
+resolve(const char *dir, char *real)
+{
+	char part[PATH_MAX], *slash, *r;
+
+	(void)snprintf(part, sizeof(part), "%s", dir);
+	while ((r = realpath(part, NULL)) == NULL &&
+	       (slash = strrchr(part, '/')) != NULL && slash != part)
+		*slash = '\0';
+	if (r == NULL)
+		(void)snprintf(real, PATH_MAX, "%s", dir);
+	else
+		(void)snprintf(real, PATH_MAX, "%s%s",
+		    strcmp(r, "/") == 0 ? "" : r, dir + strlen(part));
+	free(r);
+}
+
 static int
 judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
     const struct target *t, struct err *e)
 {
+	char real[PATH_MAX], other[PATH_MAX];
+
 	if (r->dir[0] != '/')
 		return refuse(e, r, "is not absolute");
-	if (o->same_host && strcmp(r->dir, r->source) == 0)
+	resolve(r->dir, real);
+	resolve(r->source, other);
+	if (o->same_host && strcmp(real, other) == 0)
 		return refuse(
 		    e, r, "is the source's own (same host, same path)");
-	if (t->path != NULL && inside(r->dir, t->path))
-		return refuse(e, r, "lies inside the data directory");
-	for (const struct root *x = all->v; x < r; x++)
-		if (inside(r->dir, x->dir) || inside(x->dir, r->dir))
+	if (t->path != NULL && (inside(real, t->path) || inside(t->path, real)))
+		return refuse(e, r,
+		    "lies inside the data directory, or it in "
+		    "there");
+	for (const struct root *x = all->v; x < r; x++) {
+		resolve(x->dir, other);
+		if (inside(real, other) || inside(other, real))
 			return refuse(
 			    e, r, "is used for another tablespace too");
+	}
 	return judge_existing(r, t, e);
 }
 

@@ -24,7 +24,6 @@ struct roots {
 struct roots_opts {
 	const char *const *mapping; /* "OLD=NEW", \= for = in a path */
 	size_t nmapping;
-	const char *tblspc_dir; /* "PG_15_202209061" */
 	bool same_host;         /* source and target are one machine */
 };
 

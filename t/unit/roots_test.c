@@ -168,10 +168,8 @@ static const char *
 plan(struct dirs *d, const char *const *mapping, size_t n, bool same_host,
     struct buf *b)
 {
-	struct roots_opts o = {.mapping = mapping,
-	    .nmapping = n,
-	    .tblspc_dir = SUB,
-	    .same_host = same_host};
+	struct roots_opts o = {
+	    .mapping = mapping, .nmapping = n, .same_host = same_host};
 	struct buf raw = BUF_INIT;
 	size_t len = strlen(d->top);
 
