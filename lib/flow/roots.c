@@ -171,10 +171,10 @@ judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
 	if (o->same_host && strcmp(real, other) == 0)
 		return refuse(
 		    e, r, "is the source's own (same host, same path)");
-	if (t->path != NULL && (inside(real, t->path) || inside(t->path, real)))
-		return refuse(e, r,
-		    "lies inside the data directory, or it in "
-		    "there");
+	if (t->path != NULL && inside(real, t->path))
+		return refuse(e, r, "lies inside the data directory");
+	if (t->path != NULL && inside(t->path, real))
+		return refuse(e, r, "holds the data directory");
 	for (const struct root *x = all->v; x < r; x++) {
 		resolve(x->dir, other);
 		if (inside(real, other) || inside(other, real))
