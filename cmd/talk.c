@@ -57,7 +57,7 @@ on_step(void *arg, enum clone_step step, const char *text)
 		return;
 	if (t->quiet)
 		return;
-	log_line(LVL_INFO, NULL, "[%d/%d] %-15s %s", step, CLONE_NSTEPS,
+	log_under(LVL_INFO, "[%d/%d] %-15s %s", step, CLONE_NSTEPS,
 	    step_names[step], text);
 }
 
@@ -162,10 +162,27 @@ add_figures(struct buf *b, const struct talk *t, const struct clone_progress *p)
 		buf_addf(b, "   %s", p->what);
 }
 
+/* May block characters be drawn? */
+static bool
+terminal_is_utf8(void)
+{
+	const char *names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+
+	for (size_t i = 0; i < NELEM(names); i++) {
+		const char *v = getenv(names[i]);
+
+		if (v != NULL && v[0] != '\0')
+			return strcasestr(v, "UTF-8") != NULL ||
+			       strcasestr(v, "UTF8") != NULL;
+	}
+	return false;
+}
+
 static void
 show_bar(struct talk *t, const struct clone_progress *p, const char *figures)
 {
 	unsigned full = 0;
+	bool utf8 = terminal_is_utf8();
 	struct buf b = BUF_INIT;
 
 	buf_addf(&b, "\r  [%d/%d] %-15s ", p->step, CLONE_NSTEPS,
@@ -174,7 +191,9 @@ show_bar(struct talk *t, const struct clone_progress *p, const char *figures)
 		full =
 		    (unsigned)((double)p->done * BAR_CELLS / (double)p->total);
 		for (unsigned i = 0; i < BAR_CELLS; i++)
-			buf_adds(&b, i < full ? "#" : ".");
+			buf_adds(&b, i < full ? utf8 ? "\xe2\x96\x88" : "#"
+				     : utf8   ? "\xe2\x96\x91"
+					      : ".");
 		buf_addc(&b, ' ');
 	}
 	(void)fprintf(stderr, "%s%.100s\033[K", buf_str(&b), figures);
@@ -203,7 +222,7 @@ on_progress(void *arg, const struct clone_progress *p)
 	add_figures(&b, t, p);
 	if (p->asked || (t->progress == TALK_LINE && due)) {
 		close_bar(t);
-		log_line(LVL_WARNING, NULL, "[%d/%d] %-15s %s", p->step,
+		log_under(LVL_WARNING, "[%d/%d] %-15s %s", p->step,
 		    CLONE_NSTEPS, step_names[p->step], buf_str(&b));
 		t->last = clock_ms();
 	} else if (t->progress == TALK_BAR) {
@@ -256,8 +275,7 @@ talk_done(
 	text_add_size(&b, r->bytes_changed);
 	buf_adds(&b, " changed, ");
 	text_add_size(&b, r->bytes_sent);
-	buf_addf(
-	    &b, " received, %" PRIu64 " files vanished", r->files_vanished);
+	buf_addf(&b, " sent, %" PRIu64 " files vanished", r->files_vanished);
 	log_line(LVL_INFO, NULL, "done in %s", buf_str(&b));
 	buf_free(&b);
 	if (!o->start)
@@ -293,7 +311,7 @@ talk_stats(const struct clone_record *r, FILE *to)
 	(void)fprintf(
 	    to, "%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
 	(void)fprintf(
-	    to, "%-24s %" PRIu64 "\n", "bytes received", r->bytes_sent);
+	    to, "%-24s %" PRIu64 "\n", "bytes sent", r->bytes_sent);
 	stat_ms(to, "preflight", r->ms_preflight);
 	stat_ms(to, "backup start", r->ms_backup_start);
 	stat_ms(to, "manifest", r->ms_manifest);

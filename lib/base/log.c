@@ -146,7 +146,23 @@ log_line(enum log_level level, const char *kind, const char *fmt, ...)
 	}
 	(void)fprintf(sink.file ? sink.file : stderr, "%s%s: %s%s%s%s%s\n",
 	    stamp, sink.program, color_of(kind), kind ? kind : "",
-	    kind ? ": " : "", color_of(kind)[0] != '\0' ? "\033[0m" : "",
-	    text);
+	    kind ? ": " : "", color_of(kind)[0] != '\0' ? "\033[0m" : "", text);
 	errno = saved;
+}
+
+void
+log_under(enum log_level level, const char *fmt, ...)
+{
+	char text[8192];
+	va_list ap;
+
+	if (level > sink.max)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (sink.syslog || sink.file != NULL || sink.journal)
+		log_line(level, NULL, "%s", text);
+	else
+		(void)fprintf(stderr, "  %s\n", text);
 }

@@ -35,6 +35,9 @@ void log_color(bool on);
  * ("error", "warning", "detail", "hint"). */
 void log_line(enum log_level level, const char *kind, const char *fmt, ...)
     PRINTFLIKE(3, 4);
+/* A line of a report that belongs under the last one: indented, without the
+ * program's name, where people read (a plain stderr); else as log_line. */
+void log_under(enum log_level level, const char *fmt, ...) PRINTFLIKE(2, 3);
 #define log_debug(...) log_line(LVL_DEBUG, "debug", __VA_ARGS__)
 
 #endif

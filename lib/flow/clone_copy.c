@@ -577,7 +577,7 @@ clone_transfer(struct clone *c, struct err *e)
 	c->current = NULL;
 	pool_progress(c->pool, &g);
 	text_add_size(&bytes, g.in);
-	clone_told(c, "%" PRIu64 " files changed, %s received",
+	clone_told(c, "%" PRIu64 " files changed, %s sent",
 	    c->rec->files_changed, buf_str(&bytes));
 	buf_free(&bytes);
 	hook_pause("transferred");

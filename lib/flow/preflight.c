@@ -463,8 +463,8 @@ check_config_place(
 	    "configuration of the source lies outside its data directory: %s",
 	    buf_str(&b));
 	buf_free(&b);
-	(void)err_hint(e, "It is not copied. The standby needs its own, or "
-			  "--copy-external-config.");
+	(void)err_hint(e, "It is not copied. Put the standby's own files in "
+			  "place before the start, for example by scp.");
 	return FOUND_WARNING;
 }
 

@@ -226,8 +226,8 @@ static const struct {
 	"synchronous_standby_names = ''; then reload"),
     NOTHING(synchronous_served),
     ROW(conf_outside, 'W', ERR_CONFIG, "main/postgresql.conf\", \"/etc/pg_hba",
-	"--copy-external-config"),
-    ROW(conf_beside, 'W', ERR_CONFIG, "/srv/pg2", "--copy-external-config"),
+	"in place before the start"),
+    ROW(conf_beside, 'W', ERR_CONFIG, "/srv/pg2", "in place before the start"),
     NOTHING(conf_slash),
 };
 
