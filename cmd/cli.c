@@ -7,6 +7,28 @@
 #include <termios.h>
 
 void
+cli_std_fds(void)
+{
+	static const int wrong[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)open("/dev/null", wrong[fd]);
+}
+
+int
+cli_end_stdout(struct err *e)
+{
+	if (fflush(stdout) == EOF)
+		return err_set_errno(
+		    e, ERR_IO, "could not write to standard output");
+	/* Earlier, so errno is another's by now. */
+	if (ferror(stdout))
+		return err_set(e, ERR_IO, "could not write to standard output");
+	return 0;
+}
+
+void
 cli_print(const char *kind, const struct err *e)
 {
 	bool bad = strcmp(kind, "error") == 0;

@@ -13,6 +13,13 @@
 	"\nReport bugs to <" PACKAGE_BUGREPORT ">.\n"                          \
 	"standby-tools home page: <" PACKAGE_URL ">\n"
 
+/* A standard stream that was closed at our start must not become a socket or a
+ * file of the target: it is opened so that using it fails as before. */
+void cli_std_fds(void);
+
+/* All that was printed to stdout is there. */
+int cli_end_stdout(struct err *e);
+
 /* error:, detail:, hint: lines on the log.  kind: "error" or "warning". */
 void cli_print(const char *kind, const struct err *e);
 

@@ -275,6 +275,10 @@ const struct opt clone_options[] = {
 	.flags = OPT_ACTION,
 	.help = "only write the recovery configuration"},
     {.kind = OPT_FLAG,
+	.name = "pgpool-recovery",
+	.flags = OPT_ACTION,
+	.help = "pgpool's recovery_1st_stage, with its words"},
+    {.kind = OPT_FLAG,
 	.name = "cleanup",
 	.flags = OPT_ACTION,
 	.help = "end what an earlier, killed run of ours left"},
@@ -552,6 +556,9 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
     struct clone_opts *o, struct clone_owned *owned, struct err *e)
 {
 	o->package = PACKAGE_VERSION;
+	if (opt_flag(s, "conf-only") && opt_flag(s, "cleanup"))
+		return err_set(
+		    e, ERR_USAGE, "--conf-only contradicts --cleanup");
 	if (map_source(s, conf, o, owned, e) == -1)
 		return -1;
 	o->agent = opt_text(s, "agent");

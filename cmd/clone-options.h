@@ -12,7 +12,8 @@ extern const size_t clone_noptions;
 	"standby-clone builds or refreshes a standby from a running "          \
 	"primary.\n\nUsage:\n"                                                 \
 	"  standby-clone --master HOST [-D PGDATA] [OPTION]...\n"              \
-	"  standby-clone NODE [OPTION]...\n"
+	"  standby-clone NODE [OPTION]...\n"                                   \
+	"  standby-clone --pgpool-recovery WORD...\n"
 
 /* Fill o from the options; texts are borrowed from s and conf, memory that is
  * made is hung on *owned (free with clone_options_free). */

@@ -4,7 +4,9 @@
 #include "base/sig.h"
 #include "clone-options.h"
 #include "core/exclude.h"
+#include "core/text.h"
 #include "flow/facts.h"
+#include "flow/pgpool.h"
 #include "record.h"
 #include "talk.h"
 
@@ -72,12 +74,30 @@ run(const struct opt_set *s, const struct conf *conf, struct err *e)
 	}
 	if (opt_flag(s, "stats"))
 		talk_stats(&rec, t.out);
-	if (opt_flag(s, "json") &&
-	    record_print(&rec, rc == -1 ? e->status : 0, e, stdout) == -1)
-		log_line(LVL_ERROR, "error", "could not write to stdout: %s",
-		    strerror(errno));
+	if (opt_flag(s, "json"))
+		(void)record_print(&rec, rc == -1 ? e->status : 0, e, stdout);
 	clone_record_free(&rec);
 	clone_options_free(&o, &owned);
+	return rc;
+}
+
+static int
+run_pgpool(const struct opt_set *s, struct err *e)
+{
+	struct pgpool_opts o = {.ssh_command = opt_text(s, "ssh-command"),
+	    .user = opt_text(s, "ssh-user"),
+	    .program = PROGRAM,
+	    .timeout_ms = opt_number(s, "timeout"),
+	    .sigfd = sig_fd()};
+	struct buf said = BUF_INIT, text = BUF_INIT;
+	int rc = pgpool_recover(s->args, s->nargs, &o, &said, e);
+
+	text_add_tail(&text, said.data, said.len, 100, "");
+	(void)fputs(buf_str(&text), stderr);
+	if (rc == -1)
+		cli_print("error", e);
+	buf_free(&said);
+	buf_free(&text);
 	return rc;
 }
 
@@ -99,6 +119,7 @@ main(int argc, char **argv)
 	struct opt_set s;
 	int status = 0, rc;
 
+	cli_std_fds();
 	(void)umask(077);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	log_init(PROGRAM, LVL_INFO);
@@ -114,12 +135,16 @@ main(int argc, char **argv)
 	}
 	if (cli_log(&s, PROGRAM, &e) == -1 || sig_init(&e) == -1)
 		status = usage(&e);
-	else if (run(&s, &conf, &e) == -1)
+	else if (opt_flag(&s, "pgpool-recovery") ? run_pgpool(&s, &e) == -1
+						 : run(&s, &conf, &e) == -1)
 		status = e.status;
 out:
 	opt_free(&s);
 	conf_free(&conf);
-	if (fflush(stdout) == EOF && status == 0)
-		status = STATUS_FAILED;
+	err_clear(&e);
+	if (cli_end_stdout(&e) == -1) {
+		cli_print("error", &e);
+		status = status == 0 ? e.status : status;
+	}
 	return status;
 }

@@ -310,8 +310,7 @@ talk_stats(const struct clone_record *r, FILE *to)
 	    to, "%-24s %" PRIu64 "\n", "bytes compared", r->bytes_compared);
 	(void)fprintf(
 	    to, "%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
-	(void)fprintf(
-	    to, "%-24s %" PRIu64 "\n", "bytes sent", r->bytes_sent);
+	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes sent", r->bytes_sent);
 	stat_ms(to, "preflight", r->ms_preflight);
 	stat_ms(to, "backup start", r->ms_backup_start);
 	stat_ms(to, "manifest", r->ms_manifest);
