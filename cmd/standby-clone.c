@@ -74,8 +74,10 @@ run(const struct opt_set *s, const struct conf *conf, struct err *e)
 	}
 	if (opt_flag(s, "stats"))
 		talk_stats(&rec, t.out);
-	if (opt_flag(s, "json"))
-		(void)record_print(&rec, rc == -1 ? e->status : 0, e, stdout);
+	if (opt_flag(s, "json") &&
+	    record_print(&rec, rc == -1 ? e->status : 0, e, stdout) == -1)
+		log_line(LVL_ERROR, "error", "could not write to stdout: %s",
+		    strerror(errno));
 	clone_record_free(&rec);
 	clone_options_free(&o, &owned);
 	return rc;

@@ -238,6 +238,7 @@ for m in $(pg_majors); do
 		ok "$m: a stale trigger file is removed" test ! -e "$T/trigger"
 		is "$(pg_sql s "SELECT pg_is_in_recovery()")" t \
 		    "$m: and does not promote"
+		pg_detach s
 		touch "$T/trigger"
 		ok "$m: a new one promotes" poll_until 30 pg_is s \
 		    "SELECT pg_is_in_recovery()" f

@@ -196,7 +196,8 @@ end_slot(struct clone *c)
 {
 	struct err e = ERR_INIT;
 
-	if (c->slot_done || slot_end_failed(&c->slot, &e) == 0)
+	if (c->slot_done || c->target.sealed ||
+	    slot_end_failed(&c->slot, &e) == 0)
 		return;
 	clone_left(
 	    c, "replication slot \"%s\": %s %s", c->slot.name, e.text, e.hint);
@@ -301,6 +302,10 @@ clone_run(const struct clone_opts *o, const struct clone_ui *ui,
 		rec->ms_streaming = -1;
 	clone_step(&c, CLONE_PREFLIGHT);
 	rc = story(&c, e);
+	/* What refuses after the target was changed is no refusal any more. */
+	if (rc == -1 && e->status == STATUS_REFUSED && c.target.marked &&
+	    !o->conf_only && !o->cleanup)
+		err_raise(e, STATUS_TRANSFER);
 	finish_record(&c, rc, e);
 	pool_close(c.pool); /* nothing is written any more */
 	c.pool = NULL;

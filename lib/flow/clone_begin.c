@@ -7,16 +7,16 @@
 #include "flow/clone_int.h"
 #include "flow/hook.h"
 
-/* While the server works on the checkpoint nobody else looks after the
+/* While the server works (checkpoint, archive) nobody else looks after the
  * workers. */
 static int
-checkpoint_tick(void *arg, struct err *e)
+server_tick(void *arg, struct err *e)
 {
 	struct clone *c = arg;
 
 	if (pool_check(c->pool, e) == -1 || sig_check(e) == -1)
 		return -1;
-	clone_show(c, "waiting for checkpoint");
+	clone_show(c, c->waits_for);
 	return 0;
 }
 
@@ -30,14 +30,10 @@ hint_checkpoint(struct clone *c, struct err *e)
 		    "--checkpoint=fast does not wait.");
 }
 
-/* The session that owns the slot: that of the backup, unless the standby will
- * stream from somebody else. */
-static int
-slot_session(
+int
+clone_slot_session(
     struct clone *c, struct pg **pg, const struct pg_opts **opts, struct err *e)
 {
-	*pg = c->backup.pg;
-	*opts = &c->pg;
 	if (c->o->upstream == NULL)
 		return 0;
 	if (pg_conninfo_parse(c->o->upstream, &c->upstream, e) == -1)
@@ -52,23 +48,32 @@ slot_session(
 	return 0;
 }
 
+/* A killed run noted it in the marker, with the server that it is on. */
+static bool
+slot_is_ours(const struct clone *c, const char *name)
+{
+	const struct marker *m = &c->target.marker;
+
+	return c->target.kind == TARGET_MARKED && m->slot != NULL &&
+	       strcmp(m->slot, name) == 0 && m->slot_at != NULL &&
+	       strcmp(m->slot_at, c->slot_at) == 0;
+}
+
 /* Before the first byte: WAL from here on is kept, or will be followed. */
 static int
 prepare_wal(struct clone *c, struct err *e)
 {
 	const char *name = c->o->slot != NULL ? c->o->slot : c->name;
 	enum slot_want want = c->o->want_slot;
-	const struct pg_opts *opts;
-	struct pg *pg;
+	const struct pg_opts *opts = &c->pg;
+	struct pg *pg = c->backup.pg;
 	bool ours;
 	int rc;
 
-	if (slot_session(c, &pg, &opts, e) == -1)
+	if (clone_slot_session(c, &pg, &opts, e) == -1)
 		return -1;
-	/* A killed run's slot is ours, whatever -C says. */
-	ours = c->target.kind == TARGET_MARKED &&
-	       c->target.marker.slot != NULL &&
-	       strcmp(c->target.marker.slot, name) == 0;
+	(void)snprintf(c->slot_at, sizeof(c->slot_at), "%s", pg_name(pg));
+	ours = slot_is_ours(c, name);
 	if (ours && want == SLOT_MUST_CREATE)
 		want = SLOT_AUTO;
 	rc = slot_prepare(
@@ -77,6 +82,7 @@ prepare_wal(struct clone *c, struct err *e)
 		return -1;
 	if (ours && c->slot.existed)
 		c->slot.made = true;
+	c->reserved = rc == 1;
 	c->fetch_wal = rc == 0 || c->o->wal == CLONE_WAL_FETCH;
 	if (rc == 0 && c->o->wal == CLONE_WAL_SLOT)
 		return err_set(e, ERR_SLOT, "--wal=slot, but %s",
@@ -125,9 +131,10 @@ clone_begin_backup(struct clone *c, struct err *e)
 	struct buf took = BUF_INIT;
 
 	clone_step(c, CLONE_BACKUP_START);
-	c->pg.tick = checkpoint_tick;
+	c->pg.tick = server_tick;
 	c->pg.tick_arg = c;
 	c->pg.interval_ms = 200;
+	c->waits_for = "waiting for checkpoint";
 	if (backup_open(&c->backup, &c->pg, e) == -1 || prepare_wal(c, e) == -1)
 		return -1;
 	hook_pause("slot");

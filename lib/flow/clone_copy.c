@@ -37,8 +37,10 @@ ask_manifest(struct clone *c, uint8_t flags, struct manifest *m, struct err *e)
 	return 0;
 }
 
-/* What the target holds, tablespaces that it has now included: those of its
- * own links, and where the source's will go. */
+/* What the target holds: with the directories where the source's tablespaces
+ * go (flow/roots.c has judged them) and behind its own link to its WAL.  Other
+ * links of it are only removed themselves: nobody knows whose the directory is
+ * that they lead to. */
 static int
 walk_target(struct clone *c, struct err *e)
 {
@@ -55,7 +57,7 @@ walk_target(struct clone *c, struct err *e)
 		    tree_add_root(
 			t, c->roots.v[i].prefix, c->roots.v[i].dir, e) == -1)
 			goto out;
-	if (tree_add_links(t, c->wal_dir, e) == -1)
+	if (tree_add_link(t, c->wal_dir, e) == -1)
 		goto out;
 	rc = walk_manifest(t, NULL, &c->to, e);
 out:
@@ -77,12 +79,13 @@ check_required(struct clone *c, struct err *e)
 	return 0;
 }
 
-/* One row per file system: growth, with room for WAL of the copy. */
+/* One row per file system: what comes, what goes, and the largest copy that is
+ * made aside. */
 struct space {
 	dev_t dev;
 	int fd;
 	const char *path;
-	uint64_t need, files;
+	uint64_t need, freed, files, aside;
 };
 
 static void
@@ -96,24 +99,6 @@ add_space(struct space *v, size_t *n, int fd, const char *path)
 		if (v[i].dev == st.st_dev)
 			return;
 	v[(*n)++] = (struct space){.dev = st.st_dev, .fd = fd, .path = path};
-}
-
-static struct space *
-space_of(struct clone *c, struct space *v, size_t n, const char *path)
-{
-	size_t k = path_tablespace(path, NULL);
-	const char *dir = c->target.path;
-	struct stat st;
-
-	for (size_t i = 0; k > 0 && i < c->roots.n; i++)
-		if (strlen(c->roots.v[i].prefix) == k &&
-		    strncmp(c->roots.v[i].prefix, path, k) == 0)
-			dir = c->roots.v[i].dir;
-	if (stat(dir, &st) == 0)
-		for (size_t i = 0; i < n; i++)
-			if (v[i].dev == st.st_dev)
-				return &v[i];
-	return &v[0];
 }
 
 /* The directory that is there already above one that will be made. */
@@ -136,6 +121,28 @@ open_above(const char *dir)
 	return fd;
 }
 
+static struct space *
+space_of(struct clone *c, struct space *v, size_t n, const char *path)
+{
+	size_t k = path_tablespace(path, NULL);
+	const char *dir = c->target.path;
+	struct stat st;
+	int fd, rc;
+
+	for (size_t i = 0; k > 0 && i < c->roots.n; i++)
+		if (strlen(c->roots.v[i].prefix) == k &&
+		    strncmp(c->roots.v[i].prefix, path, k) == 0)
+			dir = c->roots.v[i].dir;
+	if ((fd = open_above(dir)) != -1) {
+		rc = fstat(fd, &st);
+		(void)close(fd);
+		for (size_t i = 0; rc == 0 && i < n; i++)
+			if (v[i].dev == st.st_dev)
+				return &v[i];
+	}
+	return &v[0];
+}
+
 /* Consecutive actions lie in one directory: look its file system up once per
  * root, not per file. */
 static void
@@ -154,11 +161,22 @@ sum_space(struct clone *c, struct space *v, size_t n)
 			s = space_of(c, v, n, path);
 		last = k;
 		if (a->kind == ACT_UNLINK && a->dst->nlink == 1)
-			s->need -= MIN_OF(s->need, old);
+			s->freed += old;
 		else if (a->src != NULL && a->src->size > old)
 			s->need += a->src->size - old;
 		s->files += a->src != NULL && a->dst == NULL;
+		if ((a->flags & (ACT_ASIDE | ACT_UNSHARE)) && a->src != NULL)
+			s->aside = MAX_OF(s->aside, a->src->size);
 	}
+}
+
+/* Removals come first.  One in a hundred is for directories and the like. */
+static uint64_t
+need_of(const struct space *s)
+{
+	uint64_t need = s->need + s->need / 100 + s->aside;
+
+	return need > s->freed ? need - s->freed : 0;
 }
 
 static int
@@ -181,7 +199,7 @@ check_space(struct clone *c, struct err *e)
 	sum_space(c, v, n);
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct preflight_space){.path = v[i].path,
-		    .need = v[i].need + v[i].need / 100,
+		    .need = need_of(&v[i]),
 		    .inodes_need = v[i].files};
 		if (target_space(v[i].fd, &rows[i].free_bytes,
 			&rows[i].inodes_free, e) == -1)
@@ -216,7 +234,7 @@ make_plan(struct clone *c, struct err *e)
 	if (check_required(c, e) == -1 ||
 	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||
 	    roots_plan(&c->roots, &c->from, &c->target, &ro, e) == -1 ||
-	    walk_target(c, e) == -1 ||
+	    clone_judge_wal(c, e) == -1 || walk_target(c, e) == -1 ||
 	    plan_build(&c->plan, &c->from, &c->to, &po, e) == -1)
 		return -1;
 	if (!c->o->force &&
@@ -328,7 +346,8 @@ fill_marker(struct clone *c, struct err *e)
 	(void)snprintf(text, sizeof(text), "%s:%s", c->rec->source_host,
 	    c->rec->source_port);
 	m->source = strdup(text);
-	if (c->slot.made && (m->slot = strdup(c->slot.name)) == NULL)
+	if (c->slot.made && ((m->slot = strdup(c->slot.name)) == NULL ||
+				(m->slot_at = strdup(c->slot_at)) == NULL))
 		return err_set_nomem(e);
 	if (c->backup.exclusive && (m->label = strdup(c->backup.label)) == NULL)
 		return err_set_nomem(e);
@@ -368,36 +387,6 @@ apply_tick(void *arg, struct err *e)
 	return pool_check(c->pool, e) == -1 ? -1 : clone_tick(c, e);
 }
 
-/* --waldir, or the target's own link, or a plain directory. */
-static int
-enter_wal_dir(struct clone *c, struct err *e)
-{
-	const char *dir = c->o->waldir;
-	struct stat st;
-	int fd;
-
-	if (dir != NULL && fstatat(tree_fd(c->target.tree), c->wal_dir, &st,
-			       AT_SYMLINK_NOFOLLOW) == -1) {
-		if (mkdir(dir, 0700) == -1 && errno != EEXIST)
-			return err_set_errno(e, ERR_TARGET_IO,
-			    "could not create directory \"%s\"", dir);
-		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd == -1 || fstat(fd, &st) == -1 ||
-		    st.st_uid != geteuid()) {
-			(void)err_set(e, ERR_TARGET_OWNER,
-			    "--waldir: \"%s\" is not a directory of ours", dir);
-			if (fd != -1)
-				(void)close(fd);
-			return -1;
-		}
-		(void)close(fd);
-		if (symlinkat(dir, tree_fd(c->target.tree), c->wal_dir) == -1)
-			return err_set_errno(e, ERR_TARGET_IO,
-			    "could not create link \"%s\"", c->wal_dir);
-	}
-	return tree_add_links(c->target.tree, c->wal_dir, e);
-}
-
 static int
 make_dir(struct clone *c, const char *path, struct err *e)
 {
@@ -406,6 +395,16 @@ make_dir(struct clone *c, const char *path, struct err *e)
 	    errno != EEXIST)
 		return err_set_errno(e, ERR_TARGET_IO,
 		    "could not create directory \"%s\"", path);
+	return 0;
+}
+
+/* Group access as on the source. */
+static int
+set_mode(struct clone *c, struct err *e)
+{
+	if (c->group && fchmod(tree_fd(c->target.tree), 0750) == -1)
+		return err_set_errno(e, ERR_TARGET_IO,
+		    "could not set the mode of \"%s\"", c->target.path);
 	return 0;
 }
 
@@ -438,7 +437,8 @@ clone_take_over(struct clone *c, struct err *e)
 	char sub[128];
 
 	clone_step(c, CLONE_TRANSFER);
-	if (fill_marker(c, e) == -1 ||
+	/* The last moment to be asked to stop before anything is changed. */
+	if (clone_tick(c, e) == -1 || fill_marker(c, e) == -1 ||
 	    target_mark(&c->target, &c->marker, e) == -1)
 		return -1;
 	hook_pause("marked");
@@ -446,7 +446,9 @@ clone_take_over(struct clone *c, struct err *e)
 	 * that are left then lead to what is removed. */
 	if (target_touch(&c->target, e) == -1 ||
 	    roots_enter(&c->roots, c->target.tree, e) == -1 ||
-	    enter_wal_dir(c, e) == -1 || apply_removals(&c->plan, &ao, e) == -1)
+	    clone_make_waldir(c, e) == -1 ||
+	    tree_add_link(c->target.tree, c->wal_dir, e) == -1 ||
+	    set_mode(c, e) == -1 || apply_removals(&c->plan, &ao, e) == -1)
 		return -1;
 	hook_pause("removed");
 	if (apply_directories(&c->plan, &ao, e) == -1 ||
@@ -586,13 +588,22 @@ clone_transfer(struct clone *c, struct err *e)
 
 /* --- once more, just before pg_control: B31 ------------------------------ */
 
+/* It is not there any more: --verify must not miss it. */
+static void
+forget_digest(struct clone *c, const struct entry *en)
+{
+	for (size_t i = 0; c->digests != NULL && i < c->plan.ntransfer; i++)
+		if (transfer(c, i)->src == en)
+			memset(c->digests + i * 16, 0, 16);
+}
+
 static int
 drop_late(void *arg, const struct entry *en, struct err *e)
 {
 	struct clone *c = arg;
 
 	if (tree_unlink(c->target.tree, en->path) == 0)
-		c->late++;
+		forget_digest(c, en);
 	else if (errno != ENOENT)
 		return err_set_errno(
 		    e, ERR_TARGET_IO, "could not remove \"%s\"", en->path);

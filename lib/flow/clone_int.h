@@ -34,6 +34,8 @@ struct clone {
 	struct target_verdict verdict;
 	struct buf history; /* of the source's timeline, "" none */
 	uint64_t seed;
+	uint32_t block_size;
+	const char *waits_for; /* what the server is asked for */
 	char uuid[37];
 	char name[64]; /* of the standby: slot, application_name */
 	char *bindir;
@@ -49,22 +51,23 @@ struct clone {
 	struct pg *slot_pg; /* session on the upstream, if it is another */
 	struct slot slot;
 	struct backup backup;
-	bool slot_done; /* permanent: no longer ours to drop */
+	bool slot_done;    /* permanent: no longer ours to drop */
+	char slot_at[512]; /* "db1:5432": the server that has the slot */
+	bool reserved;     /* a slot keeps the WAL of the copy */
 	bool fetch_wal;
 	const char *fetch_why;
 	struct walfetch *wal;
-	uint64_t now_lsn;
 
 	/* the copy */
 	struct manifest from, to;
 	struct plan plan;
 	struct roots roots;
 	struct marker marker;
-	size_t next;           /* of plan, to be handed out */
-	const char *current;   /* path handed out last */
-	size_t late;           /* unlogged forks removed at the end */
-	uint8_t *digests;      /* --verify: 16 bytes a transfer */
-	struct buf label, map; /* as they will be written */
+	size_t next;            /* of plan, to be handed out */
+	const char *current;    /* path handed out last */
+	char dropped[PATH_MAX]; /* of clone_map_path */
+	uint8_t *digests;       /* --verify: 16 bytes a transfer */
+	struct buf label, map;  /* as they will be written */
 	struct buf pg_control;
 	bool group; /* 0750 */
 	struct server_state state;
@@ -81,6 +84,11 @@ void clone_left(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
 void clone_show(struct clone *c, const char *what);
 int64_t clone_deadline(const struct clone *c, int64_t ms);
 
+/* clone_tblspc.c */
+int clone_judge_wal(struct clone *c, struct err *e);
+int clone_make_waldir(struct clone *c, struct err *e);
+int clone_new_tablespaces(struct clone *c, struct err *e);
+const char *clone_map_path(void *arg, uint32_t oid, const char *path);
 /* clone_plan.c: the plan in words, for --dry-run */
 void clone_tell_plan(struct clone *c);
 /* clone_conf.c */
@@ -94,6 +102,10 @@ int clone_cleanup(struct clone *c, struct err *e);
 int clone_look(struct clone *c, struct err *e);
 /* clone_prepare.c: S0, all that can be known without changing anything */
 int clone_prepare(struct clone *c, struct err *e);
+/* clone_begin.c: the session that owns the slot: another one than the given,
+ * when the standby will stream from somebody else. */
+int clone_slot_session(struct clone *c, struct pg **pg,
+    const struct pg_opts **opts, struct err *e);
 /* clone_begin.c: slot and backup */
 int clone_begin_backup(struct clone *c, struct err *e);
 /* clone_copy.c: manifest, plan (S0); mark (S1); transfer (S2) */

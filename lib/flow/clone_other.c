@@ -31,23 +31,57 @@ check_same_cluster(struct clone *c, struct err *e)
 	return 0;
 }
 
+/* A copy of a running server without its backup_label would start, stream and
+ * be corrupt (faults 0.1). */
+static int
+check_consistent(struct clone *c, struct err *e)
+{
+	uint32_t state = c->target.control.state;
+	struct stat st;
+
+	if (c->o->force || state == PGSTATE_SHUTDOWNED ||
+	    state == PGSTATE_SHUTDOWNED_IN_RECOVERY ||
+	    (c->target.tree != NULL &&
+		tree_stat(c->target.tree, "backup_label", &st) == 0))
+		return 0;
+	(void)err_set(e, ERR_TARGET_NOT_PGDATA,
+	    "\"%s\" is a copy of a server that was running (\"%s\"), and has "
+	    "no backup_label",
+	    c->target.path, pgcontrol_state_name(state));
+	return err_hint(e,
+	    "Started like that it would be silently corrupt. Clone it: "
+	    "standby-clone --delta. If it is a standby that crashed, --force.");
+}
+
+static uint64_t
+now_lsn(const struct clone *c)
+{
+	return c->facts.current_lsn != 0 ? c->facts.current_lsn
+					 : c->control.checkpoint;
+}
+
 int
 clone_conf_only(struct clone *c, struct err *e)
 {
+	const struct pg_opts *opts = &c->pg;
 	const char *why = NULL;
+	struct pg *pg;
 	int rc;
 
-	if (check_same_cluster(c, e) == -1)
+	if (check_same_cluster(c, e) == -1 || check_consistent(c, e) == -1)
 		return -1;
 	if (c->o->dry_run)
 		return 0;
 	if (backup_open(&c->backup, &c->pg, e) == -1)
 		return -1;
-	rc = slot_prepare(&c->slot, c->backup.pg, &c->pg,
+	pg = c->backup.pg;
+	if (clone_slot_session(c, &pg, &opts, e) == -1)
+		return -1;
+	rc = slot_prepare(&c->slot, pg, opts,
 	    c->o->slot != NULL ? c->o->slot : c->name, c->o->want_slot, c->uuid,
 	    &why, e);
 	if (rc == -1 ||
-	    (rc == 1 && slot_make_permanent(&c->slot, UINT64_MAX, e) == -1))
+	    (rc == 1 && slot_make_permanent(&c->slot, now_lsn(c), e) == -1))
 		return -1;
 	if (clone_write_recovery(c, e) == -1)
 		return -1;
@@ -84,7 +118,33 @@ drop_slot(struct clone *c, struct pg *pg, const char *name, struct err *e)
 	return 0;
 }
 
-/* Only a backup whose label is the one that we noted is ours. */
+/*
+ * A run that was killed before it marked its target left a backup of which
+ * nothing tells but its label; it is over when no session of ours is there but
+ * this one.
+ */
+static int
+is_stray(struct clone *c, struct pg *pg, const char *label, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	const char *n;
+	int rc;
+
+	if (strncmp(label, "standby-clone ", 14) != 0)
+		return 0;
+	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
+		"SELECT count(*) FROM pg_stat_activity "
+		"WHERE application_name = 'standby-clone'",
+		0, NULL, e) == -1)
+		return -1;
+	n = pg_rows_get(r, 0, 0);
+	rc = n != NULL && strcmp(n, "1") == 0;
+	pg_rows_free(r);
+	return rc;
+}
+
+/* Only a backup whose label is the one that we noted is ours; label: NULL when
+ * we noted none. */
 static int
 stop_backup(struct clone *c, struct pg *pg, const char *label, struct err *e)
 {
@@ -96,41 +156,62 @@ stop_backup(struct clone *c, struct pg *pg, const char *label, struct err *e)
 	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
 		"SELECT pg_read_file('backup_label', 0, 65536)", 0, NULL,
 		NULL) == -1) {
-		clone_note(c, "no exclusive backup runs any more");
+		if (label != NULL)
+			clone_note(c, "no exclusive backup runs any more");
 		return 0;
 	}
 	text = pg_rows_get(r, 0, 0);
 	if (text == NULL ||
 	    label_parse(text, pg_rows_len(r, 0, 0), &l, e) == -1)
 		rc = text == NULL ? 0 : -1;
-	else if (strcmp(l.label, label) != 0)
+	else if (label != NULL ? strcmp(l.label, label) != 0
+			       : (rc = is_stray(c, pg, l.label, e)) == 0)
 		clone_note(c,
 		    "the exclusive backup that runs (\"%s\") is "
 		    "not ours: it is left alone",
 		    l.label);
+	else if (rc == -1)
+		; /* told in e */
 	else if ((rc = pg_query(pg, NULL, clone_deadline(c, QUERY_MS),
 		      pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL), 0, NULL,
 		      e)) == 0)
-		clone_note(c, "exclusive backup \"%s\" ended", label);
+		clone_note(c, "exclusive backup \"%s\" ended", l.label);
 	pg_rows_free(r);
 	return rc;
+}
+
+/* Only on the server where it was made: another one's slot of the same name is
+ * not ours. */
+static int
+drop_noted_slot(
+    struct clone *c, struct pg *pg, const struct marker *m, struct err *e)
+{
+	if (m->slot_at != NULL && strcmp(m->slot_at, pg_name(pg)) == 0)
+		return drop_slot(c, pg, m->slot, e);
+	(void)err_set(e, ERR_SLOT, "slot \"%s\" was made on %s, not on %s",
+	    m->slot, m->slot_at != NULL ? m->slot_at : "another server",
+	    pg_name(pg));
+	return err_hint(e, "Name that server with --upstream=CONNINFO (or "
+			   "--master, where it was the source).");
 }
 
 static int
 clean_primary(struct clone *c, struct err *e)
 {
 	const struct marker *m = &c->target.marker;
-	struct pg *pg = NULL;
+	const struct pg_opts *opts;
+	struct pg *pg = NULL, *at;
 	int rc = 0;
 
-	if (m->slot == NULL && m->label == NULL)
-		return 0;
 	if (pg_open(&pg, &c->pg, e) == -1)
 		return -1;
-	if (m->label != NULL)
+	at = pg;
+	if (pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL) != NULL &&
+	    !c->facts.in_recovery)
 		rc = stop_backup(c, pg, m->label, e);
-	if (rc == 0 && m->slot != NULL)
-		rc = drop_slot(c, pg, m->slot, e);
+	if (rc == 0 && m->slot != NULL &&
+	    (rc = clone_slot_session(c, &at, &opts, e)) == 0)
+		rc = drop_noted_slot(c, at, m, e);
 	pg_close(pg);
 	return rc;
 }
@@ -143,9 +224,9 @@ clone_cleanup(struct clone *c, struct err *e)
 	if (c->target.kind != TARGET_MARKED) {
 		clone_note(c,
 		    "no unfinished clone in \"%s\": nothing to "
-		    "clean up",
+		    "clean up there",
 		    c->target.path);
-		return 0;
+		return c->o->dry_run ? 0 : clean_primary(c, e);
 	}
 	if (c->target.marker.system_identifier != c->facts.system_identifier &&
 	    c->facts.system_identifier != 0)
@@ -166,7 +247,8 @@ clone_cleanup(struct clone *c, struct err *e)
 		return -1;
 	free(m.slot);
 	free(m.label);
-	m.slot = m.label = NULL;
+	free(m.slot_at);
+	m.slot = m.slot_at = m.label = NULL;
 	if (target_remark(&c->target, &m, e) == -1) {
 		marker_free(&m);
 		return -1;

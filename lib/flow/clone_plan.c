@@ -14,7 +14,7 @@ add_sum(struct buf *b, const char *what, const struct sum *s)
 {
 	if (s->n == 0)
 		return;
-	buf_addf(b, "  %-10s", what);
+	buf_addf(b, "  %-12s", what);
 	text_add_count(b, s->n);
 	buf_addf(b, " file%s, ", s->n == 1 ? "" : "s");
 	text_add_size(b, s->bytes);
@@ -38,10 +38,10 @@ add_actions(struct clone *c, struct buf *b)
 	add_sum(b, "pages", &sum[ACT_PAGES]);
 	add_sum(b, "librsync", &sum[ACT_DELTA]);
 	if (c->plan.kept > 0)
-		buf_addf(b, "  %-10s%zu of the standby's own files\n", "keep",
+		buf_addf(b, "  %-12s%zu of the standby's own files\n", "keep",
 		    c->plan.kept);
 	for (size_t i = 0; i < c->roots.n; i++)
-		buf_addf(b, "  %-10s%" PRIu32 ": %s -> %s\n", "tablespace",
+		buf_addf(b, "  %-12s%" PRIu32 ": %s -> %s\n", "tablespace",
 		    c->roots.v[i].oid, c->roots.v[i].source, c->roots.v[i].dir);
 }
 
@@ -51,10 +51,10 @@ add_wal(struct clone *c, struct buf *b)
 	const char *name = c->o->slot != NULL ? c->o->slot : c->name;
 
 	if (c->o->want_slot == SLOT_NONE)
-		buf_addf(b, "  %-10sno slot; WAL is fetched during the copy\n",
+		buf_addf(b, "  %-12sno slot; WAL is fetched during the copy\n",
 		    "wal");
 	else
-		buf_addf(b, "  %-10sslot \"%s\"%s\n", "wal", name,
+		buf_addf(b, "  %-12sslot \"%s\"%s\n", "wal", name,
 		    c->o->upstream != NULL ? " on the upstream" : "");
 }
 
@@ -64,7 +64,7 @@ add_recovery(struct clone *c, struct buf *b)
 {
 	struct buf conninfo = BUF_INIT;
 
-	buf_addf(b, "  %-10s%s%s\n", "recovery",
+	buf_addf(b, "  %-12s%s%s\n", "recovery",
 	    pgver(c->facts.version, PGFACT_FILE_RECOVERY),
 	    pgver(c->facts.version, PGFACT_RECOVERY_IS_GUC) != NULL
 		? ", postgresql.auto.conf"
@@ -72,7 +72,7 @@ add_recovery(struct clone *c, struct buf *b)
 	if (c->o->upstream == NULL &&
 	    clone_conninfo(c, false, &conninfo, NULL) == 0)
 		buf_addf(
-		    b, "  %-10sprimary_conninfo %s\n", "", buf_str(&conninfo));
+		    b, "  %-12sprimary_conninfo %s\n", "", buf_str(&conninfo));
 	buf_free(&conninfo);
 }
 
@@ -82,7 +82,7 @@ clone_tell_plan(struct clone *c)
 	struct buf b = BUF_INIT;
 
 	buf_addf(&b, "Plan for \"%s\":\n", c->target.path);
-	buf_addf(&b, "  %-10s%s, checkpoint %s\n", "backup",
+	buf_addf(&b, "  %-12s%s, checkpoint %s\n", "backup",
 	    c->o->exclusive ||
 		    pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL
 		? "exclusive"
@@ -91,7 +91,7 @@ clone_tell_plan(struct clone *c)
 	add_wal(c, &b);
 	add_actions(c, &b);
 	add_recovery(c, &b);
-	buf_addf(&b, "  %-10s%s\n", "start",
+	buf_addf(&b, "  %-12s%s\n", "start",
 	    !c->o->start                  ? "no"
 	    : c->o->start_command != NULL ? c->o->start_command
 					  : "pg_ctl");

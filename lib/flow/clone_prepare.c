@@ -103,12 +103,15 @@ open_source(struct clone *c, struct err *e)
 {
 	const char *dir = c->o->source_pgdata != NULL ? c->o->source_pgdata
 						      : c->facts.data_directory;
-	struct wire_open open = {
-	    .system_identifier = c->facts.system_identifier,
-	    .seed = c->seed,
-	    .block_size =
-		c->facts.block_size != 0 ? c->facts.block_size : BLOCK_DEFAULT,
-	    .compress = c->o->compress};
+	struct wire_open open;
+
+	c->block_size =
+	    c->facts.block_size != 0 ? c->facts.block_size : BLOCK_DEFAULT;
+	open =
+	    (struct wire_open){.system_identifier = c->facts.system_identifier,
+		.seed = c->seed,
+		.block_size = c->block_size,
+		.compress = c->o->compress};
 
 	if (dir == NULL) {
 		(void)err_set(e, ERR_PRIVILEGE,

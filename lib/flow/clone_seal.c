@@ -29,69 +29,6 @@ fetch_control(struct clone *c, struct err *e)
 	return 0;
 }
 
-static const char *
-map_path(void *arg, uint32_t oid, const char *path)
-{
-	struct clone *c = arg;
-
-	(void)path;
-	return roots_map(&c->roots, oid);
-}
-
-static int
-map_made(void *arg, uint32_t oid, const char *path, struct err *e)
-{
-	struct clone *c = arg;
-	struct stat st;
-
-	/* Dropped while it was copied, or made meanwhile: the server makes the
-	 * link at its start and wants the directory (B9, B10). */
-	if (roots_map(&c->roots, oid) != NULL)
-		return 0;
-	if (c->same_host) {
-		clone_note(c,
-		    "tablespace %" PRIu32 " was made during the "
-		    "copy and has no mapping",
-		    oid);
-		return 0;
-	}
-	if (lstat(path, &st) == 0 || mkdir(path, 0700) == 0)
-		return 0;
-	(void)err_set_errno(e, ERR_TABLESPACE,
-	    "tablespace %" PRIu32 " was made during the copy, and its "
-	    "directory \"%s\" could not be created",
-	    oid, path);
-	(void)err_hint(e, "Create it (owner: this user, mode 0700) and run the "
-			  "same command again: it continues.");
-	err_raise(e, STATUS_INCOMPLETE);
-	return -1;
-}
-
-/* Every line of the map must lead to a directory. */
-static int
-check_map(struct clone *c, struct err *e)
-{
-	const char *p = buf_str(&c->backup.spcmap);
-	char path[PATH_MAX];
-
-	while (*p != '\0') {
-		const char *end = strchr(p, '\n');
-		size_t n = end == NULL ? strlen(p) : (size_t)(end - p);
-		char *rest;
-		unsigned long oid = strtoul(p, &rest, 10);
-
-		if (*rest == ' ' && rest[1] == '/' &&
-		    n - (size_t)(rest + 1 - p) < sizeof(path)) {
-			(void)snprintf(path, sizeof(path), "%.*s",
-			    (int)(n - (size_t)(rest + 1 - p)), rest + 1);
-			if (map_made(c, (uint32_t)oid, path, e) == -1)
-				return -1;
-		}
-		p += n + (end != NULL);
-	}
-	return 0;
-}
-
 static int
 stop_backup(struct clone *c, struct err *e)
 {
@@ -109,22 +46,34 @@ stop_backup(struct clone *c, struct err *e)
 	if (c->label.len == 0)
 		return err_set(e, ERR_BACKUP_LOST,
 		    "the server returned an empty backup_label");
-	if (check_map(c, e) == -1)
-		return -1;
 	return label_map_rewrite(buf_str(&c->backup.spcmap),
-	    c->backup.spcmap.len, c->facts.version, map_path, c, &c->map, e);
+	    c->backup.spcmap.len, c->facts.version, clone_map_path, c, &c->map,
+	    e);
 }
 
-/* From here on a run that is killed leaves a slot: the marker names it, so that
- * the next run, or --cleanup, knows it as ours. */
+/* A run that is killed from here on leaves a slot: the marker names it first,
+ * so that the next run, or --cleanup, knows it as ours. */
 static int
 note_slot(struct clone *c, struct err *e)
 {
-	if (!c->slot.made || c->marker.slot != NULL)
+	if (c->slot.existed || c->marker.slot != NULL)
 		return 0;
-	if ((c->marker.slot = strdup(c->slot.name)) == NULL)
+	if ((c->marker.slot = strdup(c->slot.name)) == NULL ||
+	    (c->marker.slot_at = strdup(c->slot_at)) == NULL)
 		return err_set_nomem(e);
 	return target_remark(&c->target, &c->marker, e);
+}
+
+/* The permanent slot takes over from the temporary one, which ends with the
+ * session. */
+static int
+settle_slot(struct clone *c, struct err *e)
+{
+	if (!c->reserved)
+		return 0;
+	if (note_slot(c, e) == -1)
+		return -1;
+	return slot_make_permanent(&c->slot, c->backup.start_lsn, e);
 }
 
 int
@@ -133,12 +82,10 @@ clone_end_backup(struct clone *c, struct err *e)
 	char lsn[LSN_TEXT];
 
 	clone_step(c, CLONE_BACKUP_STOP);
-	if (clone_late_unlogged(c, e) == -1 || fetch_control(c, e) == -1)
-		return -1;
-	/* The slot takes over from the temporary one that ends with the
-	 * session. */
-	if (slot_make_permanent(&c->slot, c->backup.start_lsn, e) == -1 ||
-	    note_slot(c, e) == -1 || stop_backup(c, e) == -1)
+	c->waits_for = "waiting for the server";
+	if (clone_late_unlogged(c, e) == -1 || fetch_control(c, e) == -1 ||
+	    clone_new_tablespaces(c, e) == -1 || settle_slot(c, e) == -1 ||
+	    stop_backup(c, e) == -1)
 		return -1;
 	hook_pause("stopped");
 	if (c->wal != NULL &&
@@ -163,12 +110,10 @@ verify_file(struct clone *c, const char *path, const uint8_t *want,
 	int fd = tree_openat(c->target.tree, path, O_RDONLY | O_NOFOLLOW, 0);
 
 	if (fd == -1)
-		return errno == ENOENT
-			   ? 0
-			   : err_set_errno(e, ERR_TARGET_IO,
-				 "could not read \"%s\" again", path);
+		return err_set_errno(
+		    e, ERR_TARGET_IO, "could not read \"%s\" again", path);
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	filedigest_start(d, c->seed, c->facts.block_size);
+	filedigest_start(d, c->seed, c->block_size);
 	while ((n = read(fd, block, 1 << 20)) > 0) {
 		filedigest_add(d, block, (size_t)n);
 		size += (uint64_t)n;
@@ -267,7 +212,7 @@ clone_seal(struct clone *c, struct err *e)
 		return incomplete(c, e);
 	/* The standby needs the slot from now on, whatever happens next. */
 	c->slot_done = true;
-	if (c->slot.name[0] != '\0' && c->slot.want != SLOT_NONE)
+	if (c->slot.made || c->slot.existed)
 		(void)snprintf(
 		    c->rec->slot, sizeof(c->rec->slot), "%s", c->slot.name);
 	if (target_drop_marker(&c->target, e) == -1)

@@ -182,9 +182,8 @@ clone_wait(struct clone *c, struct err *e)
 				    c->state.replay_lsn != 0
 				? c->state.receive_lsn - c->state.replay_lsn
 				: 0);
-	clone_told(c, "%s, lag %s%s%s%s",
-	    lsn_format(c->state.receive_lsn, lsn), buf_str(&lag),
-	    c->rec->slot[0] ? ", slot \"" : "", c->rec->slot,
+	clone_told(c, "%s, lag %s%s%s%s", lsn_format(c->state.receive_lsn, lsn),
+	    buf_str(&lag), c->rec->slot[0] ? ", slot \"" : "", c->rec->slot,
 	    c->rec->slot[0] ? "\"" : "");
 	buf_free(&lag);
 	return 0;

@@ -19,6 +19,7 @@ marker_free(struct marker *m)
 	free(m->roots);
 	free(m->source);
 	free(m->slot);
+	free(m->slot_at);
 	free(m->label);
 	*m = (struct marker){.pid = 0};
 }
@@ -55,6 +56,7 @@ marker_render(const struct marker *m, struct buf *b)
 	add_text(b, "source", m->source);
 	add_number(b, "pid", (uint64_t)m->pid);
 	add_text(b, "slot", m->slot);
+	add_text(b, "slot_at", m->slot_at);
 	add_text(b, "label", m->label);
 	if (m->old_system_identifier != 0) {
 		add_number(
@@ -231,6 +233,8 @@ set_owned(struct marker *m, const char *key, char *value)
 		return get_owned(&m->source, value, 1024);
 	if (strcmp(key, "slot") == 0)
 		return get_slot(&m->slot, value);
+	if (strcmp(key, "slot_at") == 0)
+		return get_owned(&m->slot_at, value, 1024);
 	if (strcmp(key, "label") == 0)
 		return get_owned(&m->label, value, 1024);
 	if (strcmp(key, "kept") == 0 &&

@@ -364,6 +364,8 @@ check_exclusive(
 		return FOUND_NOTHING;
 	(void)err_set(e, ERR_BACKUP_RUNNING,
 	    "an exclusive backup runs on the source already");
+	if (f->running_label[0] != '\0')
+		(void)err_detail(e, "Its label is \"%s\".", f->running_label);
 	(void)err_hint(e,
 	    "If a killed run of ours left it: standby-clone --cleanup. If it "
 	    "is nobody's: %s;",

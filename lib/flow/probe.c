@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
+#include "core/label.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
 #include "flow/probe.h"
@@ -305,6 +306,24 @@ read_count(int *n, struct pg *pg, enum pgfact fact, const char *sql,
 	return 0;
 }
 
+/* Only a superuser may. */
+static void
+read_running_label(struct probe *p, struct pg *pg, int64_t deadline)
+{
+	struct pg_rows *r = NULL;
+	struct label l;
+	const char *text;
+
+	if (pg_query(pg, &r, deadline,
+		"SELECT pg_read_file('backup_label', 0, 65536)", 0, NULL,
+		NULL) == 0 &&
+	    (text = pg_rows_get(r, 0, 0)) != NULL &&
+	    label_parse(text, pg_rows_len(r, 0, 0), &l, NULL) == 0)
+		(void)snprintf(
+		    p->running_label, sizeof(p->running_label), "%s", l.label);
+	pg_rows_free(r);
+}
+
 static int
 read_use(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 {
@@ -320,6 +339,8 @@ read_use(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 		return -1;
 	p->exclusive_running = is_true(pg_rows_get(r, 0, 0));
 	pg_rows_free(r);
+	if (p->exclusive_running)
+		read_running_label(p, pg, deadline);
 	if (ask_fact(pg, &r, PGFACT_ARCHIVER, deadline, e) == -1)
 		return -1;
 	p->archiver_known = pg_rows_get(r, 0, 0) != NULL;

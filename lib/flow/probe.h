@@ -41,6 +41,7 @@ struct probe {
 	bool archiver_failing;   /* newer failures than successes */
 	bool archiver_known;
 	bool exclusive_running;  /* pg_is_in_backup() where it exists */
+	char running_label[256]; /* its label, "" when we may not see it */
 	char *collation_version; /* datcollversion (15), or NULL */
 	struct probe_tablespace *tblspc;
 	size_t ntblspc;

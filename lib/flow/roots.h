@@ -24,7 +24,7 @@ struct roots {
 struct roots_opts {
 	const char *const *mapping; /* "OLD=NEW", \= for = in a path */
 	size_t nmapping;
-	bool same_host;         /* source and target are one machine */
+	bool same_host; /* source and target are one machine */
 };
 
 /* One "OLD=NEW": ERR_USAGE unless both are absolute. old and new: PATH_MAX. */

@@ -211,17 +211,35 @@ reserve_at(struct slot *s, const char *name, uint64_t lsn, struct err *e)
 	return reread(s, name, e);
 }
 
+/*
+ * The statement that makes the permanent slot.  Where the server did not say
+ * no, but was not heard out (a signal, a lost session), the slot may be there:
+ * it counts as ours, or nobody would drop it.
+ */
+static int
+make(struct slot *s, const char *sql, size_t n, const char *const *params,
+    struct err *e)
+{
+	struct err cause = ERR_INIT;
+
+	if (pg_query(s->pg, NULL, deadline_in(ASK_MS), sql, n, params,
+		&cause) == -1) {
+		s->made = cause.code != ERR_SQL;
+		if (e != NULL && !err_is_set(e))
+			*e = cause;
+		return -1;
+	}
+	s->made = true;
+	return reread(s, s->name, e);
+}
+
 /* Make the permanent slot, reserving where the version can. */
 static int
 create(struct slot *s, struct err *e)
 {
 	const char *name = s->name;
 
-	if (pg_query(s->pg, NULL, deadline_in(ASK_MS),
-		pgver(s->version, PGFACT_SLOT_CREATE), 1, &name, e) == -1)
-		return -1;
-	s->made = true;
-	return reread(s, name, e);
+	return make(s, pgver(s->version, PGFACT_SLOT_CREATE), 1, &name, e);
 }
 
 /* From now on WAL is kept by the permanent slot (before 10, or where a
@@ -349,11 +367,7 @@ copy_temporary(struct slot *s, struct err *e)
 {
 	const char *params[2] = {s->temp_name, s->name};
 
-	if (pg_query(s->pg, NULL, deadline_in(ASK_MS),
-		pgver(s->version, PGFACT_SLOT_COPY), 2, params, e) == -1)
-		return -1;
-	s->made = true;
-	return reread(s, s->name, e);
+	return make(s, pgver(s->version, PGFACT_SLOT_COPY), 2, params, e);
 }
 
 static int
@@ -369,6 +383,8 @@ become_permanent(struct slot *s, struct err *e)
 int
 slot_make_permanent(struct slot *s, uint64_t start_lsn, struct err *e)
 {
+	if (!s->temporary && !s->existed && !s->made)
+		return 0; /* none is used: the WAL is fetched */
 	if (become_permanent(s, e) == -1)
 		return err_wrap(e, "replication slot \"%s\"", s->name);
 	if ((s->restart_lsn == LSN_INVALID || s->restart_lsn > start_lsn) &&

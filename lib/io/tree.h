@@ -27,11 +27,14 @@ const char *tree_path(const struct tree *t); /* real path; borrowed */
  * not demanded: the user named it or the link leads there). */
 int tree_add_root(
     struct tree *t, const char *prefix, const char *dir, struct err *e);
-/* The same from the links of the tree itself: pg_tblspc/OID and the WAL
+/* The same from links of the tree itself: tree_add_link one that is named (0
+ * also when it is no link, or is a root already); tree_add_links all of
+ * pg_tblspc/OID and the WAL
  * directory, where they are symbolic links.  A link whose target is missing
  * is left out.  Refuses a tablespace inside PGDATA (ERR_TABLESPACE) and a link
  * that leads to another link (ERR_SYMLINK).  May be called again: what is a
  * root already stays as it is.  wal_dir may be NULL. */
+int tree_add_link(struct tree *t, const char *path, struct err *e);
 int tree_add_links(struct tree *t, const char *wal_dir, struct err *e);
 size_t tree_nroots(const struct tree *t);
 const char *tree_root_prefix(const struct tree *t, size_t i);

@@ -89,8 +89,8 @@ is_root(const struct tree *t, const char *path)
 	return false;
 }
 
-static int
-add_link(struct tree *t, const char *path, struct err *e)
+int
+tree_add_link(struct tree *t, const char *path, struct err *e)
 {
 	struct err cause = ERR_INIT;
 	char *dir;
@@ -120,7 +120,7 @@ tree_add_links(struct tree *t, const char *wal_dir, struct err *e)
 	DIR *d;
 	int fd, rc = 0;
 
-	if (wal_dir != NULL && add_link(t, wal_dir, e) == -1)
+	if (wal_dir != NULL && tree_add_link(t, wal_dir, e) == -1)
 		return -1;
 	fd = tree_openat(t, "pg_tblspc", O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -1 && errno == ENOENT)
@@ -135,7 +135,7 @@ tree_add_links(struct tree *t, const char *wal_dir, struct err *e)
 		if (strspn(de->d_name, "0123456789") != strlen(de->d_name))
 			continue;
 		(void)snprintf(path, sizeof(path), "pg_tblspc/%s", de->d_name);
-		rc = add_link(t, path, e);
+		rc = tree_add_link(t, path, e);
 	}
 	if (rc == 0 && errno != 0)
 		rc = err_set_errno(

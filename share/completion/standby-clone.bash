@@ -32,6 +32,12 @@ _standby_clone_value() {
 	-f|--config|--ssh-identity|--known-hosts|--agent|--trigger-file)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--log)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -W "stderr syslog" -- "$cur") ;;
+	--facts)
+		mapfile -t COMPREPLY < <(compgen -W "$("$1" --facts 2>/dev/null |
+		    sed -n 's/^PostgreSQL //p')" -- "$cur") ;;
 	-h|--host|--master|--primary|--ssh)
 		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	-U|--username|--ssh-user|--replication-user|-l|--label|-S|--slot|-p|\

@@ -1,0 +1,239 @@
+/* Tablespaces that come and go while the copy is made (faults B9, B10), and the
+ * check that no directory of the target is one of the source. */
+#include "base/std.h"
+#include "core/pgver.h"
+#include "flow/clone_int.h"
+
+#include <dirent.h>
+
+#define QUERY_MS 30000
+
+/* --- never the source's own directories (A6) ------------------------------ */
+
+static bool
+same_dir(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+static int
+judge_wal_dir(struct clone *c, const char *what, const char *dir, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (!c->same_host)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%.*s/%s",
+	    (int)MIN_OF(c->src.o.resolved.len, (size_t)PATH_MAX / 2),
+	    c->src.o.resolved.s, c->wal_dir);
+	if (!same_dir(dir, path))
+		return 0;
+	(void)err_set(e, ERR_TARGET_IS_SOURCE,
+	    "%s: \"%s\" is the WAL directory of the source itself", what, dir);
+	return err_hint(e, "Give the standby a directory of its own.");
+}
+
+static bool
+is_empty_dir(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	bool empty = d != NULL;
+
+	while (empty && (de = readdir(d)) != NULL)
+		empty = strcmp(de->d_name, ".") == 0 ||
+			strcmp(de->d_name, "..") == 0 ||
+			strcmp(de->d_name, "lost+found") == 0;
+	if (d != NULL)
+		(void)closedir(d);
+	return empty;
+}
+
+/* The target's own link to its WAL; 0 when there is none. */
+static int
+own_wal_link(struct clone *c, char *link, size_t size)
+{
+	ssize_t n = c->target.tree == NULL ? -1
+					   : readlinkat(tree_fd(c->target.tree),
+						 c->wal_dir, link, size - 1);
+
+	if (n <= 0)
+		return 0;
+	link[n] = '\0';
+	return 1;
+}
+
+static int
+judge_new_waldir(struct clone *c, const char *dir, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) == -1 && errno == ENOENT)
+		return 0;
+	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode))
+		return err_set(e, ERR_TARGET_PATH,
+		    "--waldir: \"%s\" is not a directory", dir);
+	if (st.st_uid != geteuid())
+		return err_set(e, ERR_TARGET_OWNER,
+		    "--waldir: \"%s\" belongs to another user", dir);
+	if (judge_wal_dir(c, "--waldir", dir, e) == -1)
+		return -1;
+	if (!is_empty_dir(dir)) {
+		(void)err_set(
+		    e, ERR_TARGET_PATH, "--waldir: \"%s\" is not empty", dir);
+		return err_hint(
+		    e, "Name a directory that is new or empty: --waldir=DIR.");
+	}
+	return 0;
+}
+
+int
+clone_judge_wal(struct clone *c, struct err *e)
+{
+	char link[PATH_MAX];
+	const char *dir = c->o->waldir;
+	struct stat st;
+	int has = own_wal_link(c, link, sizeof(link));
+
+	if (has && link[0] != '/')
+		return err_set(e, ERR_SYMLINK,
+		    "the target's link \"%s\" -> \"%s\" is not absolute",
+		    c->wal_dir, link);
+	if (has && judge_wal_dir(c, c->wal_dir, link, e) == -1)
+		return -1;
+	if (dir == NULL)
+		return 0;
+	if (dir[0] != '/')
+		return err_set(e, ERR_USAGE,
+		    "--waldir: \"%s\" is not an absolute path", dir);
+	if (strncmp(dir, c->target.path, strlen(c->target.path)) == 0 &&
+	    (dir[strlen(c->target.path)] == '/' ||
+		dir[strlen(c->target.path)] == '\0'))
+		return err_set(e, ERR_TARGET_PATH,
+		    "--waldir: \"%s\" lies inside the data directory", dir);
+	if (has)
+		return strcmp(link, dir) == 0
+			   ? 0
+			   : err_set(e, ERR_TARGET_PATH,
+				 "--waldir=%s: the target's %s leads to \"%s\" "
+				 "already",
+				 dir, c->wal_dir, link);
+	if (c->target.tree != NULL &&
+	    fstatat(tree_fd(c->target.tree), c->wal_dir, &st,
+		AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(e, ERR_TARGET_PATH,
+		    "--waldir: the target has a directory \"%s\" already",
+		    c->wal_dir);
+	return judge_new_waldir(c, dir, e);
+}
+
+int
+clone_make_waldir(struct clone *c, struct err *e)
+{
+	const char *dir = c->o->waldir;
+	char link[PATH_MAX];
+
+	if (dir == NULL || own_wal_link(c, link, sizeof(link)))
+		return 0;
+	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+		return err_set_errno(
+		    e, ERR_TARGET_IO, "could not create directory \"%s\"", dir);
+	if (judge_new_waldir(c, dir, e) == -1)
+		return -1;
+	if (symlinkat(dir, tree_fd(c->target.tree), c->wal_dir) == -1)
+		return err_set_errno(e, ERR_TARGET_IO,
+		    "could not create link \"%s\"", c->wal_dir);
+	return 0;
+}
+
+/* --- made during the copy (B9) -------------------------------------------- */
+
+static int
+refuse_new(const char *oid, const char *dir, const char *why, struct err *e)
+{
+	(void)err_set(e, ERR_TABLESPACE,
+	    "tablespace %s was made during the copy, and \"%s\" %s", oid, dir,
+	    why);
+	(void)err_hint(e,
+	    "Run the same command again, with "
+	    "--tablespace-mapping=%s=NEWDIR if the directory "
+	    "must be another one here: it continues.",
+	    dir);
+	err_raise(e, STATUS_INCOMPLETE);
+	return -1;
+}
+
+/* WAL will replay its creation, at that very path. */
+static int
+ready_new(struct clone *c, const char *oid, const char *dir, struct err *e)
+{
+	struct stat st;
+
+	if (c->same_host)
+		return refuse_new(
+		    oid, dir, "is the source's own on this host", e);
+	if (mkdir(dir, 0700) == 0) {
+		clone_note(c,
+		    "tablespace %s was made during the copy: directory \"%s\" "
+		    "created for it",
+		    oid, dir);
+		return 0;
+	}
+	if (errno != EEXIST)
+		return refuse_new(oid, dir, "could not be created here", e);
+	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != geteuid() || !is_empty_dir(dir))
+		return refuse_new(
+		    oid, dir, "is no empty directory of this user here", e);
+	return 0;
+}
+
+int
+clone_new_tablespaces(struct clone *c, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	int rc = pg_query(c->backup.pg, &r, clone_deadline(c, QUERY_MS),
+	    pgver(c->facts.version, PGFACT_TABLESPACES), 0, NULL, e);
+
+	for (int i = 0; rc == 0 && i < pg_rows_n(r); i++) {
+		const char *oid = pg_rows_get(r, i, 0);
+		const char *dir = pg_rows_get(r, i, 2);
+
+		if (oid == NULL || dir == NULL || dir[0] != '/' ||
+		    roots_map(&c->roots, (uint32_t)strtoul(oid, NULL, 10)) !=
+			NULL)
+			continue;
+		rc = ready_new(c, oid, dir, e);
+	}
+	pg_rows_free(r);
+	return rc;
+}
+
+/* --- dropped during the copy (B10) ---------------------------------------- */
+
+/* The map still lists it, and the server makes the link at its start.  On the
+ * source's own host that must not lead to the source's directory. */
+const char *
+clone_map_path(void *arg, uint32_t oid, const char *path)
+{
+	struct clone *c = arg;
+	const char *dir = roots_map(&c->roots, oid);
+	struct stat st;
+
+	if (dir != NULL)
+		return dir;
+	if (c->same_host) {
+		(void)snprintf(c->dropped, sizeof(c->dropped),
+		    "%s.dropped-%" PRIu32, c->target.path, oid);
+		path = c->dropped;
+	}
+	if (lstat(path, &st) == -1 && mkdir(path, 0700) == 0)
+		clone_note(c,
+		    "tablespace %" PRIu32 " was dropped during the copy: empty "
+		    "directory \"%s\" made for it, you may remove it later",
+		    oid, path);
+	return path;
+}
