@@ -1,5 +1,7 @@
 #include "base/std.h"
 #include "base/sig.h"
+#include "flow/roots.h"
+#include "io/pg.h"
 #include "clone-options.h"
 
 #define HEAD(text)                                                             \
@@ -476,6 +478,29 @@ map_wal(const struct opt_set *s, struct clone_opts *o, struct err *e)
 	return 0;
 }
 
+/* What is only looked at late is checked early. */
+static int
+check_texts(const struct clone_opts *o, struct err *e)
+{
+	char old[PATH_MAX], new_dir[PATH_MAX];
+	const struct plan none = {.n = 0};
+	struct conninfo c = {.n = 0};
+	int rc = plan_check_delete(&none, o->max_delete, e);
+
+	for (size_t i = 0; rc == 0 && i < o->nmapping; i++)
+		rc = roots_parse_mapping(o->mapping[i], old, new_dir, e);
+	if (rc == 0 && o->upstream != NULL &&
+	    pg_conninfo_parse(o->upstream, &c, e) == -1) {
+		rc = err_wrap(e, "--upstream");
+		err_raise(e, STATUS_USAGE);
+	}
+	if (rc == 0 && o->waldir != NULL && o->waldir[0] != '/')
+		rc = err_set(e, ERR_USAGE,
+		    "--waldir: \"%s\" is not an absolute path", o->waldir);
+	conninfo_free(&c);
+	return rc;
+}
+
 /* Our own agent, to be uploaded: installed, or beside this program. */
 static char *
 own_agent(void)
@@ -503,7 +528,7 @@ map_source(const struct opt_set *s, const struct conf *conf,
     struct clone_opts *o, struct clone_owned *owned, struct err *e)
 {
 	const struct conninfo *given = &o->conninfo;
-	const char *host, *ssh = NULL;
+	const char *host, *password, *ssh = NULL;
 
 	if (s->nargs > 1)
 		return err_set(
@@ -512,10 +537,15 @@ map_source(const struct opt_set *s, const struct conf *conf,
 		return -1;
 	if (s->nargs == 1) {
 		if (nodes_find(conf, s->args[0], opt_text(s, "pgdata"),
-			opt_text(s, "username"), opt_text(s, "dbname"),
-			sig_fd(), &owned->nodes, e) == -1)
+			opt_text(s, "username"),
+			conninfo_get(&o->conninfo, "dbname"), sig_fd(),
+			&owned->nodes, e) == -1)
 			return -1;
-		conninfo_free(&o->conninfo);
+		/* What was typed stays: the password. */
+		password = conninfo_get(&o->conninfo, "password");
+		if (password != NULL && conninfo_set(&owned->nodes.conninfo,
+					    "password", password) == -1)
+			return err_set_nomem(e);
 		if (conninfo_copy(&o->conninfo, &owned->nodes.conninfo) == -1)
 			return err_set_nomem(e);
 		ssh = owned->nodes.primary->ssh;
@@ -590,7 +620,7 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 	map_copy(s, o);
 	if (map_compress(s, o, e) == -1)
 		return -1;
-	if (map_wal(s, o, e) == -1)
+	if (map_wal(s, o, e) == -1 || check_texts(o, e) == -1)
 		return -1;
 	map_node(s, o, &owned->nodes);
 	return 0;

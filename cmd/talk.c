@@ -262,10 +262,19 @@ talk_done(
 	struct buf b = BUF_INIT;
 
 	close_bar(t);
+	if (o->conf_only || o->cleanup)
+		return;
 	if (o->dry_run) {
 		log_line(LVL_INFO, NULL,
 		    "dry run: all preconditions are met, "
 		    "nothing was changed");
+		return;
+	}
+	if (o->cleanup)
+		return; /* its notes say it all */
+	if (o->conf_only) {
+		log_line(
+		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
 		return;
 	}
 	text_add_duration(&b, r->ms_total);

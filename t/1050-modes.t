@@ -289,7 +289,8 @@ no_slot() {
 	rc_is 0 "--no-slot: under load"
 	ok "--no-slot: the WAL of the backup is there" wal_complete s
 	is "$(pg_slots p)" "" "--no-slot: no slot is left"
-	unlike "$(grep -v '^#' "$T/s/postgresql.auto.conf")" primary_slot_name \
+	unlike "$(cat "$T/s/postgresql.auto.conf")" \
+	    "^primary_slot_name *= *'.+'" \
 	    "--no-slot: none is configured"
 	like "$out" '"started": *false' "--no-slot, --no-start: not started"
 	ok "--no-slot: the standby starts" pg_start s
@@ -587,6 +588,7 @@ conf_only() {
 	base c b
 	run "${CLONE[@]}" --conf-only -C -S of_c
 	rc_is 0 "--conf-only"
+	like "$err" 'Next: pg_ctl' "--conf-only: says what to do next"
 	ok "--conf-only: not started" test ! -e "$T/c/postmaster.pid"
 	is "$(pg_slots b)" of_c "--conf-only: the slot is made"
 	ok "--conf-only: the standby starts" pg_start c

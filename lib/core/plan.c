@@ -115,6 +115,7 @@ choose(struct action *a, const struct plan_opts *o)
 	a->kind = ACT_COPY;
 	a->flags = paged ? ACT_LIMIT : 0;
 	if (d == NULL) {
+		a->flags |= ACT_NEW;
 		if (named_for_keeping(o, s->path))
 			a->flags |= ACT_ASIDE;
 		return;

@@ -34,6 +34,8 @@ enum action_kind {
 /* Bytes at most: the size in the manifest (paged files; WAL has the rest).
  * Else to the end of file. */
 #define ACT_LIMIT 4
+/* The target has no such file: one that appears meanwhile is not ours. */
+#define ACT_NEW 8
 
 struct action {
 	const struct entry *src; /* NULL: removal */

@@ -389,13 +389,26 @@ changed(struct backup *b, struct err *e, const char *what)
 	return session_gone(b, &cause, e);
 }
 
+/* Not the server that it was: what was copied is void (faults B6). */
+static int
+turned(struct backup *b, struct err *e, const char *what)
+{
+	if (!b->exclusive)
+		b->running = false;
+	b->pinging = false;
+	(void)err_set(
+	    e, ERR_SOURCE, "%s: %s: the copy is void", pg_name(b->pg), what);
+	return err_hint(e, "Find out which server is the primary now, and run "
+			   "the command against that one.");
+}
+
 static int
 judge_ping(struct backup *b, const struct pg_rows *r, struct err *e)
 {
 	uint32_t timeline = row_u32(r, PING_TIMELINE);
 
 	if (is_true(pg_rows_get(r, 0, PING_RECOVERY)) != b->from_standby)
-		return changed(b, e,
+		return turned(b, e,
 		    b->from_standby ? "the standby was promoted"
 				    : "the primary became a standby");
 	if (row_u32(r, PING_PID) != (uint32_t)pg_backend_pid(b->pg))
@@ -403,7 +416,7 @@ judge_ping(struct backup *b, const struct pg_rows *r, struct err *e)
 		    "another server process answers (is there a connection "
 		    "pooler in between?)");
 	if (b->timeline != 0 && timeline != 0 && timeline != b->timeline)
-		return changed(b, e, "its timeline changed");
+		return turned(b, e, "its timeline changed");
 	if (b->exclusive && pg_rows_get(r, 0, PING_EXCLUSIVE) != NULL &&
 	    !is_true(pg_rows_get(r, 0, PING_EXCLUSIVE)))
 		return changed(b, e, "somebody ended our backup");
@@ -467,6 +480,26 @@ backup_tick(struct backup *b, struct err *e)
 	if (now < b->ping_next)
 		return 0;
 	return send_ping(b, now, e);
+}
+
+int
+backup_recheck(struct backup *b, int64_t deadline, struct err *e)
+{
+	struct buf sql = BUF_INIT;
+	struct pg_rows *r = NULL;
+	int rc;
+
+	if (b->pg == NULL || !pg_alive(b->pg))
+		return 0;
+	ping_sql(b, &sql);
+	rc = !buf_ok(&sql)
+		 ? err_set_nomem(e)
+		 : pg_query(b->pg, &r, deadline, buf_str(&sql), 0, NULL, e);
+	buf_free(&sql);
+	if (rc == 0 && pg_rows_n(r) == 1)
+		rc = judge_ping(b, r, e);
+	pg_rows_free(r);
+	return rc;
 }
 
 /* A ping may be under way when the copy is done: its answer comes first. */

@@ -52,6 +52,9 @@ int backup_tick(struct backup *b, struct err *e);
  */
 int backup_stop(
     struct backup *b, bool wait_for_archive, int64_t deadline, struct err *e);
+/* Once more before the copy is sealed: still the same server in the same role?
+ * Nothing to ask when the session has ended by then. */
+int backup_recheck(struct backup *b, int64_t deadline, struct err *e);
 /* Ends an exclusive backup of ours if one runs, reconnecting once and not
  * stopped by signals; any other ends with the session.  Returns 0, or -1 with
  * e (ERR_LEFT_BEHIND) saying the SQL a person must run.  Closes the session in

@@ -139,6 +139,8 @@ clone_tick(void *arg, struct err *e)
 	}
 	if (c->backup.running && backup_tick(&c->backup, e) == -1)
 		return -1;
+	if (c->slot_pg != NULL && pg_idle_check(c->slot_pg, e) == -1)
+		return err_wrap(e, "--upstream");
 	if (c->wal != NULL && c->backup.running &&
 	    walfetch_tick(c->wal, c->backup.now_lsn, e) == -1)
 		return -1;
@@ -281,6 +283,11 @@ story(struct clone *c, struct err *e)
 	if (clone_take_over(c, e) == -1 || clone_transfer(c, e) == -1 ||
 	    clone_end_backup(c, e) == -1 || clone_seal(c, e) == -1)
 		return -1;
+	if (!c->o->start || !c->o->wait)
+		clone_note(c, "unlogged relations that were made during the "
+			      "copy are looked for only where it is waited "
+			      "until the standby streams: restart it once "
+			      "before it is promoted");
 	if (!c->o->start)
 		return 0;
 	if (clone_start(c, e) == -1)
@@ -303,8 +310,8 @@ clone_run(const struct clone_opts *o, const struct clone_ui *ui,
 	clone_step(&c, CLONE_PREFLIGHT);
 	rc = story(&c, e);
 	/* What refuses after the target was changed is no refusal any more. */
-	if (rc == -1 && e->status == STATUS_REFUSED && c.target.marked &&
-	    !o->conf_only && !o->cleanup)
+	if (rc == -1 && e->status == STATUS_REFUSED &&
+	    c.step >= CLONE_TRANSFER && !o->conf_only && !o->cleanup)
 		err_raise(e, STATUS_TRANSFER);
 	finish_record(&c, rc, e);
 	pool_close(c.pool); /* nothing is written any more */

@@ -48,15 +48,21 @@ clone_slot_session(
 	return 0;
 }
 
-/* A killed run noted it in the marker, with the server that it is on. */
-static bool
-slot_is_ours(const struct clone *c, const char *name)
+/* A killed run noted its slot in the marker, with the server that it is on. */
+bool
+clone_want_slot(
+    struct clone *c, struct pg *pg, const char *name, enum slot_want *want)
 {
 	const struct marker *m = &c->target.marker;
+	bool ours;
 
-	return c->target.kind == TARGET_MARKED && m->slot != NULL &&
+	(void)snprintf(c->slot_at, sizeof(c->slot_at), "%s", pg_name(pg));
+	ours = c->target.kind == TARGET_MARKED && m->slot != NULL &&
 	       strcmp(m->slot, name) == 0 && m->slot_at != NULL &&
 	       strcmp(m->slot_at, c->slot_at) == 0;
+	if (ours && *want == SLOT_MUST_CREATE)
+		*want = SLOT_AUTO;
+	return ours;
 }
 
 /* Before the first byte: WAL from here on is kept, or will be followed. */
@@ -72,10 +78,7 @@ prepare_wal(struct clone *c, struct err *e)
 
 	if (clone_slot_session(c, &pg, &opts, e) == -1)
 		return -1;
-	(void)snprintf(c->slot_at, sizeof(c->slot_at), "%s", pg_name(pg));
-	ours = slot_is_ours(c, name);
-	if (ours && want == SLOT_MUST_CREATE)
-		want = SLOT_AUTO;
+	ours = clone_want_slot(c, pg, name, &want);
 	rc = slot_prepare(
 	    &c->slot, pg, opts, name, want, c->uuid, &c->fetch_why, e);
 	if (rc == -1)

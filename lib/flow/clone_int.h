@@ -63,8 +63,10 @@ struct clone {
 	struct plan plan;
 	struct roots roots;
 	struct marker marker;
-	size_t next;            /* of plan, to be handed out */
-	const char *current;    /* path handed out last */
+	size_t next;                  /* of plan, to be handed out */
+	const char *current;          /* path handed out last */
+	const struct entry *gone[64]; /* of databases that may be dropped */
+	size_t ngone;
 	char dropped[PATH_MAX]; /* of clone_map_path */
 	uint8_t *digests;       /* --verify: 16 bytes a transfer */
 	struct buf label, map;  /* as they will be written */
@@ -107,6 +109,8 @@ int clone_prepare(struct clone *c, struct err *e);
 int clone_slot_session(struct clone *c, struct pg **pg,
     const struct pg_opts **opts, struct err *e);
 /* clone_begin.c: slot and backup */
+bool clone_want_slot(
+    struct clone *c, struct pg *pg, const char *name, enum slot_want *want);
 int clone_begin_backup(struct clone *c, struct err *e);
 /* clone_copy.c: manifest, plan (S0); mark (S1); transfer (S2) */
 int clone_list(struct clone *c, struct err *e);

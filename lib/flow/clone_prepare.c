@@ -7,6 +7,7 @@
 #include "flow/clone_int.h"
 #include "flow/hook.h"
 #include "flow/recovery.h"
+#include "io/proc.h"
 
 #include <gnu/libc-version.h>
 #include <sys/random.h>
@@ -64,6 +65,75 @@ set_record(struct clone *c, struct pg *pg, struct err *e)
 		   : 0;
 }
 
+static void
+judge(struct clone *c, int rc, struct err *e)
+{
+	if (rc == -1 && err_is_set(e))
+		(void)preflight_add(&c->pf, e);
+	c->pf.checks++;
+	err_clear(e);
+}
+
+/* Can the slot be had?  Reads only. */
+static void
+judge_slot(struct clone *c, struct pg *pg)
+{
+	const char *name = c->o->slot != NULL ? c->o->slot : c->name;
+	enum slot_want want = c->o->want_slot;
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)clone_want_slot(c, pg, name, &want);
+	rc = slot_check(pg, name, want, &e);
+	judge(c, rc, &e);
+}
+
+static int
+check_same_system(struct clone *c, struct pg *pg, struct err *e)
+{
+	const char *sql = pgver(pg_version(pg), PGFACT_SYSTEM_IDENTIFIER);
+	struct pg_rows *r = NULL;
+	uint64_t id = 0;
+
+	if (sql == NULL || c->facts.system_identifier == 0)
+		return 0;
+	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS), sql, 0, NULL, e) ==
+	    -1)
+		return -1;
+	if (pg_rows_n(r) == 1 && pg_rows_get(r, 0, 0) != NULL)
+		id = strtoull(pg_rows_get(r, 0, 0), NULL, 10);
+	pg_rows_free(r);
+	if (id == c->facts.system_identifier)
+		return 0;
+	(void)err_set(e, ERR_TARGET_OTHER_CLUSTER,
+	    "--upstream: %s is another cluster: system identifier %" PRIu64
+	    ", and the source's is %" PRIu64,
+	    pg_name(pg), id, c->facts.system_identifier);
+	return err_hint(e, "Name a standby of this primary, or leave "
+			   "--upstream out.");
+}
+
+/* The server that the standby will stream from, where it is not the source. */
+static void
+judge_upstream(struct clone *c)
+{
+	const struct pg_opts *opts;
+	struct err e = ERR_INIT;
+	struct pg *pg = NULL;
+	int rc;
+
+	if (c->o->upstream == NULL)
+		return;
+	rc = clone_slot_session(c, &pg, &opts, &e);
+	if (rc == 0)
+		rc = check_same_system(c, pg, &e);
+	judge(c, rc, &e);
+	if (rc == 0)
+		judge_slot(c, pg);
+	pg_close(c->slot_pg);
+	c->slot_pg = NULL;
+}
+
 /* Every fact by one short session, closed again before any worker is forked. */
 static int
 ask_server(struct clone *c, struct err *e)
@@ -92,6 +162,8 @@ ask_server(struct clone *c, struct err *e)
 		    "knows: treating it as the newest known version",
 		    c->facts.version_text);
 	c->wal_dir = pgver(c->facts.version, PGFACT_DIR_WAL);
+	if (c->o->upstream == NULL && !c->o->cleanup)
+		judge_slot(c, pg);
 	rc = 0;
 out:
 	pg_close(pg);
@@ -296,15 +368,6 @@ set_keep(struct clone *c, struct err *e)
 
 /* --- judgements ---------------------------------------------------------- */
 
-static void
-judge(struct clone *c, int rc, struct err *e)
-{
-	if (rc == -1 && err_is_set(e))
-		(void)preflight_add(&c->pf, e);
-	c->pf.checks++;
-	err_clear(e);
-}
-
 static int
 judge_programs(struct clone *c)
 {
@@ -328,16 +391,35 @@ judge_programs(struct clone *c)
 	    &c->pf, &c->facts, c->local_version, remote, local);
 }
 
+/* What the server programs make of the target's configuration, includes and
+ * all; else what its files say. -1: not known. */
 static int
 own_setting(struct clone *c, const char *name)
 {
-	struct buf v = BUF_INIT;
-	int value = -1;
+	struct buf v = BUF_INIT, path = BUF_INIT;
+	int value = -1, status = -1;
 
-	if (recovery_setting(
-		c->target.tree, c->facts.version, name, &v, NULL) == 1)
+	buf_addf(&path, "%s/postgres", c->bindir == NULL ? "" : c->bindir);
+	if (c->bindir != NULL && buf_ok(&path)) {
+		const char *argv[] = {
+		    buf_str(&path), "-D", c->target.path, "-C", name, NULL};
+
+		(void)proc_run(&(struct proc_opts){.argv = argv,
+				   .out = &v,
+				   .deadline = clone_deadline(c, 5000),
+				   .sigfd = sig_fd()},
+		    &status, NULL);
+	}
+	if (status != 0) {
+		buf_reset(&v);
+		if (recovery_setting(
+			c->target.tree, c->facts.version, name, &v, NULL) != 1)
+			buf_reset(&v);
+	}
+	if (v.len > 0)
 		value = (int)strtol(buf_str(&v), NULL, 10);
 	buf_free(&v);
+	buf_free(&path);
 	return value;
 }
 
@@ -355,8 +437,12 @@ judge_settings(struct clone *c)
 
 	if (c->target.kind != TARGET_PGDATA || c->target.tree == NULL)
 		return 0;
-	for (size_t i = 0; i < NELEM(s); i++)
+	for (size_t i = 0; i < NELEM(s); i++) {
 		s[i].have = own_setting(c, s[i].name);
+		/* A configuration elsewhere (Debian) is not ours to guess. */
+		if (s[i].have == -1)
+			s[i].have = s[i].want;
+	}
 	return preflight_settings(&c->pf, s, NELEM(s), "postgresql.conf");
 }
 
@@ -440,6 +526,7 @@ clone_prepare(struct clone *c, struct err *e)
 {
 	if (set_keep(c, e) == -1 || judge_server(c, e) == -1)
 		return -1;
+	judge_upstream(c);
 	hook_pause("preflight");
 	/* Without its directory nothing more can be asked. */
 	if (c->facts.data_directory == NULL && c->o->source_pgdata == NULL &&

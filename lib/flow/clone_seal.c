@@ -192,7 +192,9 @@ put_in_place(struct clone *c, struct err *e)
 	    target_sync(&c->target, e) == -1)
 		return -1;
 	hook_pause("synced");
-	if (clone_tick(c, e) == -1 || target_recheck(&c->target, e) == -1 ||
+	if (clone_tick(c, e) == -1 ||
+	    backup_recheck(&c->backup, clone_deadline(c, QUERY_MS), e) == -1 ||
+	    target_recheck(&c->target, e) == -1 ||
 	    target_seal(&c->target, e) == -1)
 		return -1;
 	hook_pause("sealed");

@@ -46,6 +46,7 @@ clone_start(struct clone *c, struct err *e)
 	buf_addf(&log, "%s/" START_LOG, c->target.path);
 	if ((c->start_log = buf_steal(&log)) == NULL)
 		return err_set_nomem(e);
+	(void)tree_unlink(c->target.tree, START_LOG); /* of an earlier run */
 	s = start_opts(c);
 	if (server_start(&s, e) == -1)
 		return act(c, e);

@@ -5,7 +5,6 @@
 /* What may be under way: enough to fill a long fast line, little enough for the
  * agent's queue. */
 #define WINDOW_BYTES (UINT64_C(64) << 20)
-#define WINDOW_FILES 512
 #define BATCH_FILES 64
 #define BATCH_BYTES (UINT64_C(4) << 20)
 #define QUEUE_LIMIT (512u * 1024u)      /* bytes waiting in the channel */
@@ -216,7 +215,8 @@ fetch_local_error(struct task *t, const char *what, struct err *e)
 		    "the target's file system and run the same command again; "
 		    "it continues.",
 		    t->job.size);
-	else if (saved == ELOOP || saved == ENOTDIR || saved == ENOENT)
+	else if (saved == EEXIST || saved == ELOOP || saved == ENOTDIR ||
+		 saved == ENOENT)
 		(void)err_hint(e,
 		    "Something else changes the target "
 		    "directory while it is being written: stop it, then run "
@@ -237,13 +237,16 @@ fetch_open_new(struct fetch *f, struct task *t, struct err *e)
 {
 	char tmp[1200];
 	const char *name = t->job.path;
+	int excl = 0;
 
 	if (t->fd != -1)
 		return 0;
 	if (t->job.flags & ACT_ASIDE)
 		name = fetch_tmp_name(t, tmp, sizeof(tmp));
+	else if ((t->job.flags & ACT_NEW) && !t->retried)
+		excl = O_EXCL;
 	t->fd = tree_openat(f->o.tree, name,
-	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, t->job.mode);
+	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | excl, t->job.mode);
 	if (t->fd == -1)
 		return fetch_local_error(t, "create file", e);
 	if (t->job.size >= (1u << 20) &&

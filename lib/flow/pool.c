@@ -432,6 +432,12 @@ keep_ready(struct pool *p, struct err *e)
 			n++;
 			continue;
 		}
+		if (p->m[i].state == STARTING) { /* too late for it */
+			(void)err_set(&p->m[i].failure, ERR_TIMEOUT,
+			    "no SSH session in time");
+			p->m[i].state = FAILED;
+		}
+		chan_close(&p->m[i].c, 0, NULL);
 		(void)snprintf(text, sizeof(text),
 		    "worker %u could not connect (%s): going on without it",
 		    i + 1, p->m[i].failure.text);

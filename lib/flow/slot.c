@@ -359,6 +359,26 @@ slot_prepare(struct slot *s, struct pg *pg, const struct pg_opts *o,
 	return cover(s, &f, &room, uuid, why, e);
 }
 
+int
+slot_check(struct pg *pg, const char *name, enum slot_want want, struct err *e)
+{
+	struct slot_facts f;
+	struct room room;
+
+	if (want == SLOT_NONE)
+		return 0;
+	if (pgver(pg_version(pg), PGFACT_SLOT_CREATE) == NULL)
+		return want == SLOT_AUTO
+			   ? 0
+			   : err_set(e, ERR_SLOT,
+				 "PostgreSQL %s has no replication slots",
+				 pg_version_text(pg));
+	if (slot_read(pg, name, &f, deadline_in(ASK_MS), e) == -1 ||
+	    read_room(pg, &room, e) == -1)
+		return -1;
+	return slot_judge(&f, want, name, room.max, room.used, e);
+}
+
 /* --- after the copy ------------------------------------------------------- */
 
 /* From 12: the temporary slot's position goes to the permanent one. */

@@ -47,6 +47,11 @@ int slot_read(struct pg *pg, const char *name, struct slot_facts *f,
 int slot_judge(const struct slot_facts *f, enum slot_want want,
     const char *name, int max_slots, int used, struct err *e);
 
+/* Could slot_prepare do its work?  Reads only: for preflight and dry runs.
+ * 0, or -1 with its refusal. */
+int slot_check(
+    struct pg *pg, const char *name, enum slot_want want, struct err *e);
+
 /*
  * Before the first byte is copied: make sure WAL from here on is kept.
  * Returns 1 when WAL is reserved, 0 when no slot is possible (max 0, before

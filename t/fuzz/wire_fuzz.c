@@ -4,6 +4,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n);
 
+/* Texts become C strings sooner or later. */
+static void
+no_nul(struct wire_str s)
+{
+	if (s.len > 0 && memchr(s.s, '\0', s.len) != NULL)
+		abort();
+}
+
 static void
 walk_lists(const uint8_t *d, size_t n)
 {
@@ -13,13 +21,17 @@ walk_lists(const uint8_t *d, size_t n)
 	uint32_t count;
 
 	if (wire_decode_manifest(d, n, &m, NULL) == 0)
-		for (uint32_t i = 0; i < m.npatterns; i++)
+		for (uint32_t i = 0; i < m.npatterns; i++) {
 			if (wire_next_str(&m.patterns, &s) == -1)
 				abort();
+			no_nul(s);
+		}
 	if (wire_decode_batch(d, n, &count, &rest, NULL) == 0)
-		for (uint32_t i = 0; i < count; i++)
+		for (uint32_t i = 0; i < count; i++) {
 			if (wire_next_file(&rest, &f, NULL) == -1)
 				abort();
+			no_nul(f.path);
+		}
 }
 
 /* What a decoder accepts, the encoder must write again, byte for byte. */

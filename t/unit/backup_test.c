@@ -536,7 +536,8 @@ standby_as_source_needs_a_version_that_can(void **state)
 
 /* One ping with the given answer. */
 static void
-ping_answers(const struct fake_step *answer, const char *want)
+ping_answers(
+    const struct fake_step *answer, const char *want, enum err_code code)
 {
 	const struct fake_step s[] = {
 	    OPEN_15, START_15, PING, *answer, FAKE_CLOSE};
@@ -557,7 +558,7 @@ ping_answers(const struct fake_step *answer, const char *want)
 		assert_true(b.running);
 	} else {
 		assert_int_equal(rc, -1);
-		assert_int_equal(e.code, ERR_BACKUP_LOST);
+		assert_int_equal(e.code, code);
 		assert_non_null(strstr(e.text, want));
 		assert_false(b.running);
 	}
@@ -582,17 +583,20 @@ ping_finds_a_server_that_is_not_the_one_it_was(void **state)
 	static const struct {
 		struct fake_step answer;
 		const char *want;
+		enum err_code code;
 	} cases[] = {
-	    {ANSWER("f", "4711", "1"), NULL},
-	    {ANSWER("t", "4711", "1"), "became a standby"},
-	    {ANSWER("f", "4712", "1"), "another server process"},
-	    {ANSWER("f", "4711", "2"), "timeline"},
-	    {LOST("SELECT pg_is_in_recovery()"), "lost the session"},
+	    {ANSWER("f", "4711", "1"), NULL, ERR_NONE},
+	    {ANSWER("t", "4711", "1"), "became a standby", ERR_SOURCE},
+	    {ANSWER("f", "4712", "1"), "another server process",
+		ERR_BACKUP_LOST},
+	    {ANSWER("f", "4711", "2"), "timeline", ERR_SOURCE},
+	    {LOST("SELECT pg_is_in_recovery()"), "lost the session",
+		ERR_BACKUP_LOST},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(cases); i++)
-		ping_answers(&cases[i].answer, cases[i].want);
+		ping_answers(&cases[i].answer, cases[i].want, cases[i].code);
 }
 
 static void

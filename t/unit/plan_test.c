@@ -85,7 +85,11 @@ render(const struct plan *p, struct buf *b)
 		    a->src != NULL ? a->src->path : a->dst->path);
 		if (a->kind == ACT_RMDIR)
 			buf_addc(b, '/');
-		if (a->flags != 0)
+		/* New exactly where the target has nothing. */
+		assert_int_equal((a->flags & ACT_NEW) != 0,
+		    a->src != NULL && a->src->type == ENTRY_FILE &&
+			a->dst == NULL);
+		if ((a->flags & ~ACT_NEW) != 0)
 			buf_addf(b, "+%s%s%s", a->flags & ACT_ASIDE ? "a" : "",
 			    a->flags & ACT_UNSHARE ? "u" : "",
 			    a->flags & ACT_LIMIT ? "l" : "");
