@@ -262,8 +262,6 @@ talk_done(
 	struct buf b = BUF_INIT;
 
 	close_bar(t);
-	if (o->conf_only || o->cleanup)
-		return;
 	if (o->dry_run) {
 		log_line(LVL_INFO, NULL,
 		    "dry run: all preconditions are met, "

@@ -1,0 +1,669 @@
+#!/bin/bash
+# Goal: what reviews of standby-clone found does not come back: nothing of the
+# primary's is entered, no slot, backup or WAL is lost or left on any path, and
+# what can be refused early is.
+#
+#	t/1060-safety.t [FUNCTION]...	only some of the cases
+#
+# One major (15 where there is one); more with STANDBY_TEST_WORLD=1.
+
+. "${0%/*}/lib/tap.sh"
+. "${0%/*}/lib/pg.sh"
+. "${0%/*}/lib/sshd.sh"
+. "${0%/*}/lib/oracle.sh"
+. "${0%/*}/lib/load.sh"
+. "${0%/*}/lib/clone.sh"
+clone_needs
+
+# --- helpers
+
+# base STANDBY [PRIMARY]: CLONE without a word about slots.
+base() {
+	local o
+	local -a all=()
+	clone_args "${2:-p}" "$1"
+	for o in "${CLONE[@]}"; do
+		case $o in
+		--slot=*|--create-slot) ;;
+		*) all+=("$o") ;;
+		esac
+	done
+	CLONE=("${all[@]}")
+}
+
+# fresh NODE: nothing of it is left, no slot that is not in use either.
+fresh() {
+	forget "$1"
+	drop_slots p >/dev/null
+	mkdir "$T/$1.ts"
+}
+
+# good NAME NODE [PRIMARY]: a standby, with the content of the primary.
+good() {
+	ok "$1: it streams" poll_until 30 pg_streams "$2"
+	ok "$1: the content is equal" oracle_compare "${3:-p}" "$2"
+}
+
+# refused NAME REGEX [STATUS]: the last run was, by exit status and text.
+refused() {
+	rc_is "${3:-3}" "$1: exit status ${3:-3}"
+	like "$err" "^standby-clone: (error|detail|hint): .*($2)" "$1: says why"
+}
+
+# killed_at PHASE PRIMARY STANDBY [OPTION]...
+killed_at() {
+	local phase=$1
+	clone_paused "$@" || fail "the phase $phase is reached"
+	kill -KILL "$CLONE_PID"
+	clone_resume
+	clone_wait
+	poll_until 30 no_agents
+	poll_until 30 no_clones
+}
+
+# ended_at SIGNAL PHASE PRIMARY STANDBY [OPTION]...: it may clean up.
+ended_at() {
+	local sig=$1
+	shift
+	clone_paused "$@" || fail "the phase $1 is reached"
+	kill -"$sig" "$CLONE_PID"
+	clone_wait
+	clone_resume
+}
+
+# unsealed NAME NODE: it did not become something that can be started.
+unsealed() {
+	isnt "$rc" 0 "$1: exit status is not 0"
+	ok "$1: no pg_control" test ! -e "$T/$2/global/pg_control"
+	ok "$1: PostgreSQL refuses to start" pg_refuses "$2"
+}
+
+# slot NODE NAME: where it keeps WAL from; nothing when there is none.
+slot() {
+	pg_sql "$1" "SELECT restart_lsn FROM pg_replication_slots
+	    WHERE slot_name = '$2'"
+}
+
+# What no refusal before the backup may change on the primary.
+at_rest() {
+	pg_slots p
+	pg_sql p "SELECT checkpoint_lsn, redo_lsn FROM pg_control_checkpoint()"
+}
+
+target() { tree_hash "$T/s" "$T/s.ts"; }
+
+json() {
+	/usr/bin/python3 -c 'import json, sys
+d = json.loads(sys.stdin.read())
+print(eval(sys.argv[1]))' "$1" <<<"$out"
+}
+
+# wal_complete NODE: segments of the backup, from its start to its stop as the
+# last run record says, each whole and with .done.
+wal_complete() {
+	local f n=0
+	json '"\n".join("%08X%08X%08X" % (d["source"]["timeline"], s >> 8, s & 255)
+	    for a, b in [[int(h, 16) << 8 | int(l, 16) >> 24 for h, l in
+	        (d["backup"][k].split("/") for k in ("start_lsn", "stop_lsn"))]]
+	    for s in range(a, b + 1))' >"$T/segments" || return 1
+	while read -r f; do
+		n=$((n + 1))
+		[ "$(stat -c %s "$T/$1/pg_wal/$f")" = 16777216 ] ||
+			{ echo "$f is not whole"; return 1; }
+		[ -e "$T/$1/pg_wal/archive_status/$f.done" ] ||
+			{ echo "$f.done is missing"; return 1; }
+	done <"$T/segments"
+	echo "$n segments"
+	[ "$n" -gt 0 ]
+}
+
+# flip FILE OFFSET: one bit of one byte.
+flip() {
+	/usr/bin/python3 -c 'import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    b = f.read(1)[0]
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([b ^ 1]))' "$1" "$2"
+}
+
+# set_primary SETTING VALUE: with a restart.
+set_primary() {
+	pg_sql p "ALTER SYSTEM SET $1 = $2" && pg_restart p
+}
+
+# standby NODE: it is one of p already, or is made one.
+standby() {
+	[ -z "$(pg_pid "$1")" ] || return 0
+	fresh "$1"
+	clone_run p "$1"
+	[ "$rc" = 0 ]
+}
+
+# --- A1: a target whose links lead into the primary
+
+# What is in the primary's WAL directory, and what of it cannot change: the
+# segments before the present one.  Kept by wal_keep_size.
+wal_note() {
+	local now
+	pg_sql p "SELECT pg_switch_wal()" >/dev/null
+	now=$(pg_sql p "SELECT pg_walfile_name(pg_current_wal_lsn())")
+	(cd "$T/p.wal" || exit 1
+	find . -printf '%P %y\n' | sort >"$T/wal.names"
+	for f in 0000*; do
+		[[ $f < $now && $f != *.* ]] && md5sum "$f"
+	done >"$T/wal.sums")
+	[ -s "$T/wal.sums" ]
+}
+
+wal_unchanged() {
+	(cd "$T/p.wal" || exit 1
+	find . -printf '%P %y\n' | sort | comm -23 "$T/wal.names" - >"$T/wal.lost"
+	cat "$T/wal.lost"
+	[ ! -s "$T/wal.lost" ] && md5sum --quiet -c "$T/wal.sums")
+}
+
+# kill -9 of the postmaster; its children go by themselves.
+crash() {
+	local pid
+	pid=$(pg_pid "$1")
+	kill -KILL "$pid"
+	poll_until 30 gone "$pid"
+	poll_until 30 pg_start "$1"
+}
+
+source_dirs() {
+	local link before rows
+	forget s
+	mkdir "$T/s.ts"
+	pg_stop p
+	cp -a "$T/p" "$T/s"
+	pg_start p
+	rows=$(pg_sql p "SELECT count(*) FROM acc")
+	pg_sql p "UPDATE acc SET bal = bal + 1 WHERE id <= 100"
+
+	# As cp -a leaves it, and over one more link.
+	for link in "$T/p.wal" "$T/p/pg_wal"; do
+		ln -snf "$link" "$T/s/pg_wal"
+		wal_note || fail "there is WAL to look after"
+		before=$(target)
+		clone_run p s --delta
+		refused "A1: pg_wal -> ${link#"$T/"}" 'WAL'
+		ok "A1: pg_wal -> ${link#"$T/"}: the primary's WAL is untouched" \
+		    wal_unchanged
+		is "$(target)" "$before" "A1: pg_wal -> ${link#"$T/"}: target too"
+		is "$(pg_slots p)" "" "A1: pg_wal -> ${link#"$T/"}: no slot is left"
+	done
+	ok "A1: the primary starts after kill -9" crash p
+	is "$(pg_sql p "SELECT count(*) FROM acc")" "$rows" \
+	    "A1: and has what it had"
+
+	# The target's old tablespace is gone; its directory holds a new one.
+	pg_psql p -v ON_ERROR_STOP=1 <<-END || fail "A1: another tablespace"
+		DROP TABLE in_ts;
+		DROP TABLESPACE ts;
+		CREATE TABLESPACE newer LOCATION '$T/p.ts';
+		CREATE TABLE in_ts (id int PRIMARY KEY, pad text) TABLESPACE newer;
+		INSERT INTO in_ts SELECT i, repeat(md5(i::text), 4)
+		    FROM generate_series(1, 40000) i;
+		VACUUM in_ts;
+		CHECKPOINT;
+	END
+	rm "$T/s/pg_wal"
+	mkdir "$T/s/pg_wal"
+	is "$(readlink "$T"/s/pg_tblspc/*)" "$T/p.ts" \
+	    "A1: a stale link leads to the primary's new tablespace"
+	before=$(tree_hash "$T/p.ts")
+	clone_run p s --delta --max-delete=90%
+	rc_is 0 "A1: --delta over the stale link"
+	is "$(tree_hash "$T/p.ts")" "$before" \
+	    "A1: stale link: the primary's tablespace is untouched"
+	is "$(cd "$T/s/pg_tblspc" && for l in *; do
+	    echo "$l $(readlink "$l")"; done)" \
+	    "$(pg_sql p "SELECT oid FROM pg_tablespace
+		WHERE spcname = 'newer'") $T/s.ts" \
+	    "A1: stale link: it is gone, the new one leads to s.ts"
+	good "A1" s
+	ok "A1: the primary reads its tablespace" \
+	    pg_is p "SELECT count(*) FROM in_ts" 40000
+}
+
+# --- B1: settings of the standby in a file that it includes
+
+included_settings() {
+	standby s || fail "B1: a standby"
+	pg_stop s
+	sed -i '/^max_connections/d' "$T/s/postgresql.conf"
+	pg_set s "include_dir = 'conf.d'"
+	mkdir "$T/s/conf.d"
+	echo "max_connections = 50" >"$T/s/conf.d/own.conf"
+	clone_run p s --delta
+	refused "B1: an included setting that is too small" 'max_connections'
+	echo "max_connections = 200" >"$T/s/conf.d/own.conf"
+	clone_run p s --delta
+	rc_is 0 "B1: an included setting counts"
+	is "$(cat "$T/s/conf.d/own.conf")" "max_connections = 200" \
+	    "B1: the included file is the standby's own"
+	good "B1" s
+}
+
+# --- A6, B6: the slot is on another server
+
+upstream() {
+	local before mine
+	standby s || fail "A6: a standby"
+	mine="host=127.0.0.1 port=${PG_PORT[s]} user=postgres"
+	forget t
+	mkdir "$T/t.ts"
+	pg_sql p "SELECT pg_create_physical_replication_slot('same', true)" \
+	    >/dev/null
+	before=$(slot p same)
+	killed_at stopped p t -S same --upstream="$mine"
+	isnt "$(slot s same)" "" "A6: killed: our slot is on the upstream"
+	base t
+	run "${CLONE[@]}" --cleanup
+	is "$(slot p same)" "$before" \
+	    "A6: --cleanup: the source's slot of that name stays"
+	isnt "$(slot s same)" "" "A6: --cleanup: ours is elsewhere, and stays"
+	like "$err" "${PG_PORT[s]}" "A6: --cleanup: says where it is"
+	run "${CLONE[@]}" --cleanup --upstream="$mine"
+	rc_is 0 "A6: --cleanup --upstream"
+	is "$(slot p same)" "$before" \
+	    "A6: --cleanup --upstream: the source's slot stays"
+	is "$(pg_slots s)" "" "A6: --cleanup --upstream: ours is dropped"
+	forget t
+	drop_slots p >/dev/null
+
+	pg_up o "${PG_MAJOR[p]}" >/dev/null || fail "B6: another cluster starts"
+	mkdir "$T/t.ts"
+	before=$(at_rest)
+	base t
+	run "${CLONE[@]}" \
+	    --upstream="host=127.0.0.1 port=${PG_PORT[o]} user=postgres"
+	refused "B6: --upstream of another cluster" 'cluster|system'
+	is "$(at_rest)" "$before" "B6: no checkpoint, no slot on the source"
+	is "$(pg_slots o)" "" "B6: no slot on the other one"
+	ok "B6: no directory is made" test ! -e "$T/t"
+	forget o
+	forget t
+}
+
+# --- A2: --waldir
+
+# waldir_refused NAME REGEX DIR [OPTION]...
+waldir_refused() {
+	local name="A2: --waldir: $1" regex=$2 dir=$3 before state=3
+	shift 3
+	[ "${dir#/}" != "$dir" ] || state=2
+	before=$(target; tree_hash "$T/foreign"; ls -A "$T/p")
+	clone_run p s --waldir="$dir" "$@"
+	refused "$name" "$regex" "$state"
+	is "$(target; tree_hash "$T/foreign"; ls -A "$T/p")" "$before" \
+	    "$name: nothing is changed"
+	is "$(pg_slots p)" "" "$name: no slot is left"
+}
+
+waldir() {
+	fresh s
+	mkdir "$T/foreign"
+	echo precious >"$T/foreign/file"
+	wal_note
+	waldir_refused "the primary's own" 'WAL' "$T/p.wal"
+	waldir_refused "the primary's own, over its link" 'WAL' "$T/p/pg_wal"
+	waldir_refused "below the primary's" 'source|primary' "$T/p.wal/below"
+	waldir_refused "inside the primary's PGDATA" 'source|primary' "$T/p/below"
+	ok "A2: --waldir: the primary's WAL is untouched" wal_unchanged
+	waldir_refused "a directory with files" 'not empty' "$T/foreign"
+	waldir_refused "a relative path" 'absolute' "wal"
+	waldir_refused "inside PGDATA" 'inside' "$T/s/wal"
+	waldir_refused "inside PGDATA, in other words" 'inside' "$T/x/../s/wal"
+	rm -rf "$T/s" "$T/s.wal"
+
+	killed_at transfer p s --waldir="$T/s.wal"
+	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "A2: --waldir: a new one is used"
+	clone_run p s --waldir="$T/s.wal"
+	rc_is 0 "A2: --waldir: continues after a kill"
+	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "A2: --waldir: is still used"
+	good "A2: --waldir" s
+	pg_stop s
+	drop_slots p >/dev/null
+	rm "$T/s/pg_wal"
+	mv "$T/s.wal" "$T/s/pg_wal"
+	waldir_refused "the target has a pg_wal" 'pg_wal' "$T/s.wal" --delta
+	ok "A2: --waldir: no such directory is made" test ! -e "$T/s.wal"
+	rm -rf "$T/foreign"
+	forget s
+}
+
+# --- A5: --verify
+
+verify() {
+	local file ts
+	fresh s
+	file=$(pg_sql p "SELECT pg_relation_filepath('pg_proc')")
+	ts=$(pg_sql p "SELECT pg_relation_filepath('in_ts')")
+	clone_paused stopped p s --verify || fail "A5: the phase is reached"
+	ok "A5: a file is removed" rm "$T/s/$file"
+	clone_resume
+	clone_wait
+	unsealed "A5: --verify, a file is gone" s
+	like "$err" "$file" "A5: --verify, a file is gone: named"
+	clone_paused stopped p s --verify || fail "A5: the phase is reached"
+	ok "A5: one bit is changed" flip "$T/s/$ts" 9000
+	clone_resume
+	clone_wait
+	unsealed "A5: --verify, a bit differs" s
+	like "$err" "$ts" "A5: --verify, a bit differs: named"
+	is "$(pg_slots p)" "" "A5: no slot is left"
+}
+
+# --- A9, A10: killed after the slot was made permanent
+
+slots() {
+	local before
+	fresh s
+	killed_at stopped p s
+	before=$(slot p slot_s)
+	isnt "$before" "" "A9: killed at stopped: there is a slot"
+	clone_paused transfer p s --create-slot ||
+	    fail "A9: the same command continues"
+	is "$(slot p slot_s)" "$before" "A9: run again: the slot is used again"
+	kill -TERM "$CLONE_PID"
+	clone_wait
+	clone_resume
+	rc_is 143 "A9: run again, terminated"
+	is "$(pg_slots p)" "" "A9: run again, terminated: the slot is dropped"
+
+	killed_at label p s --create-slot
+	before=$(slot p slot_s)
+	isnt "$before" "" "A10: killed at label: there is a slot"
+	clone_run p s --create-slot
+	rc_is 0 "A10: running it again completes"
+	good "A10" s
+	is "$(pg_sql p "SELECT slot_name FROM pg_replication_slots
+	    WHERE active")" slot_s "A10: through the slot"
+
+	pg_stop s
+	drop_slots p >/dev/null
+	killed_at sealed p s --delta
+	isnt "$(slot p slot_s)" "" "A10: killed after the seal: the slot stays"
+	base s
+	run "${CLONE[@]}" --cleanup
+	isnt "$(slot p slot_s)" "" \
+	    "A10: killed after the seal: --cleanup leaves it too"
+	ok "A10: killed after the seal: it starts" pg_start s
+	good "A10: killed after the seal" s
+
+	pg_stop s
+	drop_slots p >/dev/null
+	ended_at TERM sealed p s --delta
+	like "$rc" '^(0|7|143)$' "A10: terminated after the seal: exit status"
+	isnt "$(slot p slot_s)" "" "A10: terminated after the seal: the slot stays"
+	forget s
+	drop_slots p >/dev/null
+}
+
+# --- A8: a tablespace that is made during the copy
+
+new_tablespace() {
+	local before
+	fresh s
+	mkdir "$T/dur" "$T/dur.s"
+	clone_paused transfer p s || fail "A8: the phase is reached"
+	pg_sql p "CREATE TABLESPACE dur LOCATION '$T/dur'"
+	pg_sql p "CREATE TABLE in_dur TABLESPACE dur AS
+	    SELECT i, md5(i::text) FROM generate_series(1, 500) i"
+	pg_sql p "VACUUM in_dur"
+	pg_sql p CHECKPOINT
+	before=$(tree_hash "$T/dur")
+	clone_resume
+	clone_wait
+	rc_is 7 "A8: tablespace made during the copy: exit status 7"
+	like "$err" "^standby-clone: error: .*$T/dur" "A8: names its directory"
+	like "$err" "^standby-clone: hint: .*--tablespace-mapping=$T/dur=" \
+	    "A8: and the option"
+	is "$(tree_hash "$T/dur")" "$before" "A8: the primary's is untouched"
+	ok "A8: PostgreSQL refuses to start" pg_refuses s
+	clone_run p s -T "$T/dur=$T/dur.s"
+	rc_is 0 "A8: running it again with -T completes"
+	is "$(tree_hash "$T/dur")" "$before" "A8: the primary's is still untouched"
+	good "A8" s
+	is "$(pg_sql s "SELECT count(*) FROM in_dur")" 500 "A8: and is there"
+	forget s
+	pg_sql p "DROP TABLE in_dur" && pg_sql p "DROP TABLESPACE dur"
+	rm -rf "$T/dur" "$T/dur.s"
+}
+
+# --- A3, A4, B8: without a slot, and not started
+
+# fetched NAME NODE SLOTS_BEFORE
+fetched() {
+	rc_is 0 "$1: exit status 0"
+	ok "$1: the WAL of the backup is there" wal_complete "$2"
+	is "$(pg_slots p)" "$3" "$1: no slot is left"
+}
+
+# The line that says that nobody looks for unlogged relations.
+unlogged_note() {
+	like "$err" '^standby-clone: (note|warning|hint|detail): .*unlogged' "$1"
+}
+
+group_access() {
+	if [ "$m" -lt 11 ]; then
+		skip "B8: group access" "since 11"
+		return
+	fi
+	is "$(stat -c %a "$T/s")" 750 "B8: group access: PGDATA"
+	is "$(find "$T/s" "$T/s.ts"/* -type d ! -perm 0750 -printf '%p %m\n')" "" \
+	    "B8: group access: directories"
+	is "$(find "$T/s" "$T/s.ts"/* -type f ! -perm 0640 -printf '%p %m\n')" "" \
+	    "B8: group access: files"
+}
+
+no_slot() {
+	fresh s
+	forget t
+	mkdir "$T/t.ts"
+	load_start p || fail "A3: the load starts"
+	base s
+	run "${CLONE[@]}" --no-slot --no-start --json
+	fetched "A3: --no-slot" s ""
+	unlogged_note "A4: --no-start: nobody looks for unlogged relations"
+	group_access
+	pg_start s
+	base t
+	run "${CLONE[@]}" --no-slot --wal=fetch --no-wait --json
+	fetched "A3: --no-slot --wal=fetch" t ""
+	unlogged_note "A4: --no-wait: nobody looks for unlogged relations"
+	load_stop
+	good "A3: --no-slot" s
+	good "A3: --no-slot --wal=fetch" t
+	forget t
+}
+
+no_room() {
+	fresh s
+	set_primary max_replication_slots 0
+	load_start p || fail "A3: the load starts"
+	base s
+	run "${CLONE[@]}" --json
+	load_stop
+	fetched "A3: max_replication_slots = 0" s ""
+	good "A3: max_replication_slots = 0" s
+
+	forget s
+	mkdir "$T/s.ts"
+	set_primary max_replication_slots 1
+	pg_sql p "SELECT pg_create_physical_replication_slot('other', true)" \
+	    >/dev/null
+	load_start p || fail "A3: the load starts"
+	base s
+	run "${CLONE[@]}" --json
+	load_stop
+	fetched "A3: all slots in use" s other
+	good "A3: all slots in use" s
+
+	# A temporary one during the copy must not take the only room.
+	fresh s
+	base s
+	run "${CLONE[@]}"
+	rc_is 0 "A3: one slot is free: exit status 0"
+	good "A3: one slot is free" s
+	forget s
+	drop_slots p >/dev/null
+	set_primary max_replication_slots 10
+}
+
+# --- A11: --conf-only on a copy of a running server
+
+conf_only() {
+	local before
+	forget l
+	cp -a "$T/p" "$T/l"
+	rm -f "$T/l/pg_wal" "$T/l/postmaster.pid" "$T/l/postmaster.opts"
+	cp -a "$T/p.wal" "$T/l/pg_wal"
+	before=$(tree_hash "$T/l")
+	base l
+	run "${CLONE[@]}" --conf-only
+	refused "A11: --conf-only on a live copy" 'backup_label'
+	is "$(tree_hash "$T/l")" "$before" "A11: nothing is changed"
+	is "$(pg_slots p)" "" "A11: no slot is made"
+	run "${CLONE[@]}" --conf-only --force
+	rc_is 0 "A11: --conf-only --force"
+	ok "A11: --conf-only --force: it is written" \
+	    grep -rqs "port=${PG_PORT[p]}" "$T/l/postgresql.auto.conf" \
+	    "$T/l/recovery.conf"
+	forget l
+	drop_slots p >/dev/null
+}
+
+# --- B2: space, per file system
+
+space() {
+	local small=${STANDBY_TEST_SMALL:-/nonexistent}
+	if [ ! -d "$small" ]; then
+		skip "B2: space" "t/run could not mount a small file system"
+		return
+	fi
+	fresh s
+	pg_sql p "CREATE TABLE big TABLESPACE ${ts:=$(pg_sql p "SELECT spcname
+	    FROM pg_tablespace ORDER BY oid DESC LIMIT 1")} AS
+	    SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, 30000) i"
+	clone_run p s -T "$T/p.ts=$small/ts"
+	refused "B2: no space for a tablespace" "$small.*(space|free)"
+	is "$(find "$small" -mindepth 1 ! -name lost+found)" "" \
+	    "B2: nothing is left there"
+	ok "B2: and nothing in PGDATA" test ! -e "$T/s/global"
+	is "$(pg_slots p)" "" "B2: no slot is left"
+	pg_sql p "DROP TABLE big"
+}
+
+# --- B4, B5: what can be known early
+
+early() {
+	local before
+	fresh s
+	before=$(at_rest)
+	base s
+	run "${CLONE[@]}" --dry-run -S absent
+	refused "B4: --dry-run -S absent" absent
+	run "${CLONE[@]}" --max-delete=abc
+	refused "B5: --max-delete=abc" 'max-delete.*abc' 2
+	run "${CLONE[@]}" -T nonsense
+	refused "B5: -T nonsense" 'nonsense' 2
+	run "${CLONE[@]}" -T "$T/p.ts=relative"
+	refused "B5: -T to a relative path" 'relative' 2
+	run "${CLONE[@]}" --upstream="no such thing"
+	refused "B5: --upstream that is none" 'upstream' 2
+	is "$(at_rest)" "$before" "B4, B5: no checkpoint, no slot"
+	ok "B4, B5: no directory is made" test ! -e "$T/s"
+}
+
+# --- A7: an exclusive backup that was killed before there was a marker
+
+label_of() { sed -n 's/^LABEL: //p' "$T/$1/backup_label" 2>/dev/null; }
+
+exclusive() {
+	local m
+	for m in 12 14 13 11 10; do
+		pg_bin "$m" >/dev/null && break
+		m=
+	done
+	if [ -z "$m" ]; then
+		skip "A7: exclusive backup" "no PostgreSQL up to 14"
+		return
+	fi
+	pg_up x "$m" >/dev/null || fail "A7: $m starts"
+	pg_node y "$m"
+
+	clone_paused plan x y --exclusive-backup ||
+	    fail "A7: the phase is reached"
+	like "$(label_of x)" '^standby-clone ' "A7: an exclusive backup runs"
+	base y x
+	run "${CLONE[@]}" --cleanup -D "$T/z"
+	like "$(label_of x)" '^standby-clone ' \
+	    "A7: --cleanup leaves it while its run lives"
+	kill -KILL "$CLONE_PID"
+	clone_resume
+	clone_wait
+	poll_until 30 no_agents
+	like "$(label_of x)" '^standby-clone ' "A7: killed: it still runs"
+	ok "A7: killed: there is no marker" test ! -e "$T/y/PG_VERSION"
+	run "${CLONE[@]}" --cleanup
+	rc_is 0 "A7: --cleanup"
+	ok "A7: --cleanup ends it" test ! -e "$T/x/backup_label"
+
+	pg_sql x "SELECT pg_start_backup('mine', true)" >/dev/null
+	run "${CLONE[@]}" --cleanup
+	is "$(label_of x)" mine "A7: --cleanup leaves a foreign one"
+	like "$err" '"mine"' "A7: --cleanup names it"
+	pg_sql x "SELECT pg_stop_backup()" >/dev/null
+	forget y
+	forget x
+}
+
+# --- all of them
+
+setup() {
+	local -a group=()
+	[ "$m" -lt 11 ] || group=(-g)
+	forget p
+	rm -rf "$T/p.wal"
+	pg_init p "$m" -X "$T/p.wal" "${group[@]}" >/dev/null || return 1
+	pg_set p "autovacuum = off" "checkpoint_timeout = '1h'" \
+	    "max_connections = 200"
+	if [ "$m" -lt 13 ]; then
+		pg_set p "wal_keep_segments = 32"
+	else
+		pg_set p "wal_keep_size = '512MB'"
+	fi
+	pg_start p && load_setup p 2000 && pg_sql p "VACUUM" &&
+	    pg_node s "$m" && pg_node t "$m" && pg_node l "$m"
+}
+
+all=(early conf_only source_dirs included_settings upstream waldir verify slots
+    new_tablespace space no_slot no_room exclusive)
+[ $# -eq 0 ] || all=("$@")
+
+majors=15
+pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
+[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
+for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+	setup || bail "the primary does not start"
+	for f in "${all[@]}"; do
+		note "==== $m $f"
+		start=$SECONDS
+		"$f"
+		note "==== $m $f: $((SECONDS - start)) s"
+		[ -z "$CLONE_PID" ] || gone "$CLONE_PID" ||
+		    kill -KILL "$CLONE_PID"
+		clone_resume
+		[ -n "$(pg_pid p)" ] || pg_start p || bail "the primary is gone"
+	done
+	ok "$m: no agent process is left" poll_until 10 no_agents
+	ok "$m: the primary is not in backup mode" pg_no_backup p
+	forget s
+	forget t
+done
+
+done_testing
