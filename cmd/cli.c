@@ -48,6 +48,42 @@ get_env(void *arg, const char *name)
 	return getenv(name);
 }
 
+/* Keys of the file that are another option's under a second name. */
+static const struct {
+	const char *key, *same;
+} second_names[] = {
+    {"clone.start_command", "defaults.start"},
+    {"clone.stop_command", "defaults.stop"},
+    {"defaults.ssh_identity", "clone.ssh_identity"},
+    {"defaults.known_hosts", "clone.known_hosts"},
+    {"defaults.transport", "clone.transport"},
+    {"defaults.ssh_command", "clone.ssh_command"},
+    {"defaults.agent", "clone.agent"},
+    {"defaults.replication_user", "clone.replication_user"},
+    {"defaults.timeout", "clone.timeout"},
+    {"defaults.color", "clone.color"},
+    {"defaults.log", "clone.log"},
+};
+
+static int
+take_file(
+    struct opt_set *s, const struct conf *conf, bool defaults, struct err *e)
+{
+	for (size_t i = 0; i < conf->nvalues; i++) {
+		const struct conf_value *v = &conf->values[i];
+		const char *key = v->key;
+
+		if ((strncmp(key, "defaults.", 9) == 0) != defaults)
+			continue;
+		for (size_t k = 0; k < NELEM(second_names); k++)
+			if (strcmp(key, second_names[k].key) == 0)
+				key = second_names[k].same;
+		if (opt_set_file(s, key, v->text, v->from, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
     struct err *e)
@@ -59,10 +95,10 @@ cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
 		return 0;
 	if (conf_read(conf, opt_text(s, "config"), e) == -1)
 		return -1;
-	for (size_t i = 0; i < conf->nvalues; i++)
-		if (opt_set_file(s, conf->values[i].key, conf->values[i].text,
-			conf->values[i].from, e) == -1)
-			return -1;
+	/* What holds for all commands first, so that their own keys win. */
+	if (take_file(s, conf, true, e) == -1 ||
+	    take_file(s, conf, false, e) == -1)
+		return -1;
 	return opt_finish(s, e);
 }
 
@@ -227,7 +263,7 @@ cli_remote(const struct opt_set *s, const char *host, const char *ssh,
 	} kinds[] = {{"auto", REMOTE_AUTO}, {"libssh2", REMOTE_LIBSSH2},
 	    {"openssh", REMOTE_OPENSSH}};
 
-	if (opt_text(s, "ssh") != NULL)
+	if (ssh == NULL || opt_get(s, "ssh")->source >= OPT_FROM_ENV)
 		ssh = opt_text(s, "ssh");
 	*r = (struct remote_opts){.identity = opt_text(s, "ssh-identity"),
 	    .known_hosts = opt_text(s, "known-hosts"),

@@ -27,6 +27,7 @@ const struct opt clone_options[] = {
 	.arg = "PORT",
 	.min = 1,
 	.max = 65535,
+	.key = "defaults.port",
 	.help = "port of the primary"},
     {.kind = OPT_STRING,
 	.name = "username",
@@ -44,6 +45,7 @@ const struct opt clone_options[] = {
     {.kind = OPT_STRING,
 	.name = "service",
 	.arg = "NAME",
+	.key = "defaults.service",
 	.help = "service of pg_service.conf"},
     {.kind = OPT_FLAG,
 	.name = "password",
@@ -102,6 +104,7 @@ const struct opt clone_options[] = {
 	.name = "pgdata",
 	.letter = 'D',
 	.arg = "DIR",
+	.key = "defaults.pgdata",
 	.help = "local data directory (default: $PGDATA)"},
     {.kind = OPT_FLAG,
 	.name = "delta",
@@ -202,6 +205,7 @@ const struct opt clone_options[] = {
     {.kind = OPT_FLAG,
 	.name = "create-slot",
 	.letter = 'C',
+	.key = "clone.create_slot",
 	.flags = OPT_ACTION,
 	.help = "the slot must not exist yet"},
     {.kind = OPT_FLAG,
@@ -334,10 +338,12 @@ const struct opt clone_options[] = {
     {.kind = OPT_FLAG,
 	.name = "itemize-changes",
 	.letter = 'i',
+	.key = "clone.itemize_changes",
 	.flags = OPT_ACTION,
 	.help = "a line for each file that is changed"},
     {.kind = OPT_FLAG,
 	.name = "stats",
+	.key = "clone.stats",
 	.flags = OPT_ACTION,
 	.help = "figures at the end"},
     {.kind = OPT_FLAG, .name = "json", .help = "one JSON document on stdout"},
@@ -351,11 +357,13 @@ const struct opt clone_options[] = {
 	.help = "say more; twice: SQL and requests"},
     {.kind = OPT_STRING,
 	.name = "color",
+	.key = "clone.color",
 	.builtin = "auto",
 	.choices = "auto|always|never",
 	.help = "colours"},
     {.kind = OPT_STRING,
 	.name = "log",
+	.key = "clone.log",
 	.builtin = "stderr",
 	.arg = "stderr|syslog[:FACILITY]|FILE",
 	.help = "where talk goes"},
@@ -567,9 +575,10 @@ map_node(
 		return;
 	o->node = n->name;
 	o->pgdata = n->pgdata;
-	if (n->slot != NULL && o->slot == NULL)
+	if (n->slot != NULL && opt_get(s, "slot")->source < OPT_FROM_ENV)
 		o->slot = n->slot;
-	if (f->upstream_conninfo.len > 0 && o->upstream == NULL)
+	if (f->upstream_conninfo.len > 0 &&
+	    opt_get(s, "upstream")->source < OPT_FROM_ENV)
 		o->upstream = buf_str(&f->upstream_conninfo);
 	if (n->bindir != NULL && opt_get(s, "pg-bindir")->source < OPT_FROM_ENV)
 		o->bindir = n->bindir;
@@ -597,8 +606,9 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 			return err_set_nomem(e);
 		o->push_agent = owned->agent;
 	}
+	/* -D, then PGDATA, then the file. */
 	o->pgdata = opt_text(s, "pgdata");
-	if (o->pgdata == NULL)
+	if (opt_get(s, "pgdata")->source < OPT_FROM_ENV && getenv("PGDATA"))
 		o->pgdata = getenv("PGDATA");
 	if (owned->nodes.self != NULL)
 		o->pgdata = owned->nodes.self->pgdata;

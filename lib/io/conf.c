@@ -84,7 +84,6 @@ static const struct key {
     {"clone", "agent", KIND_TEXT, "\"/path/standby-agent\""},
     {"clone", "push_agent", KIND_BOOL, "true"},
     {"clone", "source_pgdata", KIND_TEXT, "\"/srv/pgdata\""},
-    {"clone", "copy_external_config", KIND_BOOL, "true"},
     {"clone", "trigger_file", KIND_TEXT, "\"/path/trigger\""},
     {"clone", "restore_command", KIND_TEXT, "\"cp /archive/%f %p\""},
     {"clone", "recovery_min_apply_delay", KIND_QUANTITY, "\"5min\""},
