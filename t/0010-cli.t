@@ -57,7 +57,9 @@ for o in f h p U d D n y t q v V '?' c l j r Z T S C P i; do
 done
 is "$missing" "" "--help: lists every letter"
 unlike "$out" 'exclusive-backup' "--help: hides what is for tests only"
-is "$(awk 'length > 79' <<<"$out")" "" "--help: no line is longer than 79"
+# A path of the installation is as long as it is.
+is "$(awk 'length > 79 && !/libexec/' <<<"$out")" "" \
+    "--help: no line is longer than 79"
 like "$(tail -n 2 <<<"$out" | head -n 1)" '^Report bugs to <.+>\.$' \
     "--help: the bug address"
 like "$(tail -n 1 <<<"$out")" 'home page: <.+>$' \

@@ -40,8 +40,13 @@ fresh() {
 
 # good NAME NODE [PRIMARY]: a standby, with the content of the primary.
 good() {
-	ok "$1: it streams" poll_until 30 pg_streams "$2"
-	ok "$1: the content is equal" oracle_compare "${3:-p}" "$2"
+	local streams=30
+	[ -n "$(pg_pid "$2")" ] || streams=0
+	if ok "$1: it streams" poll_until "$streams" pg_streams "$2"; then
+		ok "$1: the content is equal" oracle_compare "${3:-p}" "$2"
+	else
+		fail "$1: the content is equal"
+	fi
 }
 
 # refused NAME REGEX [STATUS]: the last run was, by exit status and text.
@@ -147,9 +152,10 @@ standby() {
 wal_note() {
 	local now
 	pg_sql p "SELECT pg_switch_wal()" >/dev/null
-	now=$(pg_sql p "SELECT pg_walfile_name(pg_current_wal_lsn())")
+	pg_sql p "SELECT txid_current()" >/dev/null
+	now=$(pg_sql p "SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
 	(cd "$T/p.wal" || exit 1
-	find . -printf '%P %y\n' | sort >"$T/wal.names"
+	find . ! -name 'xlogtemp.*' -printf '%P %y\n' | sort >"$T/wal.names"
 	for f in 0000*; do
 		[[ $f < $now && $f != *.* ]] && md5sum "$f"
 	done >"$T/wal.sums")
@@ -301,23 +307,66 @@ waldir_refused() {
 	is "$(target; tree_hash "$T/foreign"; ls -A "$T/p")" "$before" \
 	    "$name: nothing is changed"
 	is "$(pg_slots p)" "" "$name: no slot is left"
+	# Not refused: the cases that follow must not suffer from it.
+	[ "$rc" != 0 ] || [ "${1-}" = --delta ] || fresh s
+}
+
+# Not tried in earnest: where it is not refused it spoils the primary.
+# below_refused NAME OPTION...
+below_refused() {
+	local name=$1 before
+	shift
+	before=$(target; ls -A "$T/p" "$T/p.wal" "$T/p.ts")
+	clone_run p s --dry-run "$@"
+	refused "$name, as a dry run" 'source|primary'
+	is "$(target; ls -A "$T/p" "$T/p.wal" "$T/p.ts")" "$before" \
+	    "$name, as a dry run: nothing is changed"
+}
+
+below() {
+	fresh s
+	mkdir "$T/p.ts/below"
+	below_refused "A1: -D in the primary's PGDATA" -D "$T/p/below"
+	below_refused "A1: -D in the primary's tablespace" -D "$T/p.ts/below"
+	below_refused "A1: -T to the primary's PGDATA" -T "$T/p.ts=$T/p/below"
+	below_refused "A1: -T to the primary's tablespace" \
+	    -T "$T/p.ts=$T/p.ts/below"
+	below_refused "A1: -T to the primary's WAL" -T "$T/p.ts=$T/p.wal/below"
+	below_refused "A2: --waldir in the primary's WAL" \
+	    --waldir="$T/p.wal/below"
+	below_refused "A2: --waldir in the primary's PGDATA" \
+	    --waldir="$T/p/below"
+	below_refused "A2: --waldir in the primary's tablespace" \
+	    --waldir="$T/p.ts/below"
+	rmdir "$T/p.ts/below"
 }
 
 waldir() {
+	local before
 	fresh s
 	mkdir "$T/foreign"
 	echo precious >"$T/foreign/file"
 	wal_note
 	waldir_refused "the primary's own" 'WAL' "$T/p.wal"
 	waldir_refused "the primary's own, over its link" 'WAL' "$T/p/pg_wal"
-	waldir_refused "below the primary's" 'source|primary' "$T/p.wal/below"
-	waldir_refused "inside the primary's PGDATA" 'source|primary' "$T/p/below"
 	ok "A2: --waldir: the primary's WAL is untouched" wal_unchanged
 	waldir_refused "a directory with files" 'not empty' "$T/foreign"
 	waldir_refused "a relative path" 'absolute' "wal"
 	waldir_refused "inside PGDATA" 'inside' "$T/s/wal"
-	waldir_refused "inside PGDATA, in other words" 'inside' "$T/x/../s/wal"
-	rm -rf "$T/s" "$T/s.wal"
+	waldir_refused "inside PGDATA, in other words" 'inside' "$T/p/../s/wal"
+	# Made, or refused while nothing is changed yet.
+	before=$(target)
+	clone_run p s --waldir="$T/deep/s.wal" --no-start
+	if [ "$rc" != 0 ]; then
+		rc_is 3 "A2: --waldir: its parent is missing: refused"
+		is "$(target)" "$before" \
+		    "A2: --waldir: its parent is missing: nothing is changed"
+	else
+		is "$(readlink "$T/s/pg_wal")" "$T/deep/s.wal" \
+		    "A2: --waldir: its parent is missing: made"
+	fi
+	fresh s
+	rm -rf "$T/s.wal" "$T/deep"
 
 	killed_at transfer p s --waldir="$T/s.wal"
 	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "A2: --waldir: a new one is used"
@@ -470,12 +519,12 @@ no_slot() {
 	fetched "A3: --no-slot" s ""
 	unlogged_note "A4: --no-start: nobody looks for unlogged relations"
 	group_access
-	pg_start s
 	base t
 	run "${CLONE[@]}" --no-slot --wal=fetch --no-wait --json
 	fetched "A3: --no-slot --wal=fetch" t ""
 	unlogged_note "A4: --no-wait: nobody looks for unlogged relations"
 	load_stop
+	pg_start s
 	good "A3: --no-slot" s
 	good "A3: --no-slot --wal=fetch" t
 	forget t
@@ -540,14 +589,14 @@ conf_only() {
 # --- B2: space, per file system
 
 space() {
-	local small=${STANDBY_TEST_SMALL:-/nonexistent}
+	local small=${STANDBY_TEST_SMALL:-/nonexistent} ts
 	if [ ! -d "$small" ]; then
 		skip "B2: space" "t/run could not mount a small file system"
 		return
 	fi
 	fresh s
-	pg_sql p "CREATE TABLE big TABLESPACE ${ts:=$(pg_sql p "SELECT spcname
-	    FROM pg_tablespace ORDER BY oid DESC LIMIT 1")} AS
+	ts=$(pg_sql p "SELECT spcname FROM pg_tablespace ORDER BY oid DESC LIMIT 1")
+	pg_sql p "CREATE TABLE big TABLESPACE $ts AS
 	    SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, 30000) i"
 	clone_run p s -T "$T/p.ts=$small/ts"
 	refused "B2: no space for a tablespace" "$small.*(space|free)"
@@ -641,7 +690,7 @@ setup() {
 	    pg_node s "$m" && pg_node t "$m" && pg_node l "$m"
 }
 
-all=(early conf_only source_dirs included_settings upstream waldir verify slots
+all=(early conf_only source_dirs included_settings upstream below waldir verify slots
     new_tablespace space no_slot no_room exclusive)
 [ $# -eq 0 ] || all=("$@")
 
