@@ -308,7 +308,7 @@ waldir_refused() {
 	    "$name: nothing is changed"
 	is "$(pg_slots p)" "" "$name: no slot is left"
 	# Not refused: the cases that follow must not suffer from it.
-	[ "$rc" != 0 ] || [ "${1-}" = --delta ] || fresh s
+	[ "$rc" = "$state" ] || [ "${1-}" = --delta ] || fresh s
 }
 
 # Not tried in earnest: where it is not refused it spoils the primary.
@@ -355,10 +355,11 @@ waldir() {
 	waldir_refused "inside PGDATA" 'inside' "$T/s/wal"
 	waldir_refused "inside PGDATA, in other words" 'inside' "$T/p/../s/wal"
 	# Made, or refused while nothing is changed yet.
+	fresh s
 	before=$(target)
 	clone_run p s --waldir="$T/deep/s.wal" --no-start
 	if [ "$rc" != 0 ]; then
-		rc_is 3 "A2: --waldir: its parent is missing: refused"
+		refused "A2: --waldir: its parent is missing" "$T/deep"
 		is "$(target)" "$before" \
 		    "A2: --waldir: its parent is missing: nothing is changed"
 	else
