@@ -30,8 +30,11 @@ write_passfile(struct clone *c, const struct conninfo *from,
 	struct buf b = BUF_INIT, path = BUF_INIT;
 	int rc;
 
-	if (password == NULL || password[0] == '\0')
+	if (password == NULL || password[0] == '\0') {
+		/* One of an earlier run is used no more. */
+		(void)tree_unlink(c->target.tree, PASSFILE);
 		return 0;
+	}
 	if (pgver(c->facts.version, PGFACT_PASSFILE) == NULL) {
 		clone_note(c, "the password is not written to recovery.conf: "
 			      "put it into ~/.pgpass of this user (database "

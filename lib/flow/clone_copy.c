@@ -216,6 +216,28 @@ out:
 	return rc;
 }
 
+/* A mapping that fits nothing is most often a typing error. */
+static void
+tell_unused_mappings(struct clone *c)
+{
+	char old[PATH_MAX], new_dir[PATH_MAX];
+
+	for (size_t i = 0; i < c->o->nmapping; i++) {
+		bool used = false;
+
+		if (roots_parse_mapping(c->o->mapping[i], old, new_dir, NULL) ==
+		    -1)
+			continue;
+		for (size_t k = 0; k < c->roots.n; k++)
+			used = used || strcmp(c->roots.v[k].source, old) == 0;
+		if (!used)
+			clone_note(c,
+			    "--tablespace-mapping: the source has no "
+			    "tablespace in \"%s\"",
+			    old);
+	}
+}
+
 static int
 make_plan(struct clone *c, struct err *e)
 {
@@ -234,9 +256,10 @@ make_plan(struct clone *c, struct err *e)
 	if (check_required(c, e) == -1 ||
 	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||
 	    roots_plan(&c->roots, &c->from, &c->target, &ro, e) == -1 ||
-	    clone_judge_wal(c, e) == -1 || walk_target(c, e) == -1 ||
+	    clone_judge_places(c, e) == -1 || walk_target(c, e) == -1 ||
 	    plan_build(&c->plan, &c->from, &c->to, &po, e) == -1)
 		return -1;
+	tell_unused_mappings(c);
 	if (!c->o->force &&
 	    plan_check_delete(&c->plan, c->o->max_delete, e) == -1)
 		return -1;
@@ -390,9 +413,19 @@ apply_tick(void *arg, struct err *e)
 static int
 make_dir(struct clone *c, const char *path, struct err *e)
 {
-	if (tree_mkdir(c->target.tree, path, plan_mode(0, true, c->group)) ==
-		-1 &&
-	    errno != EEXIST)
+	mode_t mode = plan_mode(0, true, c->group);
+	int fd = -1, rc = 0;
+
+	if (tree_mkdir(c->target.tree, path, mode) == -1 && errno != EEXIST)
+		rc = -1;
+	else if ((fd = tree_openat(
+		      c->target.tree, path, O_RDONLY | O_DIRECTORY, 0)) == -1)
+		rc = -1;
+	else
+		rc = fchmod(fd, mode); /* whatever the umask */
+	if (fd != -1)
+		(void)close(fd);
+	if (rc == -1)
 		return err_set_errno(e, ERR_TARGET_IO,
 		    "could not create directory \"%s\"", path);
 	return 0;

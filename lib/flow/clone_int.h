@@ -87,7 +87,7 @@ void clone_show(struct clone *c, const char *what);
 int64_t clone_deadline(const struct clone *c, int64_t ms);
 
 /* clone_tblspc.c */
-int clone_judge_wal(struct clone *c, struct err *e);
+int clone_judge_places(struct clone *c, struct err *e);
 int clone_make_waldir(struct clone *c, struct err *e);
 int clone_new_tablespaces(struct clone *c, struct err *e);
 const char *clone_map_path(void *arg, uint32_t oid, const char *path);

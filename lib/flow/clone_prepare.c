@@ -88,6 +88,38 @@ judge_slot(struct clone *c, struct pg *pg)
 	judge(c, rc, &e);
 }
 
+/* What the standby will do all its life: a replication login, with its role,
+ * from this host.  It may fail later for the same reasons: pg_hba.conf, the
+ * password, no free sender. */
+static void
+judge_replication(struct clone *c, const struct conninfo *conninfo)
+{
+	struct conninfo as = {.n = 0};
+	struct pg_opts o = {.conninfo = &as,
+	    .application_name = "standby-clone",
+	    .replication = true,
+	    .sigfd = sig_fd()};
+	struct err e = ERR_INIT;
+	uint64_t id, lsn;
+	uint32_t timeline;
+	int rc = 0;
+
+	if (conninfo_copy(&as, conninfo) == -1 ||
+	    (c->o->replication_user != NULL &&
+		conninfo_set(&as, "user", c->o->replication_user) == -1))
+		rc = err_set_nomem(&e);
+	if (rc == 0)
+		rc = pg_identify_system(&o, &id, &timeline, &lsn, &e);
+	conninfo_free(&as);
+	if (rc == -1 && e.code != ERR_INTERRUPTED)
+		(void)err_wrap(&e, "a replication login, as the standby's");
+	if (rc == -1 && !c->o->start) {
+		(void)preflight_warn(&c->pf, &e);
+		err_clear(&e);
+	}
+	judge(c, rc, &e);
+}
+
 static int
 check_same_system(struct clone *c, struct pg *pg, struct err *e)
 {
@@ -128,8 +160,10 @@ judge_upstream(struct clone *c)
 	if (rc == 0)
 		rc = check_same_system(c, pg, &e);
 	judge(c, rc, &e);
-	if (rc == 0)
+	if (rc == 0) {
 		judge_slot(c, pg);
+		judge_replication(c, &c->upstream);
+	}
 	pg_close(c->slot_pg);
 	c->slot_pg = NULL;
 }
@@ -526,6 +560,8 @@ clone_prepare(struct clone *c, struct err *e)
 {
 	if (set_keep(c, e) == -1 || judge_server(c, e) == -1)
 		return -1;
+	if (c->o->upstream == NULL)
+		judge_replication(c, &c->o->conninfo);
 	judge_upstream(c);
 	hook_pause("preflight");
 	/* Without its directory nothing more can be asked. */

@@ -29,10 +29,20 @@ act(struct clone *c, struct err *e)
 {
 	if (err_is_set(e) && e->code != ERR_INTERRUPTED)
 		err_raise(e, STATUS_INCOMPLETE);
-	clone_left(c,
-	    "complete data directory \"%s\": it is a good copy and "
-	    "may be started",
-	    c->target.path);
+	if (c->rec->started)
+		clone_left(c,
+		    "the server in \"%s\": it is a good copy, and runs",
+		    c->target.path);
+	else
+		clone_left(c,
+		    "complete data directory \"%s\": it is a good copy and "
+		    "may be started",
+		    c->target.path);
+	if (c->rec->slot[0] != '\0')
+		clone_left(c,
+		    "replication slot \"%s\" on %s: the standby needs it; it "
+		    "keeps WAL until the standby streams",
+		    c->rec->slot, c->slot_at);
 	return -1;
 }
 

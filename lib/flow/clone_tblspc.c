@@ -8,32 +8,47 @@
 
 #define QUERY_MS 30000
 
-/* --- never the source's own directories (A6) ------------------------------ */
-
-static bool
-same_dir(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
-}
+/* --- never in the source's own directories (A6) --------------------------- */
 
 static int
-judge_wal_dir(struct clone *c, const char *what, const char *dir, struct err *e)
+judge_against(
+    const char *what, const char *dir, const char *source, struct err *e)
 {
-	char path[PATH_MAX];
+	char mine[PATH_MAX], theirs[PATH_MAX];
 
-	if (!c->same_host)
-		return 0;
-	(void)snprintf(path, sizeof(path), "%.*s/%s",
-	    (int)MIN_OF(c->src.o.resolved.len, (size_t)PATH_MAX / 2),
-	    c->src.o.resolved.s, c->wal_dir);
-	if (!same_dir(dir, path))
+	roots_resolve(dir, mine);
+	roots_resolve(source, theirs);
+	if (!roots_inside(mine, theirs))
 		return 0;
 	(void)err_set(e, ERR_TARGET_IS_SOURCE,
-	    "%s: \"%s\" is the WAL directory of the source itself", what, dir);
+	    "%s: \"%s\" lies in \"%s\", which is the source's own", what, dir,
+	    source);
 	return err_hint(e, "Give the standby a directory of its own.");
+}
+
+/* On one host: is dir in the source's data directory, its WAL directory, or one
+ * of its tablespaces? */
+static int
+judge_place(struct clone *c, const char *what, const char *dir, struct err *e)
+{
+	const struct wire_str *pgdata = &c->src.o.resolved;
+	char path[PATH_MAX];
+
+	if (!c->same_host || dir == NULL)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%.*s",
+	    (int)MIN_OF(pgdata->len, (size_t)PATH_MAX / 2), pgdata->s);
+	if (judge_against(what, dir, path, e) == -1)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%.*s/%s",
+	    (int)MIN_OF(pgdata->len, (size_t)PATH_MAX / 2), pgdata->s,
+	    c->wal_dir);
+	if (judge_against(what, dir, path, e) == -1)
+		return -1;
+	for (size_t i = 0; i < c->roots.n; i++)
+		if (judge_against(what, dir, c->roots.v[i].source, e) == -1)
+			return -1;
+	return 0;
 }
 
 static bool
@@ -66,20 +81,38 @@ own_wal_link(struct clone *c, char *link, size_t size)
 	return 1;
 }
 
+/* A directory that will be made: the one above it must be there. */
+static int
+judge_parent(const char *dir, struct err *e)
+{
+	char up[PATH_MAX], *slash;
+
+	(void)snprintf(up, sizeof(up), "%s", dir);
+	slash = strrchr(up, '/');
+	if (slash == NULL || slash == up)
+		return 0;
+	*slash = '\0';
+	if (access(up, W_OK | X_OK) == 0)
+		return 0;
+	(void)err_set_errno(e, ERR_TARGET_PATH,
+	    "--waldir: could not create \"%s\" in \"%s\"", dir, up);
+	return err_hint(e, "Make it: mkdir -p -m 0700 '%s'", dir);
+}
+
 static int
 judge_new_waldir(struct clone *c, const char *dir, struct err *e)
 {
 	struct stat st;
 
 	if (lstat(dir, &st) == -1 && errno == ENOENT)
-		return 0;
+		return judge_parent(dir, e);
 	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode))
 		return err_set(e, ERR_TARGET_PATH,
 		    "--waldir: \"%s\" is not a directory", dir);
 	if (st.st_uid != geteuid())
 		return err_set(e, ERR_TARGET_OWNER,
 		    "--waldir: \"%s\" belongs to another user", dir);
-	if (judge_wal_dir(c, "--waldir", dir, e) == -1)
+	if (judge_place(c, "--waldir", dir, e) == -1)
 		return -1;
 	if (!is_empty_dir(dir)) {
 		(void)err_set(
@@ -90,10 +123,10 @@ judge_new_waldir(struct clone *c, const char *dir, struct err *e)
 	return 0;
 }
 
-int
-clone_judge_wal(struct clone *c, struct err *e)
+static int
+judge_wal(struct clone *c, struct err *e)
 {
-	char link[PATH_MAX];
+	char link[PATH_MAX], real[PATH_MAX];
 	const char *dir = c->o->waldir;
 	struct stat st;
 	int has = own_wal_link(c, link, sizeof(link));
@@ -102,16 +135,15 @@ clone_judge_wal(struct clone *c, struct err *e)
 		return err_set(e, ERR_SYMLINK,
 		    "the target's link \"%s\" -> \"%s\" is not absolute",
 		    c->wal_dir, link);
-	if (has && judge_wal_dir(c, c->wal_dir, link, e) == -1)
+	if (has && judge_place(c, c->wal_dir, link, e) == -1)
 		return -1;
 	if (dir == NULL)
 		return 0;
 	if (dir[0] != '/')
 		return err_set(e, ERR_USAGE,
 		    "--waldir: \"%s\" is not an absolute path", dir);
-	if (strncmp(dir, c->target.path, strlen(c->target.path)) == 0 &&
-	    (dir[strlen(c->target.path)] == '/' ||
-		dir[strlen(c->target.path)] == '\0'))
+	roots_resolve(dir, real);
+	if (roots_inside(real, c->target.path))
 		return err_set(e, ERR_TARGET_PATH,
 		    "--waldir: \"%s\" lies inside the data directory", dir);
 	if (has)
@@ -128,6 +160,19 @@ clone_judge_wal(struct clone *c, struct err *e)
 		    "--waldir: the target has a directory \"%s\" already",
 		    c->wal_dir);
 	return judge_new_waldir(c, dir, e);
+}
+
+int
+clone_judge_places(struct clone *c, struct err *e)
+{
+	if (judge_place(c, "target", c->target.path, e) == -1 ||
+	    judge_wal(c, e) == -1)
+		return -1;
+	for (size_t i = 0; i < c->roots.n; i++)
+		if (judge_place(
+			c, "--tablespace-mapping", c->roots.v[i].dir, e) == -1)
+			return -1;
+	return 0;
 }
 
 int

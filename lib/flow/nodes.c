@@ -84,7 +84,8 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 	    [ROLE_PRIMARY] = "primary",
 	    [ROLE_STANDBY] = "standby"};
 	struct buf said = BUF_INIT;
-	size_t primaries = 0;
+	size_t primaries = 0, silent = 0;
+	struct err last = ERR_INIT;
 	int rc = 0;
 
 	for (size_t i = 0; i < conf->nnodes && rc == 0; i++) {
@@ -98,8 +99,14 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 			*e = why;
 			rc = -1;
 		}
-		buf_addf(&said, "%s\"%s\": %s", i == 0 ? "" : "; ",
-		    conf->nodes[i].name, words[role]);
+		buf_addf(&said, "%s\"%s\": %s%s%s%s%s", i == 0 ? "" : "; ",
+		    conf->nodes[i].name, words[role],
+		    why.text[0] != '\0' ? ": " : "", why.text,
+		    why.detail[0] != '\0' ? ": " : "", why.detail);
+		if (role == ROLE_UNKNOWN && rc == 0) {
+			silent++;
+			last = why;
+		}
 		if (role == ROLE_PRIMARY && primaries++ == 0) {
 			f->primary = &conf->nodes[i];
 			f->conninfo = c;
@@ -111,9 +118,18 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 		rc = err_set(e, ERR_NODE,
 		    "%zu nodes are primaries, exactly one must be", primaries);
 		(void)err_detail(e, "The nodes say: %s.", buf_str(&said));
-		if (primaries == 0)
-			(void)err_hint(e, "Start the primary, or name it with "
+		/* A primary may be among those that did not let us in. */
+		if (primaries == 0 && silent > 0)
+			(void)err_hint(e, "%s",
+			    last.hint[0] != '\0'
+				? last.hint
+				: "Find out why these nodes do not answer.");
+		else if (primaries == 0)
+			(void)err_hint(e, "All nodes are standbys: promote "
+					  "one, or name the primary with "
 					  "--master.");
+		if (primaries == 0 && silent > 0)
+			err_raise(e, STATUS_DATABASE);
 	}
 	buf_free(&said);
 	return rc;

@@ -131,18 +131,16 @@ judge_existing(const struct root *r, const struct target *t, struct err *e)
 	return 0;
 }
 
-static bool
-inside(const char *dir, const char *of)
+bool
+roots_inside(const char *dir, const char *of)
 {
 	size_t n = strlen(of);
 
 	return strncmp(dir, of, n) == 0 && (dir[n] == '/' || dir[n] == '\0');
 }
 
-/* What a path really names: the nearest part that is there, resolved, and the
- * rest as it stands.  "/a/../pgdata" must not pass for something else. */
-static void
-resolve(const char *dir, char *real)
+void
+roots_resolve(const char *dir, char *real)
 {
 	char part[PATH_MAX], *slash, *r;
 
@@ -166,18 +164,18 @@ judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
 
 	if (r->dir[0] != '/')
 		return refuse(e, r, "is not absolute");
-	resolve(r->dir, real);
-	resolve(r->source, other);
+	roots_resolve(r->dir, real);
+	roots_resolve(r->source, other);
 	if (o->same_host && strcmp(real, other) == 0)
 		return refuse(
 		    e, r, "is the source's own (same host, same path)");
-	if (t->path != NULL && inside(real, t->path))
+	if (t->path != NULL && roots_inside(real, t->path))
 		return refuse(e, r, "lies inside the data directory");
-	if (t->path != NULL && inside(t->path, real))
+	if (t->path != NULL && roots_inside(t->path, real))
 		return refuse(e, r, "holds the data directory");
 	for (const struct root *x = all->v; x < r; x++) {
-		resolve(x->dir, other);
-		if (inside(real, other) || inside(other, real))
+		roots_resolve(x->dir, other);
+		if (roots_inside(real, other) || roots_inside(other, real))
 			return refuse(
 			    e, r, "is used for another tablespace too");
 	}

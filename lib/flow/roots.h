@@ -41,6 +41,12 @@ void roots_free(struct roots *r);
 /* Map one source path (for tablespace_map); NULL: keep. */
 const char *roots_map(const struct roots *r, uint32_t oid);
 
+/* What a path really names: the nearest part that is there, resolved, and the
+ * rest as it stands, without "..".  real: PATH_MAX bytes. */
+void roots_resolve(const char *dir, char *real);
+/* Is dir of, or below it?  Both as roots_resolve gives them. */
+bool roots_inside(const char *dir, const char *of);
+
 /* Make what is missing (0700) and enter all into the tree. S1. */
 int roots_enter(struct roots *r, struct tree *tree, struct err *e);
 /* pg_tblspc/OID -> dir, replacing what is different. */

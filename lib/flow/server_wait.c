@@ -16,7 +16,8 @@
 
 /* What both sides say, as far as they say anything. */
 struct view {
-	bool receiver_known; /* the standby told about its receiver */
+	bool receiver_known;  /* the standby told about its receiver */
+	bool receiver_hidden; /* there is one, its state is not for this role */
 	bool receiver_streams;
 	char receiver[32]; /* its status, "" for none */
 	uint32_t receiver_tli;
@@ -25,6 +26,8 @@ struct view {
 	bool sender_streams;
 	char sender[32]; /* its state, "" for none */
 	uint64_t sender_flush;
+	bool slot_active;  /* somebody streams from our slot */
+	uint64_t slot_lsn; /* and has confirmed up to here */
 };
 
 struct waiting {
@@ -206,6 +209,7 @@ ask_receiver(struct waiting *x, struct err *e)
 	/* Without rights the row has a pid and nothing else. */
 	s = pg_rows_get(r, 0, 0);
 	v->receiver_known = r != NULL && (pg_rows_n(r) == 0 || s != NULL);
+	v->receiver_hidden = r != NULL && pg_rows_n(r) > 0 && s == NULL;
 	copy_field(v->receiver, sizeof(v->receiver), s);
 	v->receiver_streams = strcmp(v->receiver, "streaming") == 0;
 	s = pg_rows_get(r, 0, 1);
@@ -244,6 +248,21 @@ look_standby(struct waiting *x, struct err *e)
 	return ask_lsn(x, PGFACT_REPLAY_LSN, &x->s->replay_lsn, e);
 }
 
+/* Every role may see the slots: the position of an active one is what the
+ * standby has confirmed. */
+static void
+look_slot(struct waiting *x, struct pg *pg)
+{
+	struct slot_facts f;
+
+	x->v.slot_active = false;
+	if (x->w->slot == NULL ||
+	    slot_read(pg, x->w->slot, &f, deadline_in(ASK_MS), NULL) == -1)
+		return;
+	x->v.slot_active = f.exists && f.active;
+	x->v.slot_lsn = f.restart_lsn;
+}
+
 /* Our row among the senders: by application_name, the furthest of several. */
 static int
 look_primary(struct waiting *x, struct err *e)
@@ -255,6 +274,7 @@ look_primary(struct waiting *x, struct err *e)
 
 	if (pg == NULL)
 		return err_is_set(e) ? -1 : 0;
+	look_slot(x, pg);
 	if (ask(x, pg, PGFACT_SENDERS, &r, e) == -1)
 		return -1;
 	v->sender_known = r != NULL;
@@ -263,11 +283,11 @@ look_primary(struct waiting *x, struct err *e)
 	for (int i = 0; i < pg_rows_n(r); i++) {
 		name = pg_rows_get(r, i, 1);
 		state = pg_rows_get(r, i, 3);
+		/* Columns that this role may not see are NULL. */
+		if (name == NULL || state == NULL)
+			v->sender_known = false;
 		if (name == NULL || strcmp(name, x->w->application_name) != 0)
 			continue;
-		/* Columns that this role may not see are NULL. */
-		if (state == NULL)
-			v->sender_known = false;
 		if (v->sender_streams && lsn_at(r, i, 6) <= v->sender_flush)
 			continue;
 		copy_field(v->sender, sizeof(v->sender), state);
@@ -285,20 +305,36 @@ look_primary(struct waiting *x, struct err *e)
  * has refused its slot or its position, and is started again and again.  So
  * its word counts together with the primary's, or when it was kept for a
  * while.  Where its word cannot be had (no login, no rights, before 9.6), the
- * primary's row for us decides.
+ * primary's row for us decides; where that is hidden too, our slot, which stays
+ * active; and without a slot a receiver that is there, and stays.
  */
+static bool
+streams_by_others(struct waiting *x)
+{
+	const struct view *v = &x->v;
+	struct server_state *s = x->s;
+
+	if (v->sender_streams) {
+		s->receive_lsn = MAX_OF(s->receive_lsn, v->sender_flush);
+		return true;
+	}
+	if (v->sender_known || (!v->slot_active && !v->receiver_hidden)) {
+		x->seen = 0;
+		return false;
+	}
+	if (v->slot_active)
+		s->receive_lsn = MAX_OF(s->receive_lsn, v->slot_lsn);
+	return ++x->seen >= STEADY;
+}
+
 static bool
 streams(struct waiting *x)
 {
 	const struct view *v = &x->v;
 	bool steady;
 
-	if (!v->receiver_known) {
-		if (v->sender_streams)
-			x->s->receive_lsn =
-			    MAX_OF(x->s->receive_lsn, v->sender_flush);
-		return v->sender_streams;
-	}
+	if (!v->receiver_known)
+		return streams_by_others(x);
 	if (!v->receiver_streams ||
 	    (x->w->timeline != 0 && v->receiver_tli != 0 &&
 		v->receiver_tli < x->w->timeline)) {
@@ -366,6 +402,10 @@ say_sides(struct waiting *x, struct err *e)
 		    v->sender[0] != '\0' ? "a sender in state " : "no sender",
 		    v->sender, " for application_name ",
 		    x->w->application_name);
+	if (v->receiver_hidden && !v->sender_known)
+		(void)err_detail(e,
+		    "This role may not see the state of either side (GRANT "
+		    "pg_monitor TO it).");
 	say_slot(x, e);
 	(void)err_detail(e, "Received up to %s, needed %s.",
 	    lsn_format(x->s->receive_lsn, have),
@@ -376,7 +416,7 @@ static int
 not_streaming(struct waiting *x, struct err *e)
 {
 	(void)err_set(e, ERR_NOT_STREAMING,
-	    "the standby runs, but does not stream from the primary");
+	    "the standby runs, and is not seen to stream from the primary");
 	say_sides(x, e);
 	server_explain(x->w->pgdata, x->w->log, e);
 	return -1;

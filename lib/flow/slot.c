@@ -317,7 +317,11 @@ cover(struct slot *s, const struct slot_facts *f, const struct room *room,
 		*why = "no replication slot is free there";
 		return 0;
 	}
-	if (pgver(s->version, PGFACT_SLOT_CREATE_TEMP) != NULL)
+	/* The temporary one and the permanent one exist side by side for a
+	 * moment. */
+	if (pgver(s->version, PGFACT_SLOT_CREATE_TEMP) != NULL &&
+	    (room->max < 0 || s->remade ||
+		room->used + (s->existed ? 1 : 2) <= room->max))
 		rc = cover_temporary(s, uuid, e);
 	return rc != 0 ? rc : cover_permanent(s, e);
 }

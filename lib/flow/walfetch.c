@@ -164,6 +164,7 @@ mark_done(struct walfetch *w, const struct wal *wal, struct err *e)
 	if (fd == -1)
 		return err_set_errno(
 		    e, ERR_TARGET_IO, "could not create \"%s\"", path);
+	(void)fchmod(fd, w->o.file_mode); /* whatever the umask */
 	(void)close(fd);
 	return 0;
 }

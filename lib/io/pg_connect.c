@@ -186,10 +186,25 @@ hint_hba(const char *msg, struct err *e)
 static void
 hint_password(const struct pg *pg, struct err *e)
 {
-	(void)err_hint(e,
-	    "Put the line %s:%s:%s:PASSWORD into ~/.pgpass (mode 0600) of the "
-	    "user who runs this, or set PGPASSFILE.",
-	    pg->name, pg_dbname(pg), pg_user(pg));
+	const char *wrong = "password authentication failed";
+
+	/* A file or a variable that is used and wrong is what to mend. */
+	if (e != NULL && strstr(e->detail, "retrieved from file") != NULL)
+		(void)err_hint(e,
+		    "The password of role \"%s\" in that file is wrong.",
+		    pg_user(pg));
+	else if (e != NULL && strstr(e->detail, wrong) != NULL &&
+		 getenv("PGPASSWORD") != NULL)
+		(void)err_hint(e,
+		    "PGPASSWORD is set, wins over ~/.pgpass, and is not the "
+		    "password of role \"%s\".",
+		    pg_user(pg));
+	else
+		(void)err_hint(e,
+		    "Put the line %s:*:%s:PASSWORD into ~/.pgpass (mode 0600) "
+		    "of the user who runs this, or set PGPASSFILE. (The * "
+		    "covers \"replication\", which the standby asks for.)",
+		    pg->name, pg_user(pg));
 }
 
 static void
