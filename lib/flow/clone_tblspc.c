@@ -11,8 +11,8 @@
 /* --- never in the source's own directories (A6) --------------------------- */
 
 static int
-judge_against(
-    const char *what, const char *dir, const char *source, struct err *e)
+judge_against(const char *what, const char *dir, const char *whose,
+    const char *source, struct err *e)
 {
 	char mine[PATH_MAX], theirs[PATH_MAX];
 
@@ -21,8 +21,8 @@ judge_against(
 	if (!roots_inside(mine, theirs))
 		return 0;
 	(void)err_set(e, ERR_TARGET_IS_SOURCE,
-	    "%s: \"%s\" lies in \"%s\", which is the source's own", what, dir,
-	    source);
+	    "%s: \"%s\" is or lies in the source's own %s \"%s\"", what, dir,
+	    whose, source);
 	return err_hint(e, "Give the standby a directory of its own.");
 }
 
@@ -36,17 +36,18 @@ judge_place(struct clone *c, const char *what, const char *dir, struct err *e)
 
 	if (!c->same_host || dir == NULL)
 		return 0;
-	(void)snprintf(path, sizeof(path), "%.*s",
-	    (int)MIN_OF(pgdata->len, (size_t)PATH_MAX / 2), pgdata->s);
-	if (judge_against(what, dir, path, e) == -1)
-		return -1;
 	(void)snprintf(path, sizeof(path), "%.*s/%s",
 	    (int)MIN_OF(pgdata->len, (size_t)PATH_MAX / 2), pgdata->s,
 	    c->wal_dir);
-	if (judge_against(what, dir, path, e) == -1)
+	if (judge_against(what, dir, "WAL directory", path, e) == -1)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%.*s",
+	    (int)MIN_OF(pgdata->len, (size_t)PATH_MAX / 2), pgdata->s);
+	if (judge_against(what, dir, "data directory", path, e) == -1)
 		return -1;
 	for (size_t i = 0; i < c->roots.n; i++)
-		if (judge_against(what, dir, c->roots.v[i].source, e) == -1)
+		if (judge_against(
+			what, dir, "tablespace", c->roots.v[i].source, e) == -1)
 			return -1;
 	return 0;
 }
@@ -100,7 +101,7 @@ judge_parent(const char *dir, struct err *e)
 }
 
 static int
-judge_new_waldir(struct clone *c, const char *dir, struct err *e)
+judge_new_waldir(const char *dir, struct err *e)
 {
 	struct stat st;
 
@@ -112,8 +113,6 @@ judge_new_waldir(struct clone *c, const char *dir, struct err *e)
 	if (st.st_uid != geteuid())
 		return err_set(e, ERR_TARGET_OWNER,
 		    "--waldir: \"%s\" belongs to another user", dir);
-	if (judge_place(c, "--waldir", dir, e) == -1)
-		return -1;
 	if (!is_empty_dir(dir)) {
 		(void)err_set(
 		    e, ERR_TARGET_PATH, "--waldir: \"%s\" is not empty", dir);
@@ -142,6 +141,8 @@ judge_wal(struct clone *c, struct err *e)
 	if (dir[0] != '/')
 		return err_set(e, ERR_USAGE,
 		    "--waldir: \"%s\" is not an absolute path", dir);
+	if (judge_place(c, "--waldir", dir, e) == -1)
+		return -1;
 	roots_resolve(dir, real);
 	if (roots_inside(real, c->target.path))
 		return err_set(e, ERR_TARGET_PATH,
@@ -159,7 +160,7 @@ judge_wal(struct clone *c, struct err *e)
 		return err_set(e, ERR_TARGET_PATH,
 		    "--waldir: the target has a directory \"%s\" already",
 		    c->wal_dir);
-	return judge_new_waldir(c, dir, e);
+	return judge_new_waldir(dir, e);
 }
 
 int
@@ -186,7 +187,7 @@ clone_make_waldir(struct clone *c, struct err *e)
 	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
 		return err_set_errno(
 		    e, ERR_TARGET_IO, "could not create directory \"%s\"", dir);
-	if (judge_new_waldir(c, dir, e) == -1)
+	if (judge_new_waldir(dir, e) == -1)
 		return -1;
 	if (symlinkat(dir, tree_fd(c->target.tree), c->wal_dir) == -1)
 		return err_set_errno(e, ERR_TARGET_IO,
