@@ -99,10 +99,11 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 			*e = why;
 			rc = -1;
 		}
-		buf_addf(&said, "%s\"%s\": %s%s%s%s%s", i == 0 ? "" : "; ",
-		    conf->nodes[i].name, words[role],
-		    why.text[0] != '\0' ? ": " : "", why.text,
-		    why.detail[0] != '\0' ? ": " : "", why.detail);
+		buf_addf(&said, "%s\"%s\": %s", i == 0 ? "" : "; ",
+		    conf->nodes[i].name, words[role]);
+		if (why.text[0] != '\0')
+			buf_addf(&said, " (%s)",
+			    why.detail[0] != '\0' ? why.detail : why.text);
 		if (role == ROLE_UNKNOWN && rc == 0) {
 			silent++;
 			last = why;
@@ -128,8 +129,6 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 			(void)err_hint(e, "All nodes are standbys: promote "
 					  "one, or name the primary with "
 					  "--master.");
-		if (primaries == 0 && silent > 0)
-			err_raise(e, STATUS_DATABASE);
 	}
 	buf_free(&said);
 	return rc;
