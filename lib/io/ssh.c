@@ -356,6 +356,9 @@ unknown_error(struct ssh *s, const char *type, const char *print, struct err *e)
 {
 	const struct sshconf *c = s->o->conf;
 	const char *file = c->known.n > 0 ? c->known.v[0] : "known_hosts";
+	/* The user may not write the one of the system. */
+	const char *to =
+	    strncmp(file, "/etc/", 5) == 0 ? "~/.ssh/known_hosts" : file;
 
 	(void)err_set(
 	    e, ERR_SSH_HOSTKEY, "host key of %s is not known", s->t.name);
@@ -366,8 +369,8 @@ unknown_error(struct ssh *s, const char *type, const char *print, struct err *e)
 	(void)err_hint(e,
 	    "Compare it on that host (ssh-keygen -lf"
 	    " /etc/ssh/ssh_host_*_key.pub), then use --host-fingerprint=%s, or:"
-	    " ssh-keyscan -p %u %s >> '%s'",
-	    print, c->port, c->hostname, file);
+	    " ssh-keyscan -p %u %s >> %s",
+	    print, c->port, c->hostname, to);
 }
 
 static void
