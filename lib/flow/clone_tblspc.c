@@ -4,8 +4,6 @@
 #include "core/pgver.h"
 #include "flow/clone_int.h"
 
-#include <dirent.h>
-
 #define QUERY_MS 30000
 
 /* --- never in the source's own directories (A6) --------------------------- */
@@ -50,22 +48,6 @@ judge_place(struct clone *c, const char *what, const char *dir, struct err *e)
 			what, dir, "tablespace", c->roots.v[i].source, e) == -1)
 			return -1;
 	return 0;
-}
-
-static bool
-is_empty_dir(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *de;
-	bool empty = d != NULL;
-
-	while (empty && (de = readdir(d)) != NULL)
-		empty = strcmp(de->d_name, ".") == 0 ||
-			strcmp(de->d_name, "..") == 0 ||
-			strcmp(de->d_name, "lost+found") == 0;
-	if (d != NULL)
-		(void)closedir(d);
-	return empty;
 }
 
 /* The target's own link to its WAL; 0 when there is none. */
@@ -113,7 +95,7 @@ judge_new_waldir(const char *dir, struct err *e)
 	if (st.st_uid != geteuid())
 		return err_set(e, ERR_TARGET_OWNER,
 		    "--waldir: \"%s\" belongs to another user", dir);
-	if (!is_empty_dir(dir)) {
+	if (!roots_is_empty(dir)) {
 		(void)err_set(
 		    e, ERR_TARGET_PATH, "--waldir: \"%s\" is not empty", dir);
 		return err_hint(
@@ -231,7 +213,7 @@ ready_new(struct clone *c, const char *oid, const char *dir, struct err *e)
 	if (errno != EEXIST)
 		return refuse_new(oid, dir, "could not be created here", e);
 	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != geteuid() || !is_empty_dir(dir))
+	    st.st_uid != geteuid() || !roots_is_empty(dir))
 		return refuse_new(
 		    oid, dir, "is no empty directory of this user here", e);
 	return 0;

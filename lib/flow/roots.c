@@ -90,9 +90,8 @@ refuse(struct err *e, const struct root *r, const char *why)
 	    e, "Choose another one: --tablespace-mapping=%s=NEWDIR", r->source);
 }
 
-/* A directory that cannot be read counts as not empty. */
-static bool
-is_empty(const char *dir)
+bool
+roots_is_empty(const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *de;
@@ -126,7 +125,7 @@ judge_existing(const struct root *r, const struct target *t, struct err *e)
 		return refuse(e, r, "belongs to another user");
 	if (ours_already(t, r->prefix, r->oid, r->dir))
 		return 0;
-	if (!is_empty(r->dir))
+	if (!roots_is_empty(r->dir))
 		return refuse(e, r, "is not empty, and not of this standby");
 	return 0;
 }

@@ -47,6 +47,9 @@ void roots_resolve(const char *dir, char *real);
 /* Is dir of, or below it?  Both as roots_resolve gives them. */
 bool roots_inside(const char *dir, const char *of);
 
+/* lost+found does not count; a directory that cannot be read is not empty. */
+bool roots_is_empty(const char *dir);
+
 /* Make what is missing (0700) and enter all into the tree. S1. */
 int roots_enter(struct roots *r, struct tree *tree, struct err *e);
 /* pg_tblspc/OID -> dir, replacing what is different. */
