@@ -75,8 +75,8 @@ drop_default_passfile(struct conninfo *ci, struct err *e)
 	return conninfo_set(ci, "passfile", NULL) == -1 ? err_set_nomem(e) : 0;
 }
 
-static const char *
-application_name(const struct clone *c)
+const char *
+clone_application_name(const struct clone *c)
 {
 	if (c->o->application_name != NULL)
 		return c->o->application_name;
@@ -101,7 +101,7 @@ clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e)
 	if (drop_default_passfile(&from, e) == -1)
 		goto out;
 	if (conninfo_for_standby(&from, c->facts.version,
-		c->o->replication_user, application_name(c), &to) == -1) {
+		c->o->replication_user, clone_application_name(c), &to) == -1) {
 		(void)err_set_nomem(e);
 		goto out;
 	}

@@ -93,12 +93,17 @@ add_space(struct space *v, size_t *n, int fd, const char *path)
 {
 	struct stat st;
 
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fd == -1)
 		return;
+	if (fstat(fd, &st) == -1)
+		goto known;
 	for (size_t i = 0; i < *n; i++)
 		if (v[i].dev == st.st_dev)
-			return;
+			goto known;
 	v[(*n)++] = (struct space){.dev = st.st_dev, .fd = fd, .path = path};
+	return;
+known:
+	(void)close(fd);
 }
 
 /* The directory that is there already above one that will be made. */
@@ -149,7 +154,8 @@ static void
 sum_space(struct clone *c, struct space *v, size_t n)
 {
 	struct space *s = &v[0];
-	size_t last = SIZE_MAX;
+	const char *last = "";
+	size_t nlast = SIZE_MAX;
 
 	for (size_t i = 0; i < c->plan.n; i++) {
 		const struct action *a = &c->plan.v[i];
@@ -157,9 +163,10 @@ sum_space(struct clone *c, struct space *v, size_t n)
 		size_t k = path_tablespace(path, NULL);
 		uint64_t old = a->dst != NULL ? a->dst->size : 0;
 
-		if (k != last || k > 0)
+		if (k != nlast || strncmp(path, last, k) != 0)
 			s = space_of(c, v, n, path);
-		last = k;
+		last = path;
+		nlast = k;
 		if (a->kind == ACT_UNLINK && a->dst->nlink == 1)
 			s->freed += old;
 		else if (a->src != NULL && a->src->size > old)

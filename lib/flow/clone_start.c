@@ -128,16 +128,12 @@ heal_unlogged(struct clone *c, struct err *e)
 static int
 wait_streaming(struct clone *c, struct err *e)
 {
-	const char *app = c->o->application_name != NULL
-			      ? c->o->application_name
-			  : c->o->node != NULL ? c->o->node
-					       : c->name;
 	struct server_wait w = {.pgdata = c->target.path,
 	    .version = c->facts.version,
 	    .primary = c->o->upstream != NULL ? &c->upstream_pg : &c->pg,
 	    .primary_pg = c->o->upstream != NULL ? c->slot_pg : c->backup.pg,
 	    .standby = &c->conninfo,
-	    .application_name = app,
+	    .application_name = clone_application_name(c),
 	    .slot = c->rec->slot[0] != '\0' ? c->rec->slot : NULL,
 	    .system_identifier = c->rec->system_identifier,
 	    .timeline = c->rec->timeline,
