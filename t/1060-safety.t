@@ -629,6 +629,38 @@ early() {
 	ok "B4, B5: no directory is made" test ! -e "$T/s"
 }
 
+# --- all results arrive at once: what was not handed out yet still is
+
+# The agents and workers use no CPU time any more.
+at_rest_count=0
+at_rest_last=
+workers_rest() {
+	local now
+	now=$(for p in $(pgrep -P "$CLONE_PID"); do
+		cut -d' ' -f14-15 "/proc/$p/stat"; done
+	    pgrep -f "$AGENT" | while read -r p; do
+		cut -d' ' -f14-15 "/proc/$p/stat"; done)
+	if [ "$now" = "$at_rest_last" ]; then
+		at_rest_count=$((at_rest_count + 1))
+	else
+		at_rest_count=0
+	fi
+	at_rest_last=$now
+	[ "$at_rest_count" -ge 5 ]
+}
+
+resumed_or_gone() { clone_resume; gone "$CLONE_PID"; }
+
+all_at_once() {
+	fresh s
+	clone_paused fed p s -j 1 || fail "the phase fed is reached"
+	poll_until 60 workers_rest
+	poll_until 120 resumed_or_gone
+	clone_wait
+	rc_is 0 "all results at once: exit status 0"
+	good "all results at once" s
+}
+
 # --- A7: an exclusive backup that was killed before there was a marker
 
 label_of() { sed -n 's/^LABEL: //p' "$T/$1/backup_label" 2>/dev/null; }
@@ -692,7 +724,7 @@ setup() {
 }
 
 all=(early conf_only source_dirs included_settings upstream below waldir verify slots
-    new_tablespace space no_slot no_room exclusive)
+    new_tablespace space no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 
 majors=15

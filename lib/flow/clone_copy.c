@@ -600,6 +600,7 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 	if (r->id >= c->plan.ntransfer)
 		return walfetch_done(c->wal, r, e);
 	a = transfer(c, r->id);
+	c->answered++;
 	if (r->status == WIRE_FILE_VANISHED)
 		return vanished(c, a, e);
 	if (r->status != WIRE_FILE_OK)
@@ -618,6 +619,17 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 		c->ui->item(c->ui->arg, plan_letter(a), a->src->path);
 	}
 	return 0;
+}
+
+/* No directory is sealed that lacks an answer for one planned file. */
+static int
+check_complete(const struct clone *c, struct err *e)
+{
+	if (c->answered == c->plan.ntransfer)
+		return 0;
+	return err_set(e, ERR_INTERNAL,
+	    "the transfer ended after %zu of %zu files", c->answered,
+	    c->plan.ntransfer);
 }
 
 static int
@@ -652,7 +664,8 @@ clone_transfer(struct clone *c, struct err *e)
 	if (start_walfetch(c, e) == -1)
 		return -1;
 	hook_pause("transfer");
-	if (pool_run(c->pool, &work, e) == -1 || check_gone(c, e) == -1)
+	if (pool_run(c->pool, &work, e) == -1 || check_complete(c, e) == -1 ||
+	    check_gone(c, e) == -1)
 		return -1;
 	c->current = NULL;
 	pool_progress(c->pool, &g);

@@ -64,6 +64,7 @@ struct clone {
 	struct roots roots;
 	struct marker marker;
 	size_t next;                  /* of plan, to be handed out */
+	size_t answered;              /* of its transfers: the agent has said */
 	const char *current;          /* path handed out last */
 	const struct entry *gone[64]; /* of databases that may be dropped */
 	size_t ngone;

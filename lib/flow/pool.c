@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "base/clock.h"
 #include "core/text.h"
+#include "flow/hook.h"
 #include "flow/job.h"
 #include "flow/pool.h"
 #include "flow/worker.h"
@@ -748,18 +749,18 @@ feed_all(struct pool *p, struct err *e)
 	return 0;
 }
 
+/* Until next() has nothing more and every answer is there.  A worker may be
+ * done with all that it held in one turn: it is fed again before anything is
+ * concluded from nothing being outstanding. */
 int
 pool_run(struct pool *p, const struct pool_work *w, struct err *e)
 {
-	int rc = 0;
+	int rc;
 
 	p->work = w;
-	do {
-		if ((rc = feed_all(p, e)) == -1)
-			break;
-		if (p->outstanding > 0)
-			rc = turn(p, DEADLINE_NEVER, e);
-	} while (rc == 0 && p->outstanding > 0);
+	while ((rc = feed_all(p, e)) == 0 && p->outstanding > 0 &&
+	       (rc = turn(p, DEADLINE_NEVER, e)) == 0)
+		hook_pause("fed");
 	p->work = NULL;
 	return rc;
 }
