@@ -92,19 +92,15 @@ put_figures(struct jdoc *d, const struct clone_record *r)
 static void
 put_standby(struct jdoc *d, const struct clone_record *r)
 {
-	char *text = strdup(buf_str(&r->left_behind)), *p = text, *end;
+	char *text = strdup(buf_str(&r->left_behind)), *rest = text, *line;
 
 	jdoc_flag(d, "standby.started", r->started);
 	jdoc_flag(d, "standby.streaming", r->streaming);
 	put_lsn(d, "standby.receive_lsn", r->receive_lsn);
 	jdoc_text(d, "standby.slot", r->slot[0] ? r->slot : NULL);
 	jdoc_array(d, "left_behind");
-	while (p != NULL && *p != '\0') {
-		if ((end = strchr(p, '\n')) != NULL)
-			*end++ = '\0';
-		jdoc_push(d, "left_behind", p);
-		p = end;
-	}
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
+		jdoc_push(d, "left_behind", line);
 	free(text);
 }
 

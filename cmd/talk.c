@@ -331,13 +331,9 @@ talk_stats(const struct clone_record *r, FILE *to)
 void
 talk_left(const struct clone_record *r)
 {
-	char *text = strdup(buf_str(&r->left_behind)), *p = text, *end;
+	char *text = strdup(buf_str(&r->left_behind)), *rest = text, *line;
 
-	while (p != NULL && *p != '\0') {
-		if ((end = strchr(p, '\n')) != NULL)
-			*end++ = '\0';
-		log_line(LVL_WARNING, "left behind", "%s", p);
-		p = end;
-	}
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
+		log_line(LVL_WARNING, "left behind", "%s", line);
 	free(text);
 }

@@ -118,14 +118,10 @@ out:
 static void
 tell_notes(struct clone *c, struct buf *notes)
 {
-	char *p = notes->data, *end;
+	char *rest = notes->data, *line;
 
-	while (p != NULL && *p != '\0') {
-		if ((end = strchr(p, '\n')) != NULL)
-			*end++ = '\0';
-		clone_note(c, "%s", p);
-		p = end;
-	}
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
+		clone_note(c, "%s", line);
 }
 
 int
