@@ -74,14 +74,14 @@ for m in $majors; do
 	ok "$m: the load still goes on" load_passes 1
 	load_stop
 	ok "$m: a copy with backup_label starts" pg_start "good$m"
-	ok "$m: and streams" poll_until 30 pg_streams "good$m"
+	ok "$m: and streams" poll_until 90 pg_streams "good$m"
 	ok "$m: and the oracle says that it is equal" \
 	    oracle_compare "p$m" "good$m"
 	load_start "p$m"
 	copy_by_hand "p$m" "bad$m" nolabel
 	load_stop
 	ok "$m: a copy without backup_label starts too" pg_start "bad$m"
-	ok "$m: and streams" poll_until 30 pg_streams "bad$m"
+	ok "$m: and streams" poll_until 90 pg_streams "bad$m"
 	not_ok "$m: but the oracle says that it is bad" \
 	    oracle_compare "p$m" "bad$m"
 	pg_stop "bad$m" immediate
