@@ -311,15 +311,21 @@ waldir_refused() {
 	[ "$rc" = "$state" ] || [ "${1-}" = --delta ] || fresh s
 }
 
+# What stands in the primary's directories; segments of WAL come and go there.
+primary_names() {
+	ls -A "$T/p" "$T/p.ts"
+	ls -A "$T/p.wal" | grep -vxE '[0-9A-F]{24}|xlogtemp\.[0-9]+'
+}
+
 # Not tried in earnest: where it is not refused it spoils the primary.
 # below_refused NAME OPTION...
 below_refused() {
 	local name=$1 before
 	shift
-	before=$(target; ls -A "$T/p" "$T/p.wal" "$T/p.ts")
+	before=$(target; primary_names)
 	clone_run p s --dry-run "$@"
 	refused "$name, as a dry run" 'source|primary'
-	is "$(target; ls -A "$T/p" "$T/p.wal" "$T/p.ts")" "$before" \
+	is "$(target; primary_names)" "$before" \
 	    "$name, as a dry run: nothing is changed"
 }
 
