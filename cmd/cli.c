@@ -75,11 +75,13 @@ take_file(
 
 		if ((strncmp(key, "defaults.", 9) == 0) != defaults)
 			continue;
-		for (size_t k = 0; k < NELEM(second_names); k++)
-			if (strcmp(key, second_names[k].key) == 0)
-				key = second_names[k].same;
 		if (opt_set_file(s, key, v->text, v->from, e) == -1)
 			return -1;
+		for (size_t k = 0; k < NELEM(second_names); k++)
+			if (strcmp(key, second_names[k].key) == 0 &&
+			    opt_set_file(s, second_names[k].same, v->text,
+				v->from, e) == -1)
+				return -1;
 	}
 	return 0;
 }
@@ -102,9 +104,8 @@ cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
 	return opt_finish(s, e);
 }
 
-/* --color, then NO_COLOR, then PG_COLOR, then the terminal. */
-static bool
-want_color(const char *option)
+bool
+cli_color(const char *option, int fd)
 {
 	const char *no = getenv("NO_COLOR"), *pg = getenv("PG_COLOR");
 	const char *term = getenv("TERM");
@@ -115,8 +116,7 @@ want_color(const char *option)
 		return false;
 	if (pg != NULL && strcmp(pg, "auto") != 0)
 		return strcmp(pg, "always") == 0;
-	return isatty(STDERR_FILENO) && term != NULL &&
-	       strcmp(term, "dumb") != 0;
+	return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
 int
@@ -132,7 +132,7 @@ cli_log(const struct opt_set *s, const char *program, struct err *e)
 	else if (v->count == 1)
 		level = LVL_VERBOSE;
 	log_init(program, level);
-	log_color(want_color(opt_text(s, "color")));
+	log_color(cli_color(opt_text(s, "color"), STDERR_FILENO));
 	if (log_to(opt_text(s, "log")) == 0)
 		return 0;
 	return err_set_errno(e, ERR_USAGE, "--log=%s", opt_text(s, "log"));
@@ -157,20 +157,25 @@ set(struct conninfo *c, const char *key, const char *value, struct err *e)
 	return conninfo_set(c, key, value) == -1 ? err_set_nomem(e) : 0;
 }
 
-/* -d takes a conninfo string, a URI or a plain database name. */
-static int
-set_dbname(struct conninfo *c, const char *text, struct err *e)
+bool
+cli_plain_dbname(const char *text)
+{
+	return strchr(text, '=') == NULL && strstr(text, "://") == NULL;
+}
+
+int
+cli_set_dbname(struct conninfo *c, const char *text, struct err *e)
 {
 	if (text == NULL)
 		return 0;
-	if (strchr(text, '=') == NULL && strstr(text, "://") == NULL)
+	if (cli_plain_dbname(text))
 		return set(c, "dbname", text, e);
 	return pg_conninfo_parse(text, c, e);
 }
 
 /* Never a password option, and no prompt where nobody sits. */
-static int
-ask_password(struct conninfo *c, struct err *e)
+int
+cli_ask_password(struct conninfo *c, struct err *e)
 {
 	char text[1024], *got;
 	struct termios old, quiet;
@@ -194,12 +199,22 @@ ask_password(struct conninfo *c, struct err *e)
 	return err_is_set(e) ? -1 : 0;
 }
 
+/* As psql -l: a database that every cluster has. */
+int
+cli_default_dbname(struct conninfo *c, struct err *e)
+{
+	if (conninfo_get(c, "dbname") != NULL || getenv("PGDATABASE") != NULL ||
+	    conninfo_get(c, "service") != NULL || getenv("PGSERVICE") != NULL)
+		return 0;
+	return set(c, "dbname", "postgres", e);
+}
+
 int
 cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 {
 	char port[16] = "";
 
-	if (set_dbname(c, opt_text(s, "dbname"), e) == -1)
+	if (cli_set_dbname(c, opt_text(s, "dbname"), e) == -1)
 		return -1;
 	if (opt_get(s, "port")->set)
 		(void)snprintf(
@@ -209,13 +224,9 @@ cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 	    set(c, "port", port[0] != '\0' ? port : NULL, e) == -1 ||
 	    set(c, "user", opt_text(s, "username"), e) == -1)
 		return -1;
-	if (opt_flag(s, "password") && ask_password(c, e) == -1)
+	if (opt_flag(s, "password") && cli_ask_password(c, e) == -1)
 		return -1;
-	/* As psql -l: a database that every cluster has. */
-	if (conninfo_get(c, "dbname") == NULL && getenv("PGDATABASE") == NULL &&
-	    conninfo_get(c, "service") == NULL && getenv("PGSERVICE") == NULL)
-		return set(c, "dbname", "postgres", e);
-	return 0;
+	return cli_default_dbname(c, e);
 }
 
 /* [USER@]HOST[:PORT], HOST may be [IPv6]. */

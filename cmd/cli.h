@@ -31,11 +31,22 @@ int cli_read(struct opt_set *s, struct conf *conf, int argc, char *const *argv,
 /* Log level and sink from -q, -v, --log. */
 int cli_log(const struct opt_set *s, const char *program, struct err *e);
 
+/* Are colours wanted on that descriptor: --color, then NO_COLOR, then PG_COLOR,
+ * then the terminal. */
+bool cli_color(const char *option, int fd);
+
 /* --version: ours and the linked libraries'. */
 void cli_version(const char *program);
 
 /* The connection of -h -p -U -d --service --master and the environment. */
 int cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e);
+
+/* Its parts.  -d takes a conninfo string, a URI or a plain database name; one
+ * password, asked for on a terminal; the database when nothing names one. */
+bool cli_plain_dbname(const char *text);
+int cli_set_dbname(struct conninfo *c, const char *text, struct err *e);
+int cli_ask_password(struct conninfo *c, struct err *e);
+int cli_default_dbname(struct conninfo *c, struct err *e);
 
 /* The SSH options; host: that of the SQL connection; ssh: what the
  * file says for --ssh, or NULL.  Texts are borrowed from

@@ -288,9 +288,12 @@ talk_done(
 	if (!o->start)
 		log_line(
 		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
-	else
+	else if (r->source_port == NULL || strcmp(r->source_port, "5432") == 0)
 		log_line(
 		    LVL_INFO, NULL, "Next: repl-status -h %s", r->source_host);
+	else
+		log_line(LVL_INFO, NULL, "Next: repl-status -h %s -p %s",
+		    r->source_host, r->source_port);
 }
 
 static void

@@ -2,8 +2,9 @@
 # Goal: the rules of the tree that a machine can look at.  Each of them is
 # first shown to fail on a small tree that breaks it.
 #
-#	cmd -> flow -> {core, io} -> base; core and io do not see each other,
-#	except that io may use the data types of core/{conninfo,wire,text}.h;
+#	cmd -> {flow, show} -> {core, io} -> base; core and io do not see each
+#	other, except that io may use the data types of
+#	core/{conninfo,wire,text,trend}.h;
 #	third-party headers only in io; core is pure; version numbers of
 #	PostgreSQL only in core/pgver; the agent links neither libpq nor libssh2.
 
@@ -28,12 +29,14 @@ code() {
 may() {
 	case $1:$2 in
 	*:config.h) [ "$1" = lib/base/std.h ] ;;
-	cmd/*:flow/*|cmd/*:core/*|cmd/*:io/*|cmd/*:base/*|cmd/*:cmd/*) ;;
+	cmd/*:flow/*|cmd/*:show/*|cmd/*:core/*|cmd/*:io/*|cmd/*:base/*|cmd/*:cmd/*) ;;
 	cmd/*:*/*) false ;;
 	cmd/*) ;;
 	lib/flow/*:flow/*|lib/flow/*:core/*|lib/flow/*:io/*) ;;
+	lib/show/*:show/*|lib/show/*:core/*|lib/show/*:io/*) ;;
 	lib/core/*:core/*|lib/io/*:io/*) ;;
 	lib/io/*:core/conninfo.h|lib/io/*:core/wire.h|lib/io/*:core/text.h) ;;
+	lib/io/*:core/trend.h) ;;
 	lib/*:base/*) ;;
 	*) false ;;
 	esac

@@ -444,6 +444,7 @@ standby() {
 	rc_is 0 "$m: it streams when the slot is there"
 	is "$(val streaming) $(val login) $(val far_enough)" '1 1 1' \
 	    "$m: so says the standby itself"
+	status_facts "$m"
 	probe s open start stop
 	rc_is 0 "$m: a standby can be the source of a backup"
 	is "$(val from)" standby "$m: and its label says so"
@@ -467,6 +468,103 @@ standby() {
 	probe p start-server "$T/s" "$bin" "$T/s.log" 'echo no; exit 3'
 	rc_is 7 "$m: a start command that fails is found out"
 	like "$err" 'status 3' "$m: with its status"
+}
+
+# col FACT N [ROW]: that column, from 1, of a row of $out.
+col() { sed -n "s/^$1|//p" <<<"$out" | sed -n "${3:-1}p" | cut -d'|' -f"$2"; }
+
+# known N...: each of these columns of status-node has a value.
+known() {
+	local n
+	for n; do [ "$(col status-node "$n")" != - ] || return 1; done
+}
+
+# What repl-status asks, of a primary and of a standby, by a superuser, by
+# pg_monitor and by nobody in particular.
+status_facts() {
+	local m=$1 id late=-
+	[ "$m" -lt 12 ] || late=0
+	id=$(pg_sql p 'SELECT system_identifier FROM pg_control_system()')
+	pg_sql p 'CREATE ROLE plain LOGIN'
+	pg_sql p 'CREATE ROLE monitor LOGIN IN ROLE pg_monitor'
+	pg_wait_replay s p
+	poll_until 20 pg_is s "SELECT latest_end_lsn IS NOT NULL
+	    FROM pg_stat_wal_receiver" t
+	run "$SQLPROBE" "$(info p plain)" fact status-node
+	is "$(val rows) $(col status-node 1) $(col status-node 7)" '1 f -' \
+	    "$m: status-node of a primary, for every role"
+	ok "$m: clock, position, start are known" known 2 3 8
+	is "$(col status-node 12) $(col status-node 13)" 'plain 1' \
+	    "$m: the role and the timeline, too"
+	run "$SQLPROBE" "$(info s plain)" fact status-node
+	is "$(val rows) $(col status-node 1) $(col status-node 7)" '1 t f' \
+	    "$m: status-node of a standby"
+	ok "$m: clock, both positions, start are known" known 2 4 5 8
+	is "$(col status-node 3) $(col status-node 11) $(col status-node 13)" \
+	    "- $late -" "$m: it writes nothing, delay is known from 12"
+	like "$(col status-node 6)" '^[0-9]{10}\.[0-9]{6}$' \
+	    "$m: the last replayed commit has a time"
+	pg_sql s 'SELECT pg_wal_replay_pause()'
+	run "$SQLPROBE" "$(info s plain)" fact status-node
+	is "$(col status-node 7)" t "$m: a paused replay is seen"
+	run "$SQLPROBE" "$(info s postgres)" fact resume-replay
+	poll_until 10 pg_is s 'SELECT pg_is_wal_replay_paused()' f
+	run "$SQLPROBE" "$(info s plain)" fact status-node
+	is "$(col status-node 7)" f "$m: the hint's statement resumes it"
+
+	run "$SQLPROBE" "$(info p monitor)" fact status-senders
+	is "$(val rows) $(col status-senders 2) $(col status-senders 3)" \
+	    '1 sb 127.0.0.1' "$m: status-senders, by pg_monitor"
+	is "$(col status-senders 4) $(col status-senders 5)" 'streaming async' \
+	    "$m: state and sync state"
+	is "$(col status-senders 6) $(col status-senders 9)" \
+	    "$(pg_sql p 'SELECT sent_lsn || chr(32) || replay_lsn
+	    FROM pg_stat_replication')" "$m: sent and replayed position"
+	run "$SQLPROBE" "$(info p plain)" fact status-senders
+	is "$(val rows) $(col status-senders 2) $(col status-senders 4)" \
+	    '1 sb -' "$m: the row is there for others, without its values"
+
+	run "$SQLPROBE" "$(info s monitor)" fact status-receiver
+	is "$(val rows) $(col status-receiver 1) $(col status-receiver 2)" \
+	    '1 streaming 1' "$m: status-receiver, by pg_monitor"
+	is "$(col status-receiver 4)" \
+	    "$(pg_sql s 'SELECT pg_last_wal_receive_lsn()')" \
+	    "$m: the flushed position"
+	like "$(col status-receiver 5)" '^[0-9A-F]+/[0-9A-F]+$' \
+	    "$m: the end as last heard"
+	like "$(col status-receiver 6) $(col status-receiver 7)" \
+	    '^[0-9]+\.[0-9]{6} [0-9]+\.[0-9]{6}$' "$m: since when, in seconds"
+	is "$(col status-receiver 8)" sb "$m: the slot"
+	like "$(col status-receiver 11)" 'application_name=sb' \
+	    "$m: the connection"
+	run "$SQLPROBE" "$(info s plain)" fact status-receiver
+	is "$(val rows) $(col status-receiver 1) $(col status-receiver 11)" \
+	    '1 - -' "$m: the row is there for others, without its values"
+	run "$SQLPROBE" "$(info p plain)" fact status-receiver
+	is "$(val rows)" 0 "$m: a primary has no receiver"
+
+	run "$SQLPROBE" "$(info p plain)" fact status-slots
+	is "$(val rows) $(col status-slots 1) $(col status-slots 2)" '1 sb f' \
+	    "$m: status-slots, by every role"
+	is "$(col status-slots 3) $(col status-slots 4) $(col status-slots 5)" \
+	    't f f' "$m: active, not temporary, not synced"
+	is "$(col status-slots 6)" "$(pg_sql p 'SELECT pid
+	    FROM pg_stat_replication')" "$m: used by the sender"
+	is "$(col status-slots 8)" \
+	    "$([ "$m" -ge 13 ] && echo reserved || echo -)" \
+	    "$m: wal_status from 13"
+
+	run "$SQLPROBE" "$(info p plain)" fact status-control
+	is "$(col status-control 1) $(col status-control 2)" "$id -" \
+	    "$m: status-control of a primary"
+	run "$SQLPROBE" "$(info s plain)" fact status-control
+	is "$(col status-control 1) $(col status-control 2)" "$id 1" \
+	    "$m: status-control of a standby"
+	pg_sql p 'REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC'
+	run "$SQLPROBE" "$(info p plain)" fact status-control
+	rc_is 4 "$m: EXECUTE on it can be revoked"
+	run "$SQLPROBE" "$(info p postgres)" fact long-queries
+	rc_is 0 "$m: the statement for long queries works"
 }
 
 for m in $(pg_majors); do

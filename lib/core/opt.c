@@ -480,7 +480,7 @@ parse_short(
 			continue;
 		}
 		text = word + 1;
-		if (*text == '\0') {
+		if (*text == '\0' && (o->flags & OPT_OPTIONAL) == 0) {
 			if (*at + 1 >= argc)
 				return missing_argument(o, shown, e);
 			text = argv[++*at];

@@ -38,6 +38,67 @@ static const char yes[] = "yes";
 #define PAUSED(function)                                                       \
 	"SELECT CASE WHEN pg_is_in_recovery() THEN " function "() END"
 
+/* Seconds as text, never with an exponent. */
+#define EPOCH_OF "extract(epoch FROM "
+#define AS_TEXT ")::numeric(20,6)::text"
+#define PRIMARY "CASE WHEN NOT pg_is_in_recovery() THEN\n    "
+#define STANDBY "CASE WHEN pg_is_in_recovery() THEN\n    "
+
+/* PUBLIC may call all of these and see all of these settings.  replayed_at,
+ * paused, cluster, synchronous, delay: expressions. */
+#define STATUS_NODE(current, received, replayed, file_name, replayed_at,       \
+    paused, cluster, synchronous, delay)                                       \
+	"SELECT pg_is_in_recovery(),\n"                                        \
+	"  " EPOCH_OF "clock_timestamp()" AS_TEXT ",\n"                        \
+	"  " PRIMARY current "()::text END,\n"                                 \
+	"  " received "()::text, " replayed "()::text,\n"                      \
+	"  " replayed_at ",\n"                                                 \
+	"  " paused ",\n"                                                      \
+	"  " EPOCH_OF "pg_postmaster_start_time()" AS_TEXT ",\n"               \
+	"  " cluster ", " synchronous ",\n"                                    \
+	"  " delay ",\n"                                                       \
+	"  current_user::text,\n"                                              \
+	"  " PRIMARY "('x' || substr(" file_name "(\n"                         \
+	"    " current "()), 1, 8))::bit(32)::bigint::text END"
+#define STATUS_NODE_XLOG(replayed_at, paused, cluster, synchronous)            \
+	STATUS_NODE("pg_current_xlog_location",                                \
+	    "pg_last_xlog_receive_location", "pg_last_xlog_replay_location",   \
+	    "pg_xlogfile_name", replayed_at, paused, cluster, synchronous,     \
+	    "NULL::text")
+#define STATUS_NODE_WAL(delay)                                                 \
+	STATUS_NODE("pg_current_wal_lsn", "pg_last_wal_receive_lsn",           \
+	    "pg_last_wal_replay_lsn", "pg_walfile_name", REPLAYED_AT,          \
+	    STANDBY "pg_is_wal_replay_paused() END", SETTING("cluster_name"),  \
+	    SETTING("synchronous_standby_names"), delay)
+#define REPLAYED_AT EPOCH_OF "pg_last_xact_replay_timestamp()" AS_TEXT
+#define SETTING(name) "current_setting('" name "')"
+
+#define STATUS_ROWS "1001" /* PGVER_STATUS_ROWS and one more */
+_Static_assert(PGVER_STATUS_ROWS == 1000, "STATUS_ROWS must follow");
+
+#define STATUS_SENDERS(pid, suffix, lag)                                       \
+	"SELECT " pid "::text, application_name, host(client_addr), state,\n"  \
+	"  sync_state, sent" suffix "::text, write" suffix "::text,\n"         \
+	"  flush" suffix "::text, replay" suffix "::text,\n"                   \
+	"  " lag "\n"                                                          \
+	"FROM pg_stat_replication s ORDER BY s." pid " LIMIT " STATUS_ROWS
+
+#define STATUS_RECEIVER(written, flushed, host, port)                          \
+	"SELECT status, received_tli::text, " written ",\n"                    \
+	"  " flushed "::text, latest_end_lsn::text,\n"                         \
+	"  " AGE_OF "last_msg_receipt_time" AS_TEXT ",\n"                      \
+	"  " AGE_OF "last_msg_send_time" AS_TEXT ",\n"                         \
+	"  slot_name::text, " host ", " port ", conninfo\n"                    \
+	"FROM pg_stat_wal_receiver WHERE pid IS NOT NULL LIMIT 1"
+#define AGE_OF EPOCH_OF "clock_timestamp() - "
+
+#define STATUS_SLOTS(temporary, synced, pid, status, safe, reason)             \
+	"SELECT slot_name::text, slot_type = 'logical', active,\n"             \
+	"  " temporary ", " synced ", " pid ",\n"                              \
+	"  restart_lsn::text, " status ", " safe ",\n"                         \
+	"  " reason "\n"                                                       \
+	"FROM pg_replication_slots ORDER BY 1 LIMIT " STATUS_ROWS
+
 static const struct row {
 	enum pgfact fact;
 	int since;
@@ -200,6 +261,62 @@ static const struct row {
     {PGFACT_SLOT_DROP, 90400, /* 9.4.26 slotfuncs.c */
 	"SELECT pg_drop_replication_slot($1::name)"},
 
+    /* --- repl-status --- */
+    {PGFACT_STATUS_NODE, 90000, /* 9.0.0 pg_proc.h */
+	STATUS_NODE_XLOG(
+	    "NULL::text", "NULL::boolean", "NULL::text", "NULL::text")},
+    {PGFACT_STATUS_NODE, 90100, /* rel 9.1: replay timestamp, pause, sync */
+	STATUS_NODE_XLOG(REPLAYED_AT, STANDBY "pg_is_xlog_replay_paused() END",
+	    "NULL::text", SETTING("synchronous_standby_names"))},
+    {PGFACT_STATUS_NODE, 90500, /* rel 9.5: cluster_name */
+	STATUS_NODE_XLOG(REPLAYED_AT, STANDBY "pg_is_xlog_replay_paused() END",
+	    SETTING("cluster_name"), SETTING("synchronous_standby_names"))},
+    {PGFACT_STATUS_NODE, 100000, STATUS_NODE_WAL("NULL::text")}, /* rel 10 */
+    {PGFACT_STATUS_NODE, 120000, /* rel 12: recovery.conf became settings */
+	STATUS_NODE_WAL("(SELECT setting FROM pg_settings\n"
+			"    WHERE name = 'recovery_min_apply_delay')")},
+
+    {PGFACT_STATUS_SENDERS, 90100, /* rel 9.1 */
+	STATUS_SENDERS("procpid", "_location", "NULL::text")},
+    {PGFACT_STATUS_SENDERS, 90200, /* rel 9.2: pid */
+	STATUS_SENDERS("pid", "_location", "NULL::text")},
+    {PGFACT_STATUS_SENDERS, 100000, /* rel 10: names, replay_lag */
+	STATUS_SENDERS("pid", "_lsn", EPOCH_OF "replay_lag" AS_TEXT)},
+
+    {PGFACT_STATUS_RECEIVER, 90600, /* rel 9.6; 9.6.10 system_views.sql */
+	STATUS_RECEIVER(
+	    "NULL::text", "received_lsn", "NULL::text", "NULL::text")},
+    {PGFACT_STATUS_RECEIVER, 110000, /* rel 11: sender_host, sender_port */
+	STATUS_RECEIVER(
+	    "NULL::text", "received_lsn", "sender_host", "sender_port::text")},
+    {PGFACT_STATUS_RECEIVER, 130000, /* rel 13: written, flushed */
+	STATUS_RECEIVER("written_lsn::text", "flushed_lsn", "sender_host",
+	    "sender_port::text")},
+
+    {PGFACT_STATUS_SLOTS, 90400, /* 9.4.26 system_views.sql */
+	STATUS_SLOTS("false", "false", "NULL::text", "NULL::text", "NULL::text",
+	    "NULL::text")},
+    {PGFACT_STATUS_SLOTS, 90500, /* rel 9.5: active_pid */
+	STATUS_SLOTS("false", "false", "active_pid::text", "NULL::text",
+	    "NULL::text", "NULL::text")},
+    {PGFACT_STATUS_SLOTS, 100000, /* rel 10: temporary */
+	STATUS_SLOTS("temporary", "false", "active_pid::text", "NULL::text",
+	    "NULL::text", "NULL::text")},
+    {PGFACT_STATUS_SLOTS, 130000, /* rel 13: wal_status, safe_wal_size */
+	STATUS_SLOTS("temporary", "false", "active_pid::text", "wal_status",
+	    "safe_wal_size::text", "NULL::text")},
+    {PGFACT_STATUS_SLOTS, 170000, /* rel 17: synced, invalidation_reason */
+	STATUS_SLOTS("temporary", "synced", "active_pid::text", "wal_status",
+	    "safe_wal_size::text", "invalidation_reason")},
+
+    {PGFACT_STATUS_CONTROL, 90600, /* rel 9.6: pg_control_*() */
+	"SELECT system_identifier::text,\n"
+	"  " STANDBY "greatest(\n"
+	"    (SELECT timeline_id FROM pg_control_checkpoint()),\n"
+	"    (SELECT min_recovery_end_timeline\n"
+	"    FROM pg_control_recovery()))::text END\n"
+	"FROM pg_control_system()"},
+
     /* --- names in the data directory --- */
     {PGFACT_DIR_WAL, 90000, "pg_xlog"},
     {PGFACT_DIR_WAL, 100000, "pg_wal"}, /* rel 10 */
@@ -225,6 +342,7 @@ static const struct row {
     {PGFACT_PROMOTE_SQL, 120000, /* rel 12 */
 	"SELECT pg_promote(true, $1::integer)"},
     {PGFACT_CONNINFO_RELOAD, 130000, yes}, /* rel 13; 14.13 guc.c:3942 */
+    {PGFACT_TIMELINE_HISTORY, 90300, yes}, /* rel 9.3; 9.3.5 repl_gram.y */
 
     /* --- what a hint says --- */
     {PGFACT_GRANT_BACKUP, 90600, /* 9.6.10 system_views.sql:1019-1021 */
@@ -240,7 +358,17 @@ static const struct row {
     {PGFACT_READ_SETTINGS, 100000, "pg_read_all_settings"}, /* rel 10 */
     {PGFACT_ALTER_SYSTEM, 90400, yes},                      /* rel 9.4 */
     {PGFACT_WAL_LEVEL, 90000, "hot_standby"},
-    {PGFACT_WAL_LEVEL, 90600, "replica"}, /* rel 9.6 */
+    {PGFACT_WAL_LEVEL, 90600, "replica"},                         /* rel 9.6 */
+    {PGFACT_RESUME_SQL, 90100, "SELECT pg_xlog_replay_resume()"}, /* rel 9.1 */
+    {PGFACT_RESUME_SQL, 100000, "SELECT pg_wal_replay_resume()"}, /* rel 10 */
+    {PGFACT_LONG_QUERIES_SQL, 90000, /* 9.0.0 system_views.sql */
+	"SELECT procpid, now() - xact_start, current_query "
+	"FROM pg_stat_activity WHERE current_query <> '<IDLE>' "
+	"ORDER BY 2 DESC"},
+    {PGFACT_LONG_QUERIES_SQL, 90200, /* rel 9.2: pid, state, query */
+	"SELECT pid, now() - xact_start, query "
+	"FROM pg_stat_activity WHERE state <> 'idle' ORDER BY 2 DESC"},
+    {PGFACT_READ_STATS, 100000, "pg_monitor"}, /* rel 10 */
 };
 
 static const char *const fact_names[] = {
@@ -272,6 +400,11 @@ static const char *const fact_names[] = {
     [PGFACT_SLOT_CREATE_TEMP] = "slot-create-temporary",
     [PGFACT_SLOT_COPY] = "slot-copy",
     [PGFACT_SLOT_DROP] = "slot-drop",
+    [PGFACT_STATUS_NODE] = "status-node",
+    [PGFACT_STATUS_SENDERS] = "status-senders",
+    [PGFACT_STATUS_RECEIVER] = "status-receiver",
+    [PGFACT_STATUS_SLOTS] = "status-slots",
+    [PGFACT_STATUS_CONTROL] = "status-control",
     [PGFACT_DIR_WAL] = "wal-directory",
     [PGFACT_DIR_XACT] = "xact-directory",
     [PGFACT_FILE_RECOVERY] = "recovery-file",
@@ -288,11 +421,15 @@ static const char *const fact_names[] = {
     [PGFACT_MAP_BACKSLASH] = "map-backslash",
     [PGFACT_PROMOTE_SQL] = "promote",
     [PGFACT_CONNINFO_RELOAD] = "conninfo-reload",
+    [PGFACT_TIMELINE_HISTORY] = "timeline-history",
     [PGFACT_GRANT_BACKUP] = "grant-backup",
     [PGFACT_REPLICATION_ROLE] = "replication-role",
     [PGFACT_READ_SETTINGS] = "read-settings",
     [PGFACT_ALTER_SYSTEM] = "alter-system",
     [PGFACT_WAL_LEVEL] = "wal-level",
+    [PGFACT_RESUME_SQL] = "resume-replay",
+    [PGFACT_LONG_QUERIES_SQL] = "long-queries",
+    [PGFACT_READ_STATS] = "read-statistics",
 };
 _Static_assert(NELEM(fact_names) == PGFACT_NCODES, "a fact has no name");
 

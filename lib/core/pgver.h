@@ -17,6 +17,8 @@
 #define PGVER_OLDEST 90000  /* 9.0 */
 #define PGVER_NEWEST 180000 /* 18: newer ones get its rows and a warning */
 
+#define PGVER_STATUS_ROWS 1000
+
 enum pgfact {
 	/* Backup: one row.  PGFACT_BACKUP_EXCLUSIVE is non-NULL where only the
 	 * exclusive mode exists (< 9.6); the _EXCL pair exists below 15. */
@@ -68,6 +70,38 @@ enum pgfact {
 	PGFACT_SLOT_COPY,        /* $1 from, $2 to, permanent; the new slot has
 				  * the restart_lsn of the old: row (12) */
 	PGFACT_SLOT_DROP,        /* $1 name: empty text */
+	/*
+	 * repl-status.  Epochs and intervals are seconds with six decimals;
+	 * what a version does not have is NULL in its column.  Views: at most
+	 * PGVER_STATUS_ROWS rows and one more.
+	 */
+	PGFACT_STATUS_NODE,     /* one row, on primary and standby, for every
+				 * role: in recovery, epoch now, LSN written
+				 * (primary), LSN received, LSN replayed,
+				 * epoch of the last replayed commit (9.1),
+				 * paused (9.1, standby), epoch of the start,
+				 * cluster_name (9.5),
+				 * synchronous_standby_names (9.1),
+				 * recovery_min_apply_delay in ms (12),
+				 * current_user, timeline (primary) */
+	PGFACT_STATUS_SENDERS,  /* rows (9.1): pid, application_name,
+				 * client_addr, state, sync_state, sent,
+				 * write, flush, replay, replay_lag (10).  All
+				 * but pid, application_name NULL: not seen */
+	PGFACT_STATUS_RECEIVER, /* row or none (9.6): status, received_tli,
+				 * written (13), flushed, latest_end, seconds
+				 * since the last message came, since it was
+				 * sent, slot_name, sender_host (11),
+				 * sender_port (11), conninfo.  All NULL: not
+				 * seen */
+	PGFACT_STATUS_SLOTS,    /* rows (9.4): slot_name, logical, active,
+				 * temporary (10), synced (17), active_pid
+				 * (9.5), restart_lsn, wal_status (13),
+				 * safe_wal_size (13), invalidation_reason
+				 * (17) */
+	PGFACT_STATUS_CONTROL,  /* row (9.6): system identifier; timeline of a
+				 * standby as PGFACT_TIMELINE has it.  EXECUTE
+				 * may be revoked */
 	/* Names in the data directory and what its files may say. */
 	PGFACT_DIR_WAL,          /* "pg_wal" or "pg_xlog" */
 	PGFACT_DIR_XACT,         /* "pg_xact" or "pg_clog" */
@@ -90,6 +124,8 @@ enum pgfact {
 	PGFACT_PROMOTE_SQL,      /* $1 seconds to wait: bool, promoted in that
 				  * time (12) */
 	PGFACT_CONNINFO_RELOAD,  /* non-NULL: primary_conninfo by reload (13) */
+	PGFACT_TIMELINE_HISTORY, /* non-NULL: TIMELINE_HISTORY, and a standby
+				  * streams over a promotion (9.3) */
 	/* What a hint tells the operator to type. */
 	PGFACT_GRANT_BACKUP, /* functions of start and stop, as GRANT EXECUTE
 			      * ON FUNCTION wants them (9.6); NULL: an
@@ -99,6 +135,9 @@ enum pgfact {
 	PGFACT_READ_SETTINGS,    /* "pg_read_all_settings" (10) or NULL */
 	PGFACT_ALTER_SYSTEM,     /* non-NULL: ALTER SYSTEM (9.4) */
 	PGFACT_WAL_LEVEL,        /* "replica" (9.6), "hot_standby" */
+	PGFACT_RESUME_SQL,       /* "SELECT pg_wal_replay_resume()" (9.1) */
+	PGFACT_LONG_QUERIES_SQL, /* long transactions, oldest first */
+	PGFACT_READ_STATS,       /* "pg_monitor" (10); NULL: superuser */
 	PGFACT_NCODES
 };
 

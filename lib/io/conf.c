@@ -113,6 +113,7 @@ static const struct key {
     {"status", "warning", KIND_QUANTITY, "\"16MB,30s\""},
     {"status", "critical", KIND_QUANTITY, "\"128MB,5min\""},
     {"status", "min_standbys", KIND_COUNT, "1"},
+    {"status", "timeout", KIND_QUANTITY, "\"5s\""},
 
     {"agent", "operate", KIND_BOOL, "false"},
 

@@ -4,6 +4,10 @@
 
 #include <jansson.h>
 
+#include <math.h>
+
+#define DUMP_FLAGS (JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9))
+
 struct jdoc {
 	json_t *root;
 	bool failed;
@@ -30,6 +34,15 @@ jdoc_free(struct jdoc *d)
 	free(d);
 }
 
+/* An array stands for its last object. */
+static json_t *
+object_of(json_t *v)
+{
+	size_t n = json_array_size(v);
+
+	return n > 0 ? json_array_get(v, n - 1) : v;
+}
+
 /* The object that holds the last part of the path, made on the way. */
 static json_t *
 holder(struct jdoc *d, const char *path, const char **last)
@@ -46,7 +59,7 @@ holder(struct jdoc *d, const char *path, const char **last)
 			if (json_object_set_new(at, key, next) == -1)
 				d->failed = true;
 		}
-		at = next;
+		at = object_of(next);
 		path = dot + 1;
 	}
 	*last = path;
@@ -94,7 +107,13 @@ jdoc_number(struct jdoc *d, const char *path, uint64_t n)
 void
 jdoc_real(struct jdoc *d, const char *path, double v)
 {
-	put(d, path, json_real(v));
+	put(d, path, isfinite(v) ? json_real(v) : json_null());
+}
+
+void
+jdoc_known(struct jdoc *d, const char *path, int64_t v)
+{
+	put(d, path, v < 0 ? json_null() : json_integer((json_int_t)v));
 }
 
 void
@@ -125,6 +144,37 @@ jdoc_push(struct jdoc *d, const char *path, const char *text)
 		d->failed = true;
 }
 
+void
+jdoc_item(struct jdoc *d, const char *path)
+{
+	const char *key;
+	json_t *in = holder(d, path, &key), *a = json_object_get(in, key);
+
+	if (a == NULL) {
+		jdoc_array(d, path);
+		a = json_object_get(in, key);
+	}
+	if (a == NULL || json_array_append_new(a, json_object()) == -1)
+		d->failed = true;
+}
+
+static int
+dump_to(const char *data, size_t n, void *out)
+{
+	buf_add(out, data, n);
+	return buf_ok(out) ? 0 : -1;
+}
+
+int
+jdoc_add(struct jdoc *d, struct buf *out)
+{
+	if (d->failed ||
+	    json_dump_callback(d->root, dump_to, out, DUMP_FLAGS) == -1)
+		return -1;
+	buf_addc(out, '\n');
+	return buf_ok(out) ? 0 : -1;
+}
+
 int
 jdoc_print(struct jdoc *d, FILE *to)
 {
@@ -132,8 +182,7 @@ jdoc_print(struct jdoc *d, FILE *to)
 		errno = ENOMEM;
 		return -1;
 	}
-	if (json_dumpf(d->root, to,
-		JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == -1 ||
+	if (json_dumpf(d->root, to, DUMP_FLAGS) == -1 ||
 	    fputc('\n', to) == EOF || fflush(to) == EOF)
 		return -1;
 	return 0;

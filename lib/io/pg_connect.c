@@ -43,14 +43,8 @@ pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e)
 	return rc;
 }
 
-/* Keywords and values for libpq: those of c, and ours. */
-struct params {
-	const char *key[80], *value[80];
-	size_t n;
-};
-
-static void
-add_param(struct params *p, const char *key, const char *value)
+void
+pg_params_add(struct pg_params *p, const char *key, const char *value)
 {
 	if (p->n + 1 >= NELEM(p->key))
 		return;
@@ -59,10 +53,10 @@ add_param(struct params *p, const char *key, const char *value)
 }
 
 static void
-add_conninfo(struct params *p, const struct conninfo *c)
+add_conninfo(struct pg_params *p, const struct conninfo *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		add_param(p, c->v[i].key, c->v[i].value);
+		pg_params_add(p, c->v[i].key, c->v[i].value);
 }
 
 /*
@@ -74,13 +68,13 @@ int
 pg_conninfo_effective(
     const struct conninfo *c, struct conninfo *out, struct err *e)
 {
-	struct params p = {.n = 0};
+	struct pg_params p = {.n = 0};
 	PQconninfoOption *o = NULL;
 	PGconn *conn;
 	int rc = -1;
 
 	add_conninfo(&p, c);
-	add_param(&p, "target_session_attrs", "none, only parse");
+	pg_params_add(&p, "target_session_attrs", "none, only parse");
 	conn = PQconnectStartParams(p.key, p.value, 0);
 	if (conn == NULL || (o = PQconninfo(conn)) == NULL) {
 		(void)err_set_nomem(e);
@@ -112,8 +106,8 @@ out:
 	return rc;
 }
 
-static void
-on_notice(void *arg, const PGresult *res)
+void
+pg_on_notice(void *arg, const PGresult *res)
 {
 	const struct pg *pg = arg;
 	struct buf b = BUF_INIT;
@@ -125,8 +119,8 @@ on_notice(void *arg, const PGresult *res)
 
 /* --- connecting ----------------------------------------------------------- */
 
-static int
-set_name(struct pg *pg, struct err *e)
+int
+pg_set_name(struct pg *pg, struct err *e)
 {
 	const char *host = PQhost(pg->conn), *port = PQport(pg->conn);
 	struct buf b = BUF_INIT;
@@ -263,14 +257,15 @@ hint_connect(const struct pg *pg, const char *msg, struct err *e)
 		hint_not_running(pg, e);
 }
 
-static int
-connect_failed(struct pg *pg, struct err *e)
+int
+pg_connect_failed(struct pg *pg, const char *says, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	bool asks;
 
-	(void)set_name(pg, NULL);
-	pg_add_clean(&b, PQerrorMessage(pg->conn), 1024);
+	if (pg->conn != NULL)
+		(void)pg_set_name(pg, NULL);
+	pg_add_clean(&b, says, 1024);
 	(void)err_set(e, ERR_DB_CONNECT, "could not connect to %s",
 	    pg->name != NULL ? pg->name : "the server");
 	asks = b.len > 0 && b.data[b.len - 1] == '?';
@@ -281,8 +276,8 @@ connect_failed(struct pg *pg, struct err *e)
 	return -1;
 }
 
-static int
-connect_late(const struct pg *pg, int64_t ms, struct err *e)
+int
+pg_connect_late(const struct pg *pg, int64_t ms, struct err *e)
 {
 	(void)err_set(e, ERR_TIMEOUT,
 	    "could not connect to %s within %" PRId64 ".%" PRId64 " s",
@@ -304,18 +299,19 @@ connect_poll(struct pg *pg, int64_t ms, struct err *e)
 
 		if (PQstatus(pg->conn) == CONNECTION_BAD ||
 		    st == PGRES_POLLING_FAILED)
-			return connect_failed(pg, e);
+			return pg_connect_failed(
+			    pg, PQerrorMessage(pg->conn), e);
 		switch (pg_wait(pg, events, deadline, e)) {
 		case PG_WAIT_READY:
 			st = PQconnectPoll(pg->conn);
 			break;
 		case PG_WAIT_LATE:
-			return connect_late(pg, ms, e);
+			return pg_connect_late(pg, ms, e);
 		case PG_WAIT_STOP:
 			return -1;
 		}
 	}
-	return set_name(pg, e);
+	return pg_set_name(pg, e);
 }
 
 /*
@@ -340,35 +336,41 @@ own_session(struct pg *pg, int64_t deadline, struct err *e)
 	return pg_query(pg, NULL, deadline, sql, 0, NULL, e);
 }
 
-static void
-fill_params(struct params *p, const struct pg_opts *o)
+void
+pg_params_fill(
+    struct pg_params *p, const struct conninfo *c, const char *application_name)
 {
 	static const char *const keep[][2] = {{"keepalives_idle", "30"},
 	    {"keepalives_interval", "5"}, {"keepalives_count", "4"}};
 
-	add_conninfo(p, o->conninfo);
+	add_conninfo(p, c);
 	for (size_t i = 0; i < NELEM(keep); i++)
-		if (conninfo_get(o->conninfo, keep[i][0]) == NULL)
-			add_param(p, keep[i][0], keep[i][1]);
-	add_param(p, "application_name", o->application_name);
-	add_param(p, "client_encoding", "UTF8");
-	if (o->replication) {
-		/* The name that .pgpass uses for such sessions. */
-		add_param(p, "dbname", "replication");
-		add_param(p, "replication", "true");
-	}
+		if (conninfo_get(c, keep[i][0]) == NULL)
+			pg_params_add(p, keep[i][0], keep[i][1]);
+	pg_params_add(p, "application_name", application_name);
+	pg_params_add(p, "client_encoding", "UTF8");
 }
 
 static void
-log_connect(const struct pg_opts *o)
+fill_params(struct pg_params *p, const struct pg_opts *o)
+{
+	pg_params_fill(p, o->conninfo, o->application_name);
+	if (o->replication) {
+		/* The name that .pgpass uses for such sessions. */
+		pg_params_add(p, "dbname", "replication");
+		pg_params_add(p, "replication", "true");
+	}
+}
+
+void
+pg_log_connect(const struct conninfo *c, const char *what)
 {
 	struct buf b = BUF_INIT;
 
 	if (log_max() < LVL_DEBUG)
 		return;
-	conninfo_render(o->conninfo, true, &b);
-	log_debug("connect%s: %s", o->replication ? " for replication" : "",
-	    buf_str(&b));
+	conninfo_render(c, true, &b);
+	log_debug("connect%s: %s", what, buf_str(&b));
 	buf_free(&b);
 }
 
@@ -391,22 +393,22 @@ int
 pg_open(struct pg **out, const struct pg_opts *o, struct err *e)
 {
 	int64_t ms = o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS;
-	struct params p = {.n = 0};
+	struct pg_params p = {.n = 0};
 	struct pg *pg = new_session(o);
 
 	*out = NULL;
 	if (pg == NULL)
 		return err_set_nomem(e);
 	fill_params(&p, o);
-	log_connect(o);
+	pg_log_connect(o->conninfo, o->replication ? " for replication" : "");
 	pg->conn = PQconnectStartParams(p.key, p.value, 0);
 	if (pg->conn == NULL) {
 		(void)err_set_nomem(e);
 		goto fail;
 	}
-	if (set_name(pg, e) == -1 || connect_poll(pg, ms, e) == -1)
+	if (pg_set_name(pg, e) == -1 || connect_poll(pg, ms, e) == -1)
 		goto fail;
-	(void)PQsetNoticeReceiver(pg->conn, on_notice, pg);
+	(void)PQsetNoticeReceiver(pg->conn, pg_on_notice, pg);
 	(void)PQsetnonblocking(pg->conn, 1);
 	if (!o->replication && own_session(pg, deadline_in(ms), e) == -1)
 		goto fail;

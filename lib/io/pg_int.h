@@ -35,6 +35,27 @@ enum pg_wait {
 	PG_WAIT_STOP /* e is set */
 };
 
+/* Keywords and values for libpq; of two with one name the later one counts. */
+struct pg_params {
+	const char *key[80], *value[80];
+	size_t n;
+};
+
+void pg_params_add(struct pg_params *p, const char *key, const char *value);
+/* c, and what every session of ours is opened with. */
+void pg_params_fill(struct pg_params *p, const struct conninfo *c,
+    const char *application_name);
+/* "connect WHAT: host=...", secrets masked, at -vv. */
+void pg_log_connect(const struct conninfo *c, const char *what);
+/* HOST:PORT that libpq is at. */
+int pg_set_name(struct pg *pg, struct err *e);
+/* ERR_DB_CONNECT with what libpq or the server says, and the hint that fits.
+ * Returns -1. */
+int pg_connect_failed(struct pg *pg, const char *says, struct err *e);
+/* ERR_TIMEOUT after ms.  Returns -1. */
+int pg_connect_late(const struct pg *pg, int64_t ms, struct err *e);
+/* Notices go to the debug log; arg is the struct pg. */
+void pg_on_notice(void *arg, const PGresult *res);
 /* Foreign text, at most max bytes, for a terminal: on one line and without a
  * full stop, so that it fits into a sentence of ours. */
 void pg_add_clean(struct buf *b, const char *s, size_t max);

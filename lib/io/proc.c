@@ -11,6 +11,7 @@
 #define KEEP_DEFAULT ((size_t)64 * 1024)
 #define POLL_MS 50 /* a child may end without closing its output */
 #define TERM_MS 500
+#define FDS_MAX 4096 /* closed one by one where there is no close_range */
 
 extern char **environ;
 
@@ -80,6 +81,31 @@ close_others(void)
 #ifdef SYS_close_range
 	(void)syscall(SYS_close_range, 3U, ~0U, 4U);
 #endif
+}
+
+static int
+close_span(unsigned first, unsigned last)
+{
+	if (first > last)
+		return 0;
+#ifdef SYS_close_range
+	return (int)syscall(SYS_close_range, first, last, 0U);
+#else
+	return -1;
+#endif
+}
+
+void
+proc_close_fds(int keep)
+{
+	unsigned u = keep < 0 ? ~0U : (unsigned)keep;
+
+	if ((u == 0 || close_span(0, u - 1) == 0) &&
+	    (u == ~0U || close_span(u + 1, ~0U) == 0))
+		return;
+	for (int i = 0; i < FDS_MAX; i++)
+		if (i != keep)
+			(void)close(i);
 }
 
 /* Give the descriptors their places, also where they are 0, 1, 2 already. */

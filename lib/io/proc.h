@@ -44,4 +44,8 @@ int proc_wait(pid_t pid, int64_t deadline, int *status);
  * most half a second later); reaps it.  Returns its status as proc_run. */
 int proc_kill(pid_t pid, int64_t deadline);
 
+/* In a forked child that goes on without exec: close all descriptors but keep
+ * (-1: all), standard output too. */
+void proc_close_fds(int keep);
+
 #endif

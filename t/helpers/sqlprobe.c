@@ -13,6 +13,7 @@
 #include "base/sig.h"
 #include "core/label.h"
 #include "core/lsn.h"
+#include "core/pgver.h"
 #include "flow/backup.h"
 #include "flow/probe.h"
 #include "flow/server.h"
@@ -262,6 +263,46 @@ do_query(char **av, struct err *e)
 	return rc == 0 ? 2 : -1;
 }
 
+static enum pgfact
+fact_named(const char *name)
+{
+	int f = 0;
+
+	while (f < PGFACT_NCODES && strcmp(pgver_fact_name(f), name) != 0)
+		f++;
+	return f;
+}
+
+/* A fact without parameters: its rows, "rows N" first, then a line each, with
+ * "-" for NULL and for columns that are not there. */
+static int
+do_fact(char **av, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	const char *sql;
+	struct pg *pg;
+	int rc = 0;
+
+	if (pg_open(&pg, &opts, e) == -1)
+		return -1;
+	if ((sql = pgver(pg_version(pg), fact_named(av[0]))) == NULL)
+		show(av[0], NULL);
+	else if ((rc = pg_query(pg, &r, deadline_in(10000), sql, 0, NULL, e)) ==
+		 0)
+		show_n("rows", pg_rows_n(r));
+	for (int i = 0; i < pg_rows_n(r); i++) {
+		printf("%s", av[0]);
+		for (int k = 0; k < 13; k++)
+			printf("|%s", pg_rows_get(r, i, k) != NULL
+					  ? pg_rows_get(r, i, k)
+					  : "-");
+		putchar('\n');
+	}
+	pg_rows_free(r);
+	pg_close(pg);
+	return rc == 0 ? 1 : -1;
+}
+
 static int
 do_identify(char **av, struct err *e)
 {
@@ -411,6 +452,7 @@ static const struct {
     {"permanent", do_permanent, 0},
     {"slot-failed", do_slot_failed, 0},
     {"query", do_query, 2},
+    {"fact", do_fact, 1},
     {"identify", do_identify, 0},
     {"effective", do_effective, 0},
     {"running", do_running, 1},

@@ -445,6 +445,40 @@ values_are_found_by_name_and_alias(void **state)
 }
 
 static void
+an_argument_may_be_optional(void **state)
+{
+	static const struct opt watch[] = {{.kind = OPT_STRING,
+					       .name = "watch",
+					       .letter = 'W',
+					       .flags = OPT_OPTIONAL},
+	    {.kind = OPT_FLAG, .name = "quiet", .letter = 'q'}};
+	static const struct {
+		const char *words[MAX_WORDS];
+		const char *want;
+	} t[] = {
+	    {{"--watch", NULL}, "watch= "},
+	    {{"--watch=5", NULL}, "watch=5 "},
+	    {{"--watch", "5", NULL}, "watch= | 5 "},
+	    {{"-W", NULL}, "watch= "},
+	    {{"-W5", NULL}, "watch=5 "},
+	    {{"-qW", "5", NULL}, "watch= quiet#1 | 5 "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct opt_set s;
+		struct buf b = BUF_INIT;
+
+		assert_int_equal(opt_init(&s, watch, 2, NULL), 0);
+		assert_int_equal(parse(&s, t[i].words, NULL), 0);
+		render(&s, &b);
+		assert_string_equal(buf_str(&b), t[i].want);
+		buf_free(&b);
+		opt_free(&s);
+	}
+}
+
+static void
 a_wrong_table_is_refused(void **state)
 {
 	static const struct opt twice[] = {
@@ -568,6 +602,7 @@ main(void)
 	    cmocka_unit_test(the_stronger_source_wins_in_any_order),
 	    cmocka_unit_test(file_values_are_checked),
 	    cmocka_unit_test(values_are_found_by_name_and_alias),
+	    cmocka_unit_test(an_argument_may_be_optional),
 	    cmocka_unit_test(a_wrong_table_is_refused),
 	    cmocka_unit_test(help_is_aligned_and_wrapped),
 	    cmocka_unit_test(settings_are_shown_with_their_source),

@@ -1,0 +1,43 @@
+/*
+ * The facts of all nodes at once: known ones are asked together, standbys that
+ * a node's sender rows show are asked when they can be reached, and the primary
+ * is read once more after everybody else (its LSN is never older than theirs).
+ */
+#ifndef FLOW_SURVEY_H
+#define FLOW_SURVEY_H
+
+#include "base/std.h"
+#include "base/err.h"
+#include "core/conninfo.h"
+#include "core/status.h"
+
+struct survey_node {
+	char *name; /* NULL: HOST:PORT */
+	struct conninfo conninfo;
+	char *upstream, *slot; /* of the file, or NULL */
+	double weight;
+};
+
+struct survey_opts {
+	const struct survey_node *nodes; /* borrowed */
+	size_t n;
+	const char *application_name;
+	const char *cluster; /* of the file, or NULL */
+	int64_t timeout_ms;  /* for one survey, all nodes, 5000 */
+	bool discover;       /* ask standbys that nobody named */
+	bool whole;          /* for struct status */
+	int sigfd;
+};
+
+struct survey;
+
+int survey_new(struct survey **v, const struct survey_opts *o, struct err *e);
+/*
+ * One look: *s is freed, filled and linked (status_link).  Sessions stay open
+ * for the next look; lost ones are opened again.  A node that does not answer
+ * is a fact, not an error.  -1: ERR_INTERRUPTED, ERR_NOMEM, ERR_INTERNAL.
+ */
+int survey_look(struct survey *v, struct status *s, struct err *e);
+void survey_free(struct survey *v); /* never blocks; NULL-safe */
+
+#endif

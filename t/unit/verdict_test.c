@@ -1,0 +1,1163 @@
+/* Every problem id: the state that raises it, and the nearest one that must
+ * not.  A status is written down by hand, so that nothing else is tested. */
+#include "base/std.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "core/verdict.h"
+
+#define T(text) ((char *)(uintptr_t)(text))
+#define MB INT64_C(1048576)
+#define SYSTEM UINT64_C(7281936400112233445)
+#define END UINT64_C(0xA3C1F60)
+
+/* node1 feeds node2 and node3; all is well. */
+struct scene {
+	struct status s;
+	struct status_node n[4];
+	struct status_sender row[3];
+	struct status_slot slot[1];
+	struct verdict_limits l;
+};
+
+static void
+primary(struct status_node *n, const char *name)
+{
+	*n = (struct status_node){
+	    .name = T(name),
+	    .host = T("db1"),
+	    .port = T("5432"),
+	    .user = T("mon"),
+	    .expected = true,
+	    .reach = REACH_YES,
+	    .version = 150018,
+	    .says = ROLE_PRIMARY,
+	    .role = ROLE_PRIMARY,
+	    .system_identifier = SYSTEM,
+	    .timeline = 1,
+	    .written = END,
+	    .clock = 1000,
+	    .paused = -1,
+	    .apply_delay = -1,
+	    .senders_sight = SIGHT_SEEN,
+	    .receiver = {.sight = SIGHT_SEEN, .heard = -1, .sent_ago = -1},
+	    .slots_sight = SIGHT_SEEN,
+	    .upstream = -1,
+	    .sender = -1,
+	    .state = "running",
+	    .receive_lag = -1,
+	    .replay_lag = -1,
+	    .upstream_lag = -1,
+	    .delay = -1,
+	    .rate = -1,
+	    .eta = -1,
+	    .stuck_for = -1,
+	};
+}
+
+static void
+standby(struct status_node *n, const char *name, int row)
+{
+	primary(n, name);
+	n->says = n->role = ROLE_STANDBY;
+	n->written = 0;
+	n->received = n->replayed = n->end = END;
+	n->paused = 0;
+	n->apply_delay = 0;
+	n->receiver.present = true;
+	n->receiver.status = T("streaming");
+	n->receiver.timeline = 1;
+	n->upstream = 0;
+	n->sender = row;
+	n->state = "streaming";
+	n->receive_lag = n->replay_lag = n->upstream_lag = 0;
+	n->delay = 0;
+}
+
+static void
+begin(struct scene *c)
+{
+	memset(c, 0, sizeof(*c));
+	primary(&c->n[0], "node1");
+	standby(&c->n[1], "node2", 0);
+	standby(&c->n[2], "node3", 1);
+	for (int i = 0; i < 3; i++)
+		c->row[i] = (struct status_sender){
+		    .pid = 100 + i,
+		    .state = T("streaming"),
+		    .node = i + 1,
+		    .slot = -1,
+		};
+	c->n[0].senders = c->row;
+	c->n[0].nsenders = 2;
+	c->slot[0] = (struct status_slot){.name = T("s'1"),
+	    .active = true,
+	    .wal_status = T("reserved"),
+	    .safe_bytes = -1,
+	    .retained = 0};
+	c->n[0].slots = c->slot;
+	c->n[0].nslots = 1;
+	c->s = (struct status){.whole = true,
+	    .time = 1000,
+	    .nodes = c->n,
+	    .n = 3,
+	    .primary = 0,
+	    .system_identifier = SYSTEM};
+	c->l = verdict_default_limits;
+}
+
+/* As status_link counts: all the way up to the primary. */
+static void
+count(struct status *s)
+{
+	s->streaming = s->standbys = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct status_node *n = &s->nodes[i];
+		bool flows = true;
+
+		if (n->role != ROLE_STANDBY ||
+		    (n->system_identifier != SYSTEM &&
+			s->system_identifier != 0))
+			continue;
+		s->standbys++;
+		for (; n->role == ROLE_STANDBY; n = &s->nodes[n->upstream]) {
+			flows = flows && strcmp(n->state, "streaming") == 0;
+			if (n->upstream < 0)
+				break;
+		}
+		s->streaming += flows;
+	}
+}
+
+static void
+judge(struct scene *c)
+{
+	count(&c->s);
+	assert_int_equal(verdict_judge(&c->s, &c->l), 0);
+}
+
+static void
+done(struct scene *c)
+{
+	for (size_t i = 0; i < c->s.nproblems; i++) {
+		free(c->s.problems[i].message);
+		free(c->s.problems[i].hint);
+	}
+	free(c->s.problems);
+	c->s.problems = NULL;
+	c->s.nproblems = 0;
+}
+
+/* Judge, and compare with "CRITICAL id node, WARNING id" in that order. */
+#define expect(c, want) expect_at(c, want, __LINE__)
+static void
+expect_at(struct scene *c, const char *want, int line)
+{
+	struct buf b = BUF_INIT;
+	const struct status_problem *p;
+
+	judge(c);
+	for (size_t i = 0; i < c->s.nproblems; i++) {
+		p = &c->s.problems[i];
+		buf_addf(&b, "%s%s %s", i == 0 ? "" : ", ",
+		    status_severity_name(p->severity), p->id);
+		if (p->node >= 0)
+			buf_addf(&b, " %s", c->s.nodes[p->node].name);
+		assert_non_null(p->message);
+		assert_int_not_equal(p->message[0], '\0');
+		assert_int_not_equal(p->message[strlen(p->message) - 1], '.');
+	}
+	if (strcmp(buf_str(&b), want) != 0)
+		fail_msg(
+		    "line %d: \"%s\", not \"%s\"", line, buf_str(&b), want);
+	buf_free(&b);
+	done(c);
+}
+
+/* Judge; the first problem says this. */
+#define expect_words(c, m, h) expect_words_at(c, m, h, __LINE__)
+static void
+expect_words_at(
+    struct scene *c, const char *message, const char *hint, int line)
+{
+	const struct status_problem *p;
+
+	judge(c);
+	if (c->s.nproblems == 0)
+		fail_msg("line %d: no problem", line);
+	p = c->s.problems;
+	if (strcmp(p->message, message) != 0)
+		fail_msg("line %d: \"%s\"", line, p->message);
+	if (hint != NULL && (p->hint == NULL || strcmp(p->hint, hint) != 0))
+		fail_msg("line %d: hint \"%s\"", line,
+		    p->hint == NULL ? "(none)" : p->hint);
+	done(c);
+}
+
+static void
+a_healthy_cluster_has_no_problem(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	expect(&c, "");
+	assert_int_equal(c.s.severity, SEV_OK);
+	c.s.n = 0; /* nobody at all */
+	c.s.primary = -1;
+	c.s.whole = false;
+	expect(&c, "");
+}
+
+static void
+two_primaries_of_one_system_are_critical(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	primary(&c.n[3], "node4");
+	c.n[3].timeline = 2;
+	c.s.n = 4;
+	c.s.primary = 3;
+	/* The standbys follow the old one. */
+	expect(&c, "CRITICAL two-primaries");
+	expect_words(&c,
+	    "more than one node of the cluster takes writes: node1 (timeline "
+	    "1, written 0/A3C1F60), node4 (timeline 2, written 0/A3C1F60)",
+	    "Decide which one is right (by its timeline node4) and stop the "
+	    "other at once: pg_ctl stop -m fast -D PGDATA; then make it a "
+	    "standby: standby-clone --delta --master db1");
+
+	/* Of another system: not two primaries. */
+	c.s.primary = 0;
+	c.n[3].system_identifier = 5;
+	expect(&c, "CRITICAL system-identifier node4");
+	/* The other one does not answer. */
+	c.n[3].system_identifier = SYSTEM;
+	c.n[3].reach = REACH_FAILED;
+	expect(&c, "UNKNOWN unreachable node4");
+	/* Before 9.6 nobody tells it: one major is the same, two are not. */
+	c.n[3].reach = REACH_YES;
+	for (int i = 0; i < 4; i++) {
+		c.n[i].system_identifier = 0;
+		c.n[i].version = 90524;
+	}
+	c.s.system_identifier = 0;
+	expect(&c, "CRITICAL two-primaries");
+	c.n[3].version = 90426;
+	expect(&c, "");
+}
+
+static void
+no_primary_is_critical_where_a_cluster_is_looked_at(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[0].reach = REACH_HUNG;
+	c.n[0].reach_text = T("no answer within 5 s");
+	c.s.primary = -1;
+	expect(&c, "CRITICAL no-primary, UNKNOWN hung node1");
+	expect_words(&c, "no primary was found: node1 hangs",
+	    "Look there first: a primary that does not answer may still take "
+	    "writes. What a promotion would do, without doing it: "
+	    "standby-promote --candidate=best -n");
+	c.n[1].reach = REACH_FAILED;
+	expect_words(&c,
+	    "no primary was found: node1 hangs, node2 does not answer", NULL);
+	/* A standby alone. */
+	c.n[1].reach = REACH_YES;
+	c.s.whole = false;
+	expect(&c, "UNKNOWN hung node1");
+	/* All answer, all are standbys. */
+	c.s.whole = true;
+	standby(&c.n[0], "node1", -1);
+	c.n[0].upstream = -1;
+	expect_words(
+	    &c, "no primary was found: none of the 3 that answer is one", NULL);
+}
+
+static void
+a_node_of_another_cluster_is_critical_and_nothing_else(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].system_identifier = 12;
+	c.n[2].replay_lag = c.n[2].receive_lag = 900 * MB;
+	c.n[2].delay = 4000;
+	c.n[2].paused = 1;
+	c.n[2].timeline = c.n[2].receiver.timeline = 9;
+	c.n[2].slots = c.slot;
+	c.n[2].nslots = 1;
+	c.slot[0].active = false;
+	c.n[0].nslots = 0;
+	expect(&c, "CRITICAL system-identifier node3");
+	expect_words(&c,
+	    "system identifier 12 is not 7281936400112233445: this is a node "
+	    "of another cluster",
+	    "Correct its address; what answers now is -h db1 -p 5432");
+	/* Unknown is not different. */
+	begin(&c);
+	c.n[2].system_identifier = 0;
+	expect(&c, "");
+	c.n[1].system_identifier = 4;
+	c.s.system_identifier = 0;
+	expect(&c, "");
+}
+
+static void
+a_standby_on_another_timeline_is_critical(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[0].timeline = 2;
+	c.n[2].receiver.timeline = 2;
+	expect(&c, "CRITICAL timeline node2");
+	expect_words(&c, "timeline 1 is not that of node1, 2",
+	    "On node2: standby-follow --master db1; it says whether the "
+	    "histories have forked.");
+	/* Unknown on one side. */
+	c.n[0].timeline = 0;
+	expect(&c, "");
+	c.n[0].timeline = 2;
+	c.n[1].timeline = c.n[1].receiver.timeline = 0;
+	expect(&c, "");
+	/* pg_control says 1, the receiver 2. */
+	c.n[1].timeline = 1;
+	c.n[1].receiver.timeline = 2;
+	expect(&c, "");
+	/* The receiver is hidden, pg_control may be behind it. */
+	c.n[1].receiver = (struct status_receiver){.sight = SIGHT_HIDDEN};
+	expect(&c, "UNKNOWN rights node2");
+	/* No receiver: pg_control counts. */
+	c.n[1].receiver = (struct status_receiver){.sight = SIGHT_SEEN};
+	c.n[1].sender = -1;
+	c.n[1].state = "no receiver";
+	expect(&c, "CRITICAL timeline node2, CRITICAL not-streaming node2");
+	/* Of another system, or not asked. */
+	c.n[1].system_identifier = 4;
+	expect(&c, "CRITICAL system-identifier node2");
+	begin(&c);
+	c.n[0].timeline = 2;
+	c.n[2].receiver.timeline = 2;
+	c.n[1].reach = REACH_NOT_ASKED;
+	expect(&c, "");
+}
+
+static void
+a_cascaded_standby_is_compared_with_its_own_upstream(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].upstream = 1;
+	c.n[2].sender = 0;
+	c.row[1].node = 2;
+	c.n[1].senders = &c.row[1];
+	c.n[1].nsenders = 1;
+	c.n[0].nsenders = 1;
+	expect(&c, "");
+	c.n[1].receiver.timeline = 2;
+	c.n[0].timeline = 2;
+	expect(&c, "CRITICAL timeline node3");
+	expect_words(&c, "timeline 1 is not that of node2, 2", NULL);
+	/* The relay streams no more: what it knows may be old. */
+	c.n[1].receiver = (struct status_receiver){.sight = SIGHT_SEEN};
+	c.n[1].timeline = 1;
+	c.n[1].sender = -1;
+	c.n[1].state = "no receiver";
+	c.n[0].nsenders = 0;
+	c.n[2].receiver.timeline = 2;
+	expect(&c, "CRITICAL few-standbys, CRITICAL timeline node2, "
+		   "CRITICAL not-streaming node2");
+}
+
+static void
+an_expected_node_that_does_not_answer_is_unknown(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].reach = REACH_FAILED;
+	c.n[2].reach_text = T("connection refused");
+	c.n[2].reach_hint = T("Start it.");
+	expect(&c, "UNKNOWN unreachable node3");
+	expect_words(&c, "does not answer: connection refused", "Start it.");
+	c.n[2].reach_hint = NULL;
+	expect_words(&c, "does not answer: connection refused",
+	    "Is the server running, does pg_hba.conf admit us? Try: psql -h "
+	    "db1 -p 5432");
+	c.n[2].reach = REACH_HUNG;
+	c.n[2].reach_text = NULL;
+	expect(&c, "UNKNOWN hung node3");
+	expect_words(&c, "hangs",
+	    "Is the server stopped, its host overloaded, its disk gone? Try: "
+	    "psql -h db1 -p 5432");
+	/* Nobody named it. */
+	c.n[2].expected = false;
+	expect(&c, "");
+	c.n[2].reach = REACH_FAILED;
+	expect(&c, "");
+	c.n[2].reach = REACH_NOT_ASKED;
+	c.n[2].expected = true;
+	expect(&c, "");
+}
+
+static void
+hidden_rows_are_unknown_once_per_node(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.row[0].hidden = c.row[1].hidden = true;
+	c.row[0].state = c.row[1].state = NULL;
+	c.n[0].senders_sight = SIGHT_HIDDEN;
+	expect(&c, "UNKNOWN rights node1");
+	expect_words(&c, "role mon may not see all of pg_stat_replication",
+	    "On the primary, as a superuser: GRANT pg_monitor TO \"mon\";");
+	c.n[0].user = T("a\"b");
+	expect_words(&c, "role a\"b may not see all of pg_stat_replication",
+	    "On the primary, as a superuser: GRANT pg_monitor TO \"a\"\"b\";");
+	/* Both views of a relay; before 10. */
+	c.n[1].senders = c.row;
+	c.n[1].nsenders = 1;
+	c.n[1].receiver.sight = SIGHT_HIDDEN;
+	c.n[0].nsenders = 0;
+	c.n[0].senders_sight = SIGHT_SEEN;
+	c.n[1].sender = -1;
+	c.n[1].version = 90624;
+	expect(&c, "UNKNOWN rights node2");
+	expect_words(&c,
+	    "role mon may not see all of pg_stat_replication and "
+	    "pg_stat_wal_receiver",
+	    "Only a superuser may see it on this version: log in as one (-U), "
+	    "or ALTER ROLE \"mon\" SUPERUSER;");
+	/* Nothing is hidden where there is no row, and no receiver is asked of
+	 * a primary. */
+	begin(&c);
+	c.n[1].senders_sight = SIGHT_HIDDEN;
+	c.n[0].receiver.sight = SIGHT_HIDDEN;
+	expect(&c, "");
+}
+
+static void
+a_failed_statement_is_unknown(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].partial = T("slots: canceled");
+	expect(&c, "UNKNOWN read-failed node2");
+	expect_words(&c, "not everything could be read: slots: canceled", NULL);
+	c.n[1].reach = REACH_FAILED;
+	expect(&c, "UNKNOWN unreachable node2");
+}
+
+static void
+no_receiver(struct status_node *n)
+{
+	n->receiver = (struct status_receiver){.sight = SIGHT_SEEN};
+	n->sender = -1;
+	n->state = "no receiver";
+}
+
+static void
+a_standby_without_a_receiver_is_critical(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	no_receiver(&c.n[2]);
+	expect(&c, "CRITICAL not-streaming node3");
+	expect_words(&c, "no WAL receiver is running, WAL ends at 0/A3C1F60",
+	    "Its server log says why: primary_conninfo (SHOW "
+	    "primary_conninfo;), pg_hba.conf or the slot of the upstream, WAL "
+	    "that is gone there. What is gone is made good by: standby-clone "
+	    "--delta");
+	c.n[2].version = 110022;
+	c.n[2].received = 0;
+	c.n[0].version = 110022;
+	expect_words(&c, "no WAL receiver is running",
+	    "Its server log says why: primary_conninfo (recovery.conf), "
+	    "pg_hba.conf or the slot of the upstream, WAL that is gone there. "
+	    "What is gone is made good by: standby-clone --delta");
+	/* Hidden is not absent, and a node not asked has none to show. */
+	c.n[2].receiver.sight = SIGHT_HIDDEN;
+	expect(&c, "UNKNOWN rights node3");
+	c.n[2].receiver.sight = SIGHT_SEEN;
+	c.n[2].reach = REACH_NOT_ASKED;
+	c.n[2].sender = 1;
+	expect(&c, "");
+}
+
+static void
+before_9_6_the_upstream_tells_who_does_not_stream(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	for (int i = 0; i < 3; i++) {
+		c.n[i].version = 90524;
+		c.n[i].receiver = (struct status_receiver){.sight = SIGHT_NONE};
+	}
+	expect(&c, "");
+	c.n[2].sender = -1;
+	c.n[0].nsenders = 1;
+	expect(&c, "CRITICAL not-streaming node3");
+	expect_words(&c,
+	    "its upstream has no walsender for it, WAL ends at 0/A3C1F60",
+	    NULL);
+	/* Upstream unknown: nobody has it. */
+	c.n[2].upstream = -1;
+	expect(&c, "CRITICAL not-streaming node3");
+	/* pg_receivewal feeds nobody. */
+	c.n[1].reach = REACH_NOT_ASKED;
+	c.n[1].role = ROLE_RECEIVEWAL;
+	c.l.min_standbys = 0;
+	expect(&c, "CRITICAL not-streaming node3");
+	c.n[1].role = ROLE_STANDBY;
+	/* A relay that was not asked may. */
+	c.n[1].reach = REACH_NOT_ASKED;
+	expect(&c, "");
+	/* A row that may be it; one that may not. */
+	c.n[1].reach = REACH_YES;
+	c.n[2].upstream = 0;
+	c.n[0].nsenders = 2;
+	c.row[1].node = -1;
+	expect(&c, "");
+	c.row[1].logical = true;
+	expect(&c, "CRITICAL not-streaming node3");
+	/* A hidden row, an upstream that does not answer, 9.0. */
+	c.row[0].hidden = true;
+	expect(&c, "UNKNOWN rights node1");
+	c.row[0].hidden = false;
+	c.n[0].senders_sight = SIGHT_NONE;
+	expect(&c, "");
+	c.n[0].senders_sight = SIGHT_SEEN;
+	c.n[0].reach = REACH_FAILED;
+	c.s.primary = -1;
+	c.s.whole = false;
+	expect(&c, "UNKNOWN unreachable node1");
+}
+
+static void
+what_is_not_yet_streaming_is_a_warning(void **state)
+{
+	static const struct {
+		const char *row, *receiver, *want;
+	} t[] = {
+	    {"streaming", "streaming", ""},
+	    {"startup", "streaming", "WARNING not-streaming node2"},
+	    {"catchup", "streaming", "WARNING not-streaming node2"},
+	    {"streaming", "waiting", "WARNING not-streaming node2"},
+	    {"streaming", "starting", "WARNING not-streaming node2"},
+	    {"streaming", "stopped", "CRITICAL not-streaming node2"},
+	    {NULL, "streaming", ""},
+	    {NULL, NULL, ""},
+	};
+	struct scene c;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		begin(&c);
+		c.row[0].state = T(t[i].row);
+		c.n[1].receiver.status = T(t[i].receiver);
+		expect(&c, t[i].want);
+	}
+	begin(&c);
+	c.row[0].state = T("catchup");
+	c.n[1].receive_lag = 2 * MB;
+	expect_words(&c,
+	    "connected, but not streaming: catchup, 2 MB to receive",
+	    "It is catching up; repl-status --watch shows how fast.");
+	/* A node not asked is judged by its row; a base backup is no standby.
+	 */
+	c.n[1].reach = REACH_NOT_ASKED;
+	c.n[1].receiver = (struct status_receiver){.sight = SIGHT_NONE};
+	expect(&c, "WARNING not-streaming node2");
+	c.row[0].state = T("backup");
+	c.row[0].logical = true;
+	expect(&c, "");
+	c.row[0].logical = false;
+	c.n[1].role = ROLE_RECEIVEWAL;
+	expect(&c, "");
+}
+
+static void
+a_sender_is_missing_only_when_all_rows_are_known(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].sender = -1;
+	c.n[0].nsenders = 1;
+	expect(&c, "CRITICAL sender-missing node3");
+	expect_words(&c,
+	    "its receiver streams, but node1 has no walsender for it",
+	    "The connection may be dead on one side. As a superuser on node3: "
+	    "SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver; makes "
+	    "it connect again.");
+	/* A row without a node may be it. */
+	c.n[0].nsenders = 2;
+	c.row[1].node = -1;
+	expect(&c, "");
+	c.row[1].logical = true;
+	expect(&c, "CRITICAL sender-missing node3");
+	/* So may a node that is known from its row only, if its name fits. */
+	c.row[1].logical = false;
+	c.row[1].node = 3;
+	c.row[1].application_name = T("walreceiver");
+	standby(&c.n[3], "10.0.0.3", 1);
+	c.n[3].expected = false;
+	c.n[3].reach = REACH_NOT_ASKED;
+	c.s.n = 4;
+	expect(&c, "");
+	c.n[2].receiver.application_name = T("walreceiver");
+	expect(&c, "");
+	c.n[2].receiver.application_name = T("other");
+	expect(&c, "CRITICAL sender-missing node3");
+	c.n[2].receiver.application_name = NULL;
+	c.n[3].expected = true;
+	expect(&c, "CRITICAL sender-missing node3");
+	c.s.n = 3;
+	c.row[1].logical = true;
+	c.row[0].hidden = true;
+	expect(&c, "UNKNOWN rights node1");
+	c.row[0].hidden = false;
+	c.n[0].senders_sight = SIGHT_NONE;
+	expect(&c, "");
+	c.n[0].senders_sight = SIGHT_SEEN;
+	c.n[2].receiver.status = T("waiting");
+	expect(&c, "WARNING not-streaming node3");
+	c.n[2].receiver.status = T("streaming");
+	c.n[2].upstream = -1;
+	expect(&c, "");
+	c.n[2].upstream = 1; /* a relay that was not asked */
+	c.n[1].reach = REACH_NOT_ASKED;
+	expect(&c, "");
+}
+
+static void
+a_receiver_is_missing_when_its_absence_is_seen(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	no_receiver(&c.n[2]);
+	c.n[2].sender = 1;
+	expect(&c,
+	    "CRITICAL not-streaming node3, CRITICAL receiver-missing node3");
+	c.n[2].receiver.sight = SIGHT_HIDDEN;
+	expect(&c, "UNKNOWN rights node3");
+	c.n[2].receiver.sight = SIGHT_NONE;
+	expect(&c, "");
+	c.n[2].receiver.sight = SIGHT_SEEN;
+	c.n[2].sender = -1;
+	c.n[0].nsenders = 1;
+	expect(&c, "CRITICAL not-streaming node3");
+}
+
+static void
+lags_are_judged_at_the_exact_bound(void **state)
+{
+	static const struct {
+		int64_t receive, replay;
+		double delay;
+		const char *want;
+	} t[] = {
+	    {16 * MB, 16 * MB, 30, ""},
+	    {16 * MB + 1, 0, 0, "WARNING receive-lag node2"},
+	    {128 * MB, 0, 0, "WARNING receive-lag node2"},
+	    {128 * MB + 1, 0, 0, "CRITICAL receive-lag node2"},
+	    {0, 16 * MB + 1, 0, "WARNING replay-lag node2"},
+	    {0, 128 * MB, 0, "WARNING replay-lag node2"},
+	    {0, 128 * MB + 1, 0, "CRITICAL replay-lag node2"},
+	    {0, 0, 30.001, "WARNING delay node2"},
+	    {0, 0, 300, "WARNING delay node2"},
+	    {0, 0, 300.5, "CRITICAL delay node2"},
+	    {0, 0, -1, ""},
+	    {-1, -1, 31, "WARNING delay node2, UNKNOWN lag-unknown node2"},
+	};
+	struct scene c;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		begin(&c);
+		c.n[1].receive_lag = t[i].receive;
+		c.n[1].replay_lag = t[i].replay;
+		c.n[1].delay = t[i].delay;
+		expect(&c, t[i].want);
+	}
+}
+
+static void
+messages_name_the_value_and_the_limit(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].replay_lag = 21 * MB;
+	expect_words(&c, "replay lag 21 MB is above 16 MB",
+	    "long query on node2? SELECT pid, now() - xact_start, query FROM "
+	    "pg_stat_activity WHERE state <> 'idle' ORDER BY 2 DESC;");
+	c.n[1].version = 90124;
+	expect_words(&c, "replay lag 21 MB is above 16 MB",
+	    "long query on node2? SELECT procpid, now() - xact_start, "
+	    "current_query FROM pg_stat_activity WHERE current_query <> "
+	    "'<IDLE>' ORDER BY 2 DESC;");
+	c.n[1].version = 0; /* not asked: that of its upstream */
+	c.n[1].reach = REACH_NOT_ASKED;
+	expect_words(&c, "replay lag 21 MB is above 16 MB",
+	    "long query on node2? SELECT pid, now() - xact_start, query FROM "
+	    "pg_stat_activity WHERE state <> 'idle' ORDER BY 2 DESC;");
+	c.n[1].replay_lag = 16 * MB + 1;
+	expect_words(&c, "replay lag 16777217 B is above 16777216 B", NULL);
+	c.n[1].replay_lag = 0;
+	c.n[1].delay = 41.2;
+	expect_words(&c, "delay 41.2 s is above 30 s", NULL);
+	c.n[1].delay = 30.001;
+	expect_words(&c, "delay 30001 ms is above 30000 ms", NULL);
+	c.n[1].delay = 0;
+	c.n[1].receive_lag = 200 * MB;
+	expect_words(&c, "receive lag 200 MB is above 128 MB",
+	    "Network or disk of node2 too slow? On its upstream: SELECT * "
+	    "FROM pg_stat_replication;");
+}
+
+static void
+limits_have_every_shape(void **state)
+{
+	static const struct {
+		const char *warn, *crit;
+		int64_t lag;
+		double delay;
+		const char *want;
+	} t[] = {
+	    {"1MB", NULL, 2 * MB, 900, "WARNING replay-lag node2"},
+	    {NULL, "1MB", 2 * MB, 900, "CRITICAL replay-lag node2"},
+	    {"10s", NULL, 900 * MB, 11, "WARNING delay node2"},
+	    {"10s", "1MB", 2 * MB, 11,
+		"CRITICAL replay-lag node2, WARNING delay node2"},
+	    {"1MB,10s", NULL, 2 * MB, 11,
+		"WARNING replay-lag node2, WARNING delay node2"},
+	    {"1MB:", NULL, MB - 1, 0, "WARNING replay-lag node2"},
+	    {"1MB:", NULL, MB, 0, ""},
+	    {"~:1MB", NULL, MB, 0, ""},
+	    {"~:1MB", NULL, MB + 1, 0, "WARNING replay-lag node2"},
+	    {"@1MB:2MB", NULL, MB, 0, "WARNING replay-lag node2"},
+	    {"@1MB:2MB", NULL, 2 * MB, 0, "WARNING replay-lag node2"},
+	    {"@1MB:2MB", NULL, 2 * MB + 1, 0, ""},
+	    {NULL, NULL, 900 * MB, 9000, ""},
+	    /* Only a time is asked of: then it has to be known. */
+	    {"10s", NULL, 0, -1, "UNKNOWN lag-unknown node2"},
+	    {"1MB", "10s", 0, -1, ""},
+	};
+	struct scene c;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		begin(&c);
+		c.l.warning = c.l.critical =
+		    (struct range_pair){.size.set = false};
+		if (t[i].warn != NULL)
+			assert_int_equal(
+			    range_parse(t[i].warn, &c.l.warning, NULL), 0);
+		if (t[i].crit != NULL)
+			assert_int_equal(
+			    range_parse(t[i].crit, &c.l.critical, NULL), 0);
+		c.n[1].replay_lag = t[i].lag;
+		c.n[1].delay = t[i].delay;
+		for (int k = 1; k < 3; k++) /* not what is tested */
+			c.n[k].receive_lag = c.l.warning.size.set ? MB : 0;
+		if (c.l.warning.size.inside)
+			c.n[1].receive_lag = c.n[2].receive_lag = 0;
+		c.n[2].replay_lag = c.n[2].receive_lag;
+		expect(&c, t[i].want);
+	}
+	begin(&c);
+	assert_int_equal(range_parse("@1MB:2MB", &c.l.warning, NULL), 0);
+	c.n[1].replay_lag = MB;
+	expect_words(&c, "replay lag 1 MB is within 1 MB to 2 MB", NULL);
+	assert_int_equal(range_parse("1MB:", &c.l.warning, NULL), 0);
+	c.n[1].receive_lag = c.n[2].receive_lag = c.n[2].replay_lag = MB;
+	c.n[1].replay_lag = 4096;
+	expect_words(&c, "replay lag 4 kB is below 1 MB", NULL);
+}
+
+static void
+a_delayed_standby_is_judged_by_what_exceeds_its_delay(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].apply_delay = 3600000;
+	c.n[1].replay_lag = 900 * MB;
+	c.n[1].delay = 3630;
+	expect(&c, "");
+	c.n[1].delay = 3650;
+	expect(&c, "WARNING delay node2");
+	expect_words(&c,
+	    "delay beyond recovery_min_apply_delay 50 s is above 30 s", NULL);
+	c.n[1].delay = 20; /* less than asked for is not negative */
+	expect(&c, "");
+	c.l.warning.time.inside = true; /* but nothing */
+	c.n[2].delay = 31;
+	expect(&c, "WARNING delay node2");
+	c.n[2].delay = 0;
+	c.l.warning.time.inside = false;
+	c.n[1].receive_lag = 17 * MB;
+	expect(&c, "WARNING receive-lag node2");
+	c.n[1].receive_lag = 0;
+	c.n[1].apply_delay = 0;
+	expect(&c, "CRITICAL replay-lag node2");
+}
+
+static void
+a_lag_that_cannot_be_told_is_unknown_and_never_zero(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].replay_lag = -1;
+	c.n[1].replayed = 0;
+	expect(&c, "UNKNOWN lag-unknown node2");
+	expect_words(
+	    &c, "its lag cannot be told: it has replayed nothing yet", NULL);
+	c.n[1].end = 0;
+	c.s.whole = false;
+	expect_words(&c,
+	    "its lag cannot be told: the end of the primary's WAL is unknown",
+	    "Name the primary as well: repl-status -h PRIMARY -h db1 -p 5432");
+	/* Of a node that was not asked nothing is expected. */
+	c.n[1].reach = REACH_NOT_ASKED;
+	expect(&c, "");
+	c.n[1].reach = REACH_HUNG;
+	expect(&c, "UNKNOWN hung node2");
+}
+
+static void
+a_standby_that_gets_nothing_is_a_warning(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].stuck = true;
+	c.n[1].stuck_for = 120;
+	c.n[1].receive_lag = MB;
+	expect(&c, "WARNING not-moving node2");
+	expect_words(
+	    &c, "connected, but nothing came for 2 min, 1 MB behind", NULL);
+	c.n[1].stuck = false;
+	expect(&c, "");
+}
+
+static void
+a_paused_replay_is_a_warning_with_the_words_of_the_version(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].paused = 1;
+	expect(&c, "WARNING replay-paused node2");
+	c.n[1].replay_lag = 2 * MB;
+	expect_words(&c, "replay is paused, 2 MB behind",
+	    "On node2: SELECT pg_wal_replay_resume();");
+	c.n[1].version = 90624;
+	expect_words(&c, "replay is paused, 2 MB behind",
+	    "On node2: SELECT pg_xlog_replay_resume();");
+	c.n[1].replay_lag = 21 * MB;
+	expect_words(&c, "replay lag 21 MB is above 16 MB",
+	    "On node2: SELECT pg_xlog_replay_resume();");
+	c.n[1].replay_lag = 0;
+	c.n[1].paused = -1;
+	expect(&c, "");
+}
+
+static void
+too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.l.min_standbys = 2;
+	expect(&c, "");
+	c.l.min_standbys = 3;
+	expect(&c, "CRITICAL few-standbys");
+	expect_words(&c, "2 of 2 standbys stream, fewer than 3",
+	    "Make one: standby-clone --master db1");
+	c.l.min_standbys = 2;
+	c.n[2].state = "catchup";
+	c.row[1].state = T("catchup");
+	expect(&c, "CRITICAL few-standbys, WARNING not-streaming node3");
+	expect_words(
+	    &c, "1 of 2 standbys stream, fewer than 2; node3: catchup", NULL);
+	c.l.min_standbys = 1;
+	expect(&c, "WARNING not-streaming node3");
+	c.l.min_standbys = 0;
+	c.s.n = 1;
+	c.n[0].nsenders = 0;
+	expect(&c, "");
+	c.l.min_standbys = 1;
+	expect(&c, "CRITICAL few-standbys");
+	c.n[0].reach = REACH_FAILED;
+	c.s.primary = -1;
+	c.s.whole = false;
+	expect(&c, "UNKNOWN unreachable node1");
+	/* One that streams from a relay which does not gets nothing. */
+	begin(&c);
+	no_receiver(&c.n[1]);
+	c.n[2].upstream = 1;
+	c.n[2].sender = -1;
+	c.n[1].senders_sight = SIGHT_NONE;
+	c.n[0].nsenders = 0;
+	expect(&c, "CRITICAL few-standbys, CRITICAL not-streaming node2");
+	/* What does not answer may have been one. */
+	begin(&c);
+	c.l.min_standbys = 2;
+	c.n[2].reach = REACH_FAILED;
+	c.n[2].role = c.n[2].says = ROLE_UNKNOWN;
+	c.n[2].state = "down";
+	expect(&c, "CRITICAL few-standbys, UNKNOWN unreachable node3");
+	expect_words(&c, "1 of 1 standbys stream, fewer than 2; node3: down",
+	    "See what is said of those nodes; one that is gone for good is "
+	    "made again by: standby-clone --master db1");
+	/* One of another cluster, and pg_receivewal, are no standbys. */
+	begin(&c);
+	c.l.min_standbys = 2;
+	c.n[2].role = ROLE_RECEIVEWAL;
+	expect(&c, "CRITICAL few-standbys");
+	c.n[2].role = ROLE_STANDBY;
+	c.n[2].system_identifier = 3;
+	expect(&c, "CRITICAL few-standbys, CRITICAL system-identifier node3");
+}
+
+static void
+standbys_that_may_not_be_seen_are_not_too_few(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.s.n = 1;
+	c.row[0] = (struct status_sender){.hidden = true, .node = -1};
+	c.n[0].nsenders = 1;
+	expect(&c, "UNKNOWN rights node1");
+	c.l.min_standbys = 2;
+	expect(&c, "CRITICAL few-standbys, UNKNOWN rights node1");
+	/* The hidden row is that of the standby which was counted. */
+	c.s.n = 2;
+	c.n[1].sender = -1;
+	expect(&c, "CRITICAL few-standbys, UNKNOWN rights node1");
+	c.l.min_standbys = 1;
+	expect(&c, "UNKNOWN rights node1");
+	/* 9.0: nobody tells. */
+	c.n[0].nsenders = 0;
+	c.n[0].senders_sight = c.n[1].receiver.sight = SIGHT_NONE;
+	c.n[1].state = "unknown";
+	expect(&c, "");
+}
+
+static void
+a_lost_slot_is_critical(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].active = false;
+	c.slot[0].wal_status = T("lost");
+	c.slot[0].retained = 900 * MB;
+	expect(&c, "CRITICAL slot-lost node1");
+	expect_words(&c, "slot \"s'1\" is lost: the WAL that it kept is gone",
+	    "Drop it on node1: SELECT pg_drop_replication_slot('s''1'); and on "
+	    "its standby: standby-clone --delta");
+	c.slot[0].invalid_reason = T("wal_removed");
+	c.slot[0].wal_status = NULL;
+	expect(&c, "CRITICAL slot-lost node1");
+	c.slot[0].logical = true;
+	expect_words(&c,
+	    "slot \"s'1\" is lost (wal_removed): the WAL that it kept is gone",
+	    "Drop it on node1: SELECT pg_drop_replication_slot('s''1'); and "
+	    "let "
+	    "its subscriber start anew.");
+	c.slot[0].invalid_reason = NULL;
+	c.slot[0].wal_status = T("extended");
+	c.slot[0].active = true;
+	expect(&c, "");
+}
+
+static void
+an_unreserved_slot_is_a_warning(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].wal_status = T("unreserved");
+	c.slot[0].retained = 33 * MB;
+	expect(&c, "WARNING slot-unreserved node1");
+	expect_words(&c,
+	    "slot \"s'1\" has passed max_slot_wal_keep_size: the next "
+	    "checkpoint may remove its WAL, it keeps 33 MB",
+	    NULL);
+	c.slot[0].wal_status = T("reserved");
+	expect(&c, "");
+	c.slot[0].wal_status = NULL;
+	expect(&c, "");
+}
+
+static void
+an_inactive_slot_is_a_warning_and_judged_by_its_size(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].active = false;
+	c.slot[0].retained = 16 * MB;
+	expect(&c, "WARNING slot-inactive node1");
+	expect_words(&c, "slot \"s'1\" is not in use and keeps 16 MB of WAL",
+	    "Start what uses it, or drop it on node1: SELECT "
+	    "pg_drop_replication_slot('s''1');");
+	c.slot[0].retained = 17 * MB;
+	expect(&c, "WARNING slot-retains node1, WARNING slot-inactive node1");
+	c.slot[0].retained = 129 * MB;
+	expect(&c, "CRITICAL slot-retains node1, WARNING slot-inactive node1");
+	expect_words(&c,
+	    "inactive slot \"s'1\" keeps 129 MB of WAL, above 128 MB", NULL);
+	c.slot[0].retained = -1;
+	expect(&c, "WARNING slot-inactive node1");
+	/* A slot that keeps little is never too small. */
+	assert_int_equal(range_parse("1kB:", &c.l.warning, NULL), 0);
+	c.slot[0].retained = 0;
+	for (int i = 1; i < 3; i++)
+		c.n[i].receive_lag = c.n[i].replay_lag = 1024;
+	expect(&c, "WARNING slot-inactive node1");
+	begin(&c);
+	c.slot[0].active = false;
+	c.slot[0].retained = 900 * MB;
+	c.slot[0].temporary = true;
+	expect(&c, "");
+	c.slot[0].temporary = false;
+	c.slot[0].synced = true;
+	expect(&c, "");
+	c.slot[0].synced = false;
+	c.slot[0].active = true;
+	expect(&c, "");
+}
+
+static void
+the_worst_comes_first_and_the_cluster_before_its_nodes(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.l.min_standbys = 3;
+	c.n[2].paused = 1;
+	c.n[1].paused = 1;
+	c.n[1].replay_lag = 200 * MB;
+	c.n[2].receive_lag = 17 * MB;
+	c.n[2].partial = T("x");
+	expect(&c, "CRITICAL few-standbys, CRITICAL replay-lag node2, "
+		   "WARNING receive-lag node3, WARNING replay-paused node2, "
+		   "WARNING replay-paused node3, UNKNOWN read-failed node3");
+	assert_int_equal(c.s.severity, SEV_CRITICAL);
+	assert_int_equal(c.n[0].severity, SEV_OK);
+	assert_int_equal(c.n[1].severity, SEV_CRITICAL);
+	assert_int_equal(c.n[2].severity, SEV_WARNING);
+	/* UNKNOWN is less than a warning, more than nothing. */
+	begin(&c);
+	c.n[2].partial = T("x");
+	expect(&c, "UNKNOWN read-failed node3");
+	assert_int_equal(c.s.severity, SEV_UNKNOWN);
+	assert_int_equal(c.n[2].severity, SEV_UNKNOWN);
+}
+
+static void
+a_second_verdict_replaces_the_first(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].paused = 1;
+	judge(&c);
+	judge(&c);
+	assert_int_equal(c.s.nproblems, 1);
+	c.n[1].paused = 0;
+	judge(&c);
+	assert_int_equal(c.s.nproblems, 0);
+	assert_null(c.s.problems);
+	assert_int_equal(c.s.severity, SEV_OK);
+	assert_int_equal(c.n[1].severity, SEV_OK);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_healthy_cluster_has_no_problem),
+	    cmocka_unit_test(two_primaries_of_one_system_are_critical),
+	    cmocka_unit_test(
+		no_primary_is_critical_where_a_cluster_is_looked_at),
+	    cmocka_unit_test(
+		a_node_of_another_cluster_is_critical_and_nothing_else),
+	    cmocka_unit_test(a_standby_on_another_timeline_is_critical),
+	    cmocka_unit_test(
+		a_cascaded_standby_is_compared_with_its_own_upstream),
+	    cmocka_unit_test(an_expected_node_that_does_not_answer_is_unknown),
+	    cmocka_unit_test(hidden_rows_are_unknown_once_per_node),
+	    cmocka_unit_test(a_failed_statement_is_unknown),
+	    cmocka_unit_test(a_standby_without_a_receiver_is_critical),
+	    cmocka_unit_test(before_9_6_the_upstream_tells_who_does_not_stream),
+	    cmocka_unit_test(what_is_not_yet_streaming_is_a_warning),
+	    cmocka_unit_test(a_sender_is_missing_only_when_all_rows_are_known),
+	    cmocka_unit_test(a_receiver_is_missing_when_its_absence_is_seen),
+	    cmocka_unit_test(lags_are_judged_at_the_exact_bound),
+	    cmocka_unit_test(messages_name_the_value_and_the_limit),
+	    cmocka_unit_test(limits_have_every_shape),
+	    cmocka_unit_test(
+		a_delayed_standby_is_judged_by_what_exceeds_its_delay),
+	    cmocka_unit_test(
+		a_lag_that_cannot_be_told_is_unknown_and_never_zero),
+	    cmocka_unit_test(a_standby_that_gets_nothing_is_a_warning),
+	    cmocka_unit_test(
+		a_paused_replay_is_a_warning_with_the_words_of_the_version),
+	    cmocka_unit_test(
+		too_few_standbys_are_critical_when_a_primary_is_seen),
+	    cmocka_unit_test(standbys_that_may_not_be_seen_are_not_too_few),
+	    cmocka_unit_test(a_lost_slot_is_critical),
+	    cmocka_unit_test(an_unreserved_slot_is_a_warning),
+	    cmocka_unit_test(
+		an_inactive_slot_is_a_warning_and_judged_by_its_size),
+	    cmocka_unit_test(
+		the_worst_comes_first_and_the_cluster_before_its_nodes),
+	    cmocka_unit_test(a_second_verdict_replaces_the_first),
+	};
+
+	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
+}
