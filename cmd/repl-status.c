@@ -58,6 +58,7 @@ main(int argc, char **argv)
 	struct conf conf = {0};
 	struct opt_set s;
 	int status = 0;
+	bool told = false; /* what failed; that may be the output */
 
 	cli_std_fds();
 	(void)umask(077);
@@ -66,18 +67,18 @@ main(int argc, char **argv)
 	if (sig_init(&e) == -1 ||
 	    opt_init(&s, status_options, status_noptions, &e) == -1)
 		return failed(format, &e);
-	if (cli_read(&s, &conf, argc, argv, &e) == -1)
-		status = failed(format, &e);
-	else if (answer_only(&s, &conf) == 0 &&
-		 (cli_log(&s, STATUS_TOOL, &e) == -1 ||
-		     status_options_map(&s, &conf, &o, &e) == -1 ||
-		     status_run(&o, &status, &e) == -1))
+	told = cli_read(&s, &conf, argc, argv, &e) == -1 ||
+	       (answer_only(&s, &conf) == 0 &&
+		   (cli_log(&s, STATUS_TOOL, &e) == -1 ||
+		       status_options_map(&s, &conf, &o, &e) == -1 ||
+		       status_run(&o, &status, &e) == -1));
+	if (told)
 		status = failed(format, &e);
 	status_options_free(&o);
 	opt_free(&s);
 	conf_free(&conf);
 	err_clear(&e);
-	if (cli_end_stdout(&e) == -1 && status <= SEV_UNKNOWN) {
+	if (cli_end_stdout(&e) == -1 && !told) {
 		cli_print("error", &e);
 		status = SEV_UNKNOWN;
 	}

@@ -342,8 +342,19 @@ by_upstream(const struct match *m, int node, const struct row *row)
 	       status_same_text(n->receiver.status, "streaming");
 }
 
-static evidence *const kinds[] = {
-    by_slot, by_application, by_slot_name, by_name, by_address, by_upstream};
+/* A server that hangs keeps its connections: when nothing else is left for an
+ * address of this machine, the row is its own. */
+static bool
+by_hanging(const struct match *m, int node, const struct row *row)
+{
+	const struct status_node *n = &m->s->nodes[node];
+
+	return n->reach == REACH_HUNG && n->expected && !row->r->hidden &&
+	       is_generic(m, row) && same_address(m, node, row);
+}
+
+static evidence *const kinds[] = {by_slot, by_application, by_slot_name,
+    by_name, by_address, by_upstream, by_hanging};
 
 static bool
 row_is_free(const struct row *row)

@@ -91,6 +91,7 @@ static const struct want {
     {PGFACT_SLOT_CREATE, 90600, 90600, "~_slot($1::name, true)"},
     {PGFACT_SLOT_CREATE, 100000, 180000, "~_slot($1::name, true, false)"},
     {PGFACT_SLOT_RESERVES, 90600, 180000, "yes"},
+    {PGFACT_TIMELINE_HISTORY, 90300, 180000, "yes"},
     {PGFACT_SLOT_CREATE_TEMP, 100000, 180000, "~_slot($1::name, true, true)"},
     {PGFACT_SLOT_COPY, 120000, 180000,
 	"~pg_copy_physical_replication_slot(\n  $1::name, $2::name, false)"},

@@ -508,6 +508,42 @@ a_standby_that_does_not_answer_is_known_from_its_row(void **state)
 }
 
 static void
+the_last_row_of_an_address_belongs_to_the_server_that_hangs(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add(&s, "node1", "127.0.0.1", "5432", ROLE_PRIMARY), a, hung;
+
+	(void)state;
+	s.nodes[p].written = 0x5000;
+	a = add(&s, "a", "127.0.0.1", "5433", ROLE_STANDBY);
+	receive(&s, a, "a", "127.0.0.1", "5432", NULL);
+	hung = add_failed(&s, "b", "127.0.0.1");
+	feed(&s, p, 7, "a", "127.0.0.1", 0x5000);
+	feed(&s, p, 8, "walreceiver", "127.0.0.1", 0x4000);
+	s.nodes[hung].reach = REACH_HUNG;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(node_of_pid(&s, p, 8), hung);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.nodes[hung].receive_lag, 0x1000);
+	status_free(&s);
+}
+
+static void
+a_server_that_is_down_is_not_given_the_last_row(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add(&s, "node1", "127.0.0.1", "5432", ROLE_PRIMARY), down;
+
+	(void)state;
+	s.nodes[p].written = 0x5000;
+	down = add_failed(&s, "b", "127.0.0.1");
+	feed(&s, p, 8, "walreceiver", "127.0.0.1", 0x4000);
+	assert_int_equal(status_link(&s), 0);
+	assert_int_not_equal(node_of_pid(&s, p, 8), down);
+	status_free(&s);
+}
+
+static void
 own_facts_win_over_the_row(void **state)
 {
 	struct status s = {.primary = -1};
@@ -1118,6 +1154,9 @@ main(void)
 	    cmocka_unit_test(a_standby_alone_shows_the_view_of_its_receiver),
 	    cmocka_unit_test(the_delay_is_never_a_lie),
 	    cmocka_unit_test(in_a_cascade_every_link_must_be_complete),
+	    cmocka_unit_test(
+		the_last_row_of_an_address_belongs_to_the_server_that_hangs),
+	    cmocka_unit_test(a_server_that_is_down_is_not_given_the_last_row),
 	    cmocka_unit_test(old_versions_have_fewer_views),
 	    cmocka_unit_test(the_order_of_rows_and_nodes_does_not_matter),
 	    cmocka_unit_test(
