@@ -257,19 +257,37 @@ hint_connect(const struct pg *pg, const char *msg, struct err *e)
 		hint_not_running(pg, e);
 }
 
+/* What libpq says, without its own hints (the lines with a tab in front) and
+ * without what it adds when it is asked again. */
+static void
+add_causes(struct buf *b, const char *says)
+{
+	const char *end;
+
+	for (; *says != '\0' && b->len < 1024; says = end + (*end == '\n')) {
+		size_t len;
+
+		end = says + strcspn(says, "\n");
+		len = (size_t)(end - says);
+		if (len == 0 || *says == '\t' ||
+		    strncmp(says, "invalid socket", len) == 0)
+			continue;
+		buf_adds(b, b->len > 0 ? "; " : "");
+		pg_add_clean(b, says, len);
+	}
+}
+
 int
 pg_connect_failed(struct pg *pg, const char *says, struct err *e)
 {
 	struct buf b = BUF_INIT;
-	bool asks;
 
 	if (pg->conn != NULL)
 		(void)pg_set_name(pg, NULL);
-	pg_add_clean(&b, says, 1024);
+	add_causes(&b, says);
 	(void)err_set(e, ERR_DB_CONNECT, "could not connect to %s",
 	    pg->name != NULL ? pg->name : "the server");
-	asks = b.len > 0 && b.data[b.len - 1] == '?';
-	(void)err_detail(e, "%s%s", buf_str(&b), asks ? "" : ".");
+	(void)err_detail(e, "%s.", buf_str(&b));
 	if (pg->name != NULL)
 		hint_connect(pg, buf_str(&b), e);
 	buf_free(&b);
