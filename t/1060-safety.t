@@ -314,7 +314,8 @@ waldir_refused() {
 # What stands in the primary's directories; segments of WAL come and go there.
 primary_names() {
 	ls -A "$T/p" "$T/p.ts"
-	ls -A "$T/p.wal" | grep -vxE '[0-9A-F]{24}|xlogtemp\.[0-9]+'
+	find "$T/p.wal" -mindepth 1 -maxdepth 1 -regextype posix-extended \
+	    ! -regex '.*/([0-9A-F]{24}|xlogtemp\.[0-9]+)' -printf '%f\n' | sort
 }
 
 # Not tried in earnest: where it is not refused it spoils the primary.
