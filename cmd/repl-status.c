@@ -32,7 +32,7 @@ answer_only(const struct opt_set *s, const struct conf *conf)
 
 /* Every failure is UNKNOWN, but for being interrupted. */
 static int
-failed(const char *format, struct err *e)
+failed(const struct status_asked *a, const char *cluster, struct err *e)
 {
 	/* While a password was asked for, for one. */
 	if (sig_caught() != 0) {
@@ -44,14 +44,21 @@ failed(const char *format, struct err *e)
 		log_line(LVL_ERROR, "hint", "Try \"%s --help\".", STATUS_TOOL);
 	if (e->code == ERR_INTERRUPTED)
 		return e->status;
-	status_out_failed(format, e);
+	status_out_failed(a, cluster, e);
 	return SEV_UNKNOWN;
+}
+
+static int
+run(struct status_opts *o, bool primary, int *status, struct err *e)
+{
+	o->nodes.primary = primary && o->nodes.n == 1;
+	return status_run(o, status, e);
 }
 
 int
 main(int argc, char **argv)
 {
-	const char *format = status_out_format(argc, argv);
+	struct status_asked asked;
 	struct rlimit none = {0, 0};
 	struct status_opts o = {.format = NULL};
 	struct err e = ERR_INIT;
@@ -61,19 +68,20 @@ main(int argc, char **argv)
 	bool told = false; /* what failed; that may be the output */
 
 	cli_std_fds();
+	status_out_asked(argc, argv, &asked);
 	(void)umask(077);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	log_init(STATUS_TOOL, LVL_INFO);
 	if (sig_init(&e) == -1 ||
 	    opt_init(&s, status_options, status_noptions, &e) == -1)
-		return failed(format, &e);
+		return failed(&asked, NULL, &e);
 	told = cli_read(&s, &conf, argc, argv, &e) == -1 ||
 	       (answer_only(&s, &conf) == 0 &&
 		   (cli_log(&s, STATUS_TOOL, &e) == -1 ||
 		       status_options_map(&s, &conf, &o, &e) == -1 ||
-		       status_run(&o, &status, &e) == -1));
+		       run(&o, asked.primary, &status, &e) == -1));
 	if (told)
-		status = failed(format, &e);
+		status = failed(&asked, conf.cluster, &e);
 	status_options_free(&o);
 	opt_free(&s);
 	conf_free(&conf);

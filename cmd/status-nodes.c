@@ -217,8 +217,15 @@ take_node(struct work *w, const struct conf_node *from, struct err *e)
 	    copy_text(&n->slot, from->slot, e) == -1)
 		return -1;
 	n->weight = from->weight;
-	if (from->conninfo != NULL &&
-	    pg_conninfo_parse(from->conninfo, &n->conninfo, e) == -1)
+	/* libpq's defaults would lead to whatever server this host has. */
+	if (from->conninfo == NULL) {
+		(void)err_set(e, ERR_CONFIG,
+		    "%s:%d: node \"%s\" has no conninfo", w->conf->file,
+		    from->line, from->name);
+		return err_hint(
+		    e, "Add it there: conninfo = \"host=%s\";", from->name);
+	}
+	if (pg_conninfo_parse(from->conninfo, &n->conninfo, e) == -1)
 		return err_wrap(e, "%s:%d: node \"%s\"", w->conf->file,
 		    from->line, from->name);
 	/* Each node has its own port, whatever -p says. */
@@ -447,6 +454,9 @@ finish(struct work *w, struct err *e)
 	struct survey_node *n;
 
 	if (out->n == 0) {
+		out->unnamed = !w->base_named && getenv("PGHOST") == NULL &&
+			       getenv("PGHOSTADDR") == NULL &&
+			       getenv("PGSERVICE") == NULL;
 		if ((n = add(out, e)) == NULL ||
 		    fill(&n->conninfo, &w->base, true, e) == -1 ||
 		    put_option(w, &n->conninfo, "port", "port", e) == -1 ||
@@ -459,6 +469,7 @@ finish(struct work *w, struct err *e)
 			return -1;
 	out->discover = w->s->nargs == 0;
 	out->whole = is_whole(w);
+	out->part = w->s->nargs > 0 && !out->whole;
 	return 0;
 }
 

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/log.h"
 #include "core/text.h"
 #include "status-options.h"
 
@@ -7,6 +8,7 @@
 		.kind = OPT_HEADING, .name = text                              \
 	}
 #define WATCH_MIN_MS 100
+#define FEW_BYTES 1024 /* nobody means bytes */
 
 const struct opt status_options[] = {
     HEAD("Who is asked"),
@@ -172,6 +174,42 @@ map_range(const struct opt_set *s, const char *name, struct range_pair *p,
 	return err_wrap(e, "%s: \"%s\"", v->from, name);
 }
 
+/* More is fine for w than for c. */
+static bool
+is_looser(const struct range *w, const struct range *c)
+{
+	return w->set && c->set && !w->inside && !c->inside &&
+	       (w->low < c->low || w->high > c->high);
+}
+
+/* What was typed is valid, and perhaps not what is meant. */
+static void
+note_limits(const struct opt_set *s, const struct verdict_limits *l)
+{
+	static const char *const names[] = {"warning", "critical"};
+	const struct opt_value *w = opt_get(s, names[0]),
+			       *c = opt_get(s, names[1]);
+
+	if (w->source != OPT_FROM_BUILTIN &&
+	    (is_looser(&l->warning.size, &l->critical.size) ||
+		is_looser(&l->warning.time, &l->critical.time)))
+		log_line(LVL_WARNING, "warning",
+		    "--warning=%s is looser than --critical=%s: that is "
+		    "CRITICAL before it is a WARNING",
+		    w->text, c->text);
+	for (size_t i = 0; i < NELEM(names); i++) {
+		const char *text = opt_get(s, names[i])->text;
+		const struct range *size =
+		    i == 0 ? &l->warning.size : &l->critical.size;
+
+		if (text[strspn(text, "0123456789.")] == '\0' &&
+		    size->high > 0 && size->high < FEW_BYTES)
+			log_line(LVL_INFO, "note",
+			    "--%s=%s is a size, in bytes; for a time type %ss",
+			    names[i], text, text);
+	}
+}
+
 /* --json is --format=json; the stronger of the two counts. */
 static int
 map_format(const struct opt_set *s, struct status_opts *o, struct err *e)
@@ -226,15 +264,19 @@ status_options_map(const struct opt_set *s, const struct conf *conf,
 	o->state_file = opt_text(s, "state-file");
 	o->color = opt_text(s, "color");
 	o->quiet = opt_flag(s, "quiet");
-	o->named = s->nargs > 0;
+	o->named = s->nargs;
+	o->file = conf->file;
 	o->ascii = opt_flag(s, "ascii");
 	o->verbose = (int)opt_get(s, "verbose")->count;
 	o->limits.min_standbys = (int)opt_number(s, "min-standbys");
+	o->limits.min_given =
+	    opt_get(s, "min-standbys")->source == OPT_FROM_ARGS;
 	o->timeout_ms = opt_number(s, "timeout");
 	if (map_format(s, o, e) == -1 || map_watch(s, o, e) == -1 ||
 	    map_range(s, "warning", &o->limits.warning, e) == -1 ||
 	    map_range(s, "critical", &o->limits.critical, e) == -1)
 		return -1;
+	note_limits(s, &o->limits);
 	if (o->timeout_ms <= 0)
 		return err_set(e, ERR_USAGE, "--timeout must be more than 0");
 	if (status_nodes_find(s, conf, &o->nodes, e) == -1)

@@ -21,7 +21,11 @@ struct status_nodes {
 	struct survey_node *v; /* owned */
 	size_t n;
 	bool whole;    /* a cluster, not one server of it */
+	bool part;     /* operands that leave nodes of the file out, or are not
+			* in it */
+	bool unnamed;  /* nobody named a server: the one that libpq finds */
 	bool discover; /* look for standbys that nobody named */
+	bool primary;  /* there is one, named as the primary */
 };
 
 struct status_opts {
@@ -34,7 +38,8 @@ struct status_opts {
 	const char *output, *state_file; /* or NULL */
 	const char *color;
 	bool quiet, ascii, watch;
-	bool named; /* by operands */
+	size_t named;     /* nodes, the first ones, by operands */
+	const char *file; /* that was read, or NULL */
 	int64_t interval_ms;
 	int verbose;
 };

@@ -70,12 +70,14 @@ add_nagios(const struct err *e, struct buf *b)
 
 /* The same document as ever, with the error as the only problem. */
 static void
-add_document(const char *format, const struct err *e, struct buf *b)
+add_document(
+    const char *format, const char *cluster, const struct err *e, struct buf *b)
 {
 	struct buf message = BUF_INIT, hint = BUF_INIT;
 	struct status_problem p = {
 	    .id = err_name(e->code), .severity = SEV_UNKNOWN, .node = -1};
-	struct status s = {.time = (double)time(NULL),
+	struct status s = {.cluster = cluster == NULL ? NULL : strdup(cluster),
+	    .time = (double)time(NULL),
 	    .primary = -1,
 	    .problems = &p,
 	    .nproblems = 1,
@@ -93,42 +95,84 @@ add_document(const char *format, const struct err *e, struct buf *b)
 	buf_free(&hint);
 	if (p.message == NULL || show_find(format)(&s, &how, b) == -1)
 		buf_reset(b);
+	free(s.cluster);
 	free(p.message);
 	free(p.hint);
 }
 
 void
-status_out_failed(const char *format, const struct err *e)
+status_out_failed(
+    const struct status_asked *a, const char *cluster, const struct err *e)
 {
+	struct err mine = ERR_INIT;
 	struct buf b = BUF_INIT;
 
-	if (strcmp(format, "nagios") == 0)
+	if (strcmp(a->format, "nagios") == 0)
 		add_nagios(e, &b);
-	else if (strcmp(format, "json") == 0 ||
-		 strcmp(format, "prometheus") == 0)
-		add_document(format, e, &b);
-	if (buf_ok(&b))
+	else if (strcmp(a->format, "json") == 0 ||
+		 strcmp(a->format, "prometheus") == 0)
+		add_document(a->format, cluster, e, &b);
+	if (!buf_ok(&b) || b.len == 0)
+		goto out;
+	if (a->output != NULL && e->code == ERR_IO) /* it may be that file */
+		goto out;
+	if (a->output == NULL)
 		(void)fwrite(buf_str(&b), 1, b.len, stdout);
+	else if (outfile_write(
+		     a->output, 0644, false, buf_str(&b), b.len, &mine) == -1)
+		cli_print("error", &mine);
+out:
 	buf_free(&b);
 }
 
-const char *
-status_out_format(int argc, char *const *argv)
+/* The argument of option -L or --name in argv[*i], also behind letters that
+ * have none (-qFjson); moves *i over the next word when it is that. */
+static const char *
+argument_of(int argc, char *const *argv, int *i, char letter, const char *name)
 {
-	const char *format = getenv("STANDBY_FORMAT");
+	const char *a = argv[*i], *p;
+	size_t n = strlen(name);
 
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		const char *a = argv[i];
-
-		if (strcmp(a, "--json") == 0)
-			format = "json";
-		else if (strncmp(a, "--format=", 9) == 0)
-			format = a + 9;
-		else if (strncmp(a, "-F", 2) == 0 && a[2] != '\0')
-			format = a + 2;
-		else if ((strcmp(a, "-F") == 0 || strcmp(a, "--format") == 0) &&
-			 i + 1 < argc)
-			format = argv[++i];
+	if (strncmp(a, "--", 2) == 0) {
+		if (strncmp(a + 2, name, n) != 0)
+			return NULL;
+		if (a[2 + n] == '=')
+			return a + 3 + n;
+		return a[2 + n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
 	}
-	return format != NULL ? format : "";
+	if (a[0] != '-')
+		return NULL;
+	p = a + 1 + strspn(a + 1, "qv");
+	if (*p != letter)
+		return NULL;
+	if (p[1] != '\0')
+		return p + 1;
+	return *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+void
+status_out_asked(int argc, char *const *argv, struct status_asked *a)
+{
+	const char *v;
+
+	a->format = getenv("STANDBY_FORMAT");
+	a->output = getenv("STANDBY_OUTPUT");
+	a->primary = false;
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--master", 8) == 0 ||
+		    strncmp(argv[i], "--primary", 9) == 0)
+			a->primary = true;
+		else if (strcmp(argv[i], "--json") == 0)
+			a->format = "json";
+		else if ((v = argument_of(argc, argv, &i, 'F', "format")) !=
+			 NULL)
+			a->format = v;
+		else if ((v = argument_of(argc, argv, &i, 'o', "output")) !=
+			 NULL)
+			a->output = v;
+	}
+	if (a->format == NULL)
+		a->format = "";
+	if (a->output != NULL && *a->output == '\0')
+		a->output = NULL;
 }

@@ -15,14 +15,21 @@ int status_out_render(const struct status_opts *o, const struct status *s,
 int status_out_write(
     const struct status_opts *o, const struct buf *b, struct err *e);
 
+/* The format and the file that a command line asks for, also where something
+ * else in it is wrong: texts of argv or the environment. */
+struct status_asked {
+	const char *format; /* "": none */
+	const char *output; /* NULL: standard output */
+	bool primary;       /* the server is called --master or --primary */
+};
+void status_out_asked(int argc, char *const *argv, struct status_asked *a);
+
 /*
  * There is no status: an error, on stderr as ever; those who read nagios, JSON
- * or prometheus get UNKNOWN besides.  format: of status_out_format, since the
- * options may be what is wrong.
+ * or prometheus get UNKNOWN besides.  cluster: of the file, as far as it was
+ * read; or NULL.
  */
-void status_out_failed(const char *format, const struct err *e);
-/* The format that a command line asks for, also where something else in it is
- * wrong. */
-const char *status_out_format(int argc, char *const *argv);
+void status_out_failed(
+    const struct status_asked *a, const char *cluster, const struct err *e);
 
 #endif

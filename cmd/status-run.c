@@ -15,32 +15,35 @@ struct run {
 	struct statefile *file;        /* locked during a look */
 	enum status_severity severity; /* of the last complete look */
 	bool utf8;
-	bool degraded; /* what should be remembered is not */
+	const char *trouble_id; /* with the state file; NULL: none */
+	struct err trouble;
+	bool unsaved; /* the status is out, and is not remembered */
 };
 
+/* What keeps us from remembering; the status is shown all the same. */
 static void
-complain(struct run *r, const char *kind, const struct err *e)
+complain(struct run *r, const char *id, const struct err *e)
 {
-	r->degraded = true;
+	r->trouble_id = id;
+	r->trouble = *e;
 	if (!r->o->watch)
-		cli_print(kind, e);
+		cli_print("warning", e);
 }
 
 /* Runs that take longer than their pause: somebody has to know. */
 static void
-say_overlap(struct run *r, const char *since)
+overlaps(struct run *r, const char *since)
 {
-	if (r->o->watch)
-		return;
-	r->degraded = true;
-	log_line(LVL_WARNING, "warning",
-	    "a previous run with state file \"%s\" is still active "
-	    "since %s, this one does not write it",
+	struct err e = ERR_INIT;
+
+	(void)err_set(&e, ERR_IO,
+	    "a previous run with state file \"%s\" is still active since %s",
 	    r->o->state_file, since);
+	(void)err_hint(&e, "This one does not write it. Is --timeout longer "
+			   "than the pause between the runs?");
+	complain(r, "overlap", &e);
 }
 
-/* A status without a memory is still a status: trouble is said, and the exit
- * status is not 0. */
 static void
 open_state(struct run *r)
 {
@@ -50,13 +53,14 @@ open_state(struct run *r)
 	bool overlap = false;
 	char ignored[256];
 
+	r->trouble_id = NULL;
 	if (path == NULL)
 		return;
 	if (statefile_open(&r->file, path, &old, &overlap, ignored,
 		sizeof(ignored), &e) == -1)
-		complain(r, "warning", &e);
-	else if (overlap)
-		say_overlap(r, ignored);
+		complain(r, "state-file", &e);
+	else if (overlap && !r->o->watch)
+		overlaps(r, ignored);
 	else if (ignored[0] != '\0' && !r->o->watch)
 		log_line(LVL_WARNING, "warning",
 		    "state file \"%s\" is not used: %s", path, ignored);
@@ -71,19 +75,56 @@ save_state(struct run *r)
 {
 	struct err e = ERR_INIT;
 
-	if (r->file != NULL && statefile_write(r->file, &r->now, &e) == -1)
-		complain(r, "warning", &e);
+	if (r->file != NULL && statefile_write(r->file, &r->now, &e) == -1) {
+		r->unsaved = true;
+		complain(r, "state-file", &e);
+	}
 	statefile_close(r->file);
 	r->file = NULL;
+}
+
+/* Nobody named that server: to be told how is worth more than how to start
+ * one. */
+static int
+hint_unnamed(struct run *r, struct err *e)
+{
+	struct status_node *n = r->s.nodes;
+	struct buf b = BUF_INIT;
+
+	if (!r->o->nodes.unnamed || r->s.n != 1 || n->reach != REACH_FAILED ||
+	    n->alive)
+		return 0;
+	if (r->o->file == NULL)
+		buf_adds(&b, "No configuration file was found");
+	else
+		buf_addf(&b, "%s names no nodes", r->o->file);
+	buf_addf(&b, ". Name a server: %s -h HOST", STATUS_TOOL);
+	free(n->reach_hint);
+	n->reach_hint = buf_steal(&b);
+	return n->reach_hint == NULL ? err_set_nomem(e) : 0;
+}
+
+static int
+add_trouble(struct run *r)
+{
+	const struct err *e = &r->trouble;
+
+	if (r->trouble_id == NULL)
+		return 0;
+	return status_add_problem(&r->s, r->trouble_id, SEV_UNKNOWN, e->text,
+	    e->hint[0] != '\0' ? e->hint : NULL);
 }
 
 static int
 examine(struct run *r, struct err *e)
 {
-	if (survey_look(r->survey, &r->s, e) == -1)
+	if (survey_look(r->survey, &r->s, e) == -1 || hint_unnamed(r, e) == -1)
 		return -1;
 	trend_apply(&r->s, &r->last);
-	if (verdict_judge(&r->s, &r->o->limits) == -1 ||
+	r->s.last_primary = r->last.primary;
+	if (r->o->nodes.primary && r->s.n > 0)
+		r->s.nodes[0].named_primary = true;
+	if (verdict_judge(&r->s, &r->o->limits) == -1 || add_trouble(r) == -1 ||
 	    trend_take(&r->now, &r->s, &r->last) == -1)
 		return err_set_nomem(e);
 	r->severity = r->s.severity;
@@ -103,6 +144,7 @@ render(struct run *r, int width, struct buf *b, struct err *e)
 	    .width = width,
 	    .rates = o->watch || r->last.set,
 	    .named = o->named,
+	    .last = &r->now,
 	    .verbose = o->verbose};
 
 	return status_out_render(o, &r->s, &how, b, e);
@@ -169,13 +211,14 @@ status_run(const struct status_opts *o, int *status, struct err *e)
 	    .timeout_ms = o->timeout_ms,
 	    .discover = o->nodes.discover,
 	    .whole = o->nodes.whole,
+	    .named_part = o->nodes.part,
 	    .sigfd = sig_fd()};
 	int rc = survey_new(&r.survey, &so, e);
 
 	if (rc == 0)
 		rc = o->watch ? watch_run(&w, e) : once(&r, e);
 	*status = (int)r.severity;
-	if (r.degraded)
+	if (r.unsaved)
 		*status = (int)status_worse(r.severity, SEV_UNKNOWN);
 	statefile_close(r.file);
 	trend_free(&r.last);

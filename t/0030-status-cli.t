@@ -64,6 +64,7 @@ is "$missing" "" "--help: lists every letter"
 like "$out" '0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN' \
     "--help: what the exit status means"
 is "$(awk 'length > 79' <<<"$out")" "" "--help: no line is longer than 79"
+like "$out" '-W, --watch\[=SEC\] ' "--help: what may be left out"
 like "$(tail -n 2 <<<"$out" | head -n 1)" '^Report bugs to <.+>\.$' \
     "--help: the bug address"
 like "$(tail -n 1 <<<"$out")" 'home page: <.+>$' \
@@ -99,16 +100,54 @@ usage "a number that is none" 'x' --min-standbys=x
 usage "a number below zero" '-1' --min-standbys=-1
 usage "a time without a known unit" '5 parsecs' -t '5 parsecs'
 usage "no time at all" 'more than 0' -t 0
+
+# Who reads a format or a file is told of errors there, too.
+status -qFjson -X
+is "$(json 'd["status"], d["problems"][0]["id"]')" "('UNKNOWN', 'usage')" \
+    "an error is told in the format of a bundle"
+echo 'standby_status 0' >"$T/x.prom"
+status -F prometheus -o "$T/x.prom" -X
+rc_is 3 "an error with -o: exit status 3"
+is "$out" "" "an error with -o: nothing on standard output"
+like "$(cat "$T/x.prom")" '^standby_status(\{[^}]*\})? 3$' \
+    "an error with -o: the file says it"
+printf 'nodes = ( { name = "n1"; } );\n' >"$T/nowhere.conf"
+chmod 600 "$T/nowhere.conf"
+usage "a node without conninfo" 'n1.*conninfo' -f "$T/nowhere.conf"
+
 for o in '' 'x' '16XB' '16MB,32MB' '30s,5min' '16MB,30s,1' '@' '5:1' \
     '16MB,' ',30s'; do
 	usage "-w \"$o\"" 'warning' -w "$o"
 	usage "-c \"$o\"" 'critical' -c "$o"
 done
+# What is valid, and hardly meant.
+status -h 127.0.0.1 -p 1 -w 30s -c 10s
+rc_is 3 "a warning looser than critical: is valid"
+like "$err" 'warning: .*30s is looser than .*10s' \
+    "a warning looser than critical: is said"
+status -h 127.0.0.1 -p 1 -w 1GB
+like "$err" 'warning: .*1GB is looser than .*128MB' \
+    "a warning looser than the critical that is built in: is said"
+status -h 127.0.0.1 -p 1 -w 10MB: -c 5MB:
+is "$err" "" "a warning for less than critical: nothing to say"
+status -h 127.0.0.1 -p 1 -w 5MB: -c 10MB:
+like "$err" 'warning: .*looser' "a warning for less than critical: is said"
+status -h 127.0.0.1 -p 1 -c 10s
+is "$err" "" "only critical is named: nothing to say"
+status -h 127.0.0.1 -p 1 -w 10s,16MB -c 10s,16MB
+is "$err" "" "the same for both: nothing to say"
+status -h 127.0.0.1 -p 1 -w 30
+like "$err" 'note: .*warning=30 .*bytes.* 30s$' "a small bare number: is said"
+status -h 127.0.0.1 -p 1 -w 0 -c 4096
+is "$err" "" "0, or a number that may be bytes: nothing to say"
 usage "an empty host" 'host' -h ''
 usage "an empty host among others" 'host' -h a,,b
 usage "a connection string that is none" 'dbname.*connection string' \
     -d 'nonsense=1 host=x'
 like "$err" 'nonsense' "a connection string that is none: names the word"
+usage "a URI that is none" 'dbname.*connection string' \
+    -d 'postgresql://db1/postgres?nonsense=1'
+like "$err" 'detail: .*nonsense' "a URI that is none: names the word"
 usage "a node without a file" '"node1".*any configuration file' node1
 like "$err" 'hint: .*repl-status -h node1' \
     "a node without a file: what is meant if it is a host"
@@ -155,6 +194,16 @@ is "$(json 'd["status"]')" UNKNOWN "json: chosen by the environment"
 status -F prometheus --nonsense
 rc_is 3 "prometheus: an error is UNKNOWN"
 like "$out" '^standby_status\{.*\} 3$' "prometheus: a sample says so"
+
+status -F prometheus -h 127.0.0.1 -t 0
+like "$out" '^standby_status\{cluster=""\} 3$' "prometheus: no file, no cluster"
+printf 'cluster = "main";\nnodes = ({ name = "n"; conninfo = "host=127.0.0.1"; });\n' \
+    >"$T/named.conf"
+status -F prometheus -f "$T/named.conf" -t 0
+like "$out" '^standby_status\{cluster="main"\} 3$' \
+    "prometheus: an error has the cluster of the file"
+status --json -f "$T/named.conf" -t 0
+is "$(json 'd["cluster"]["name"]')" main "json: the same"
 
 # --- environment and configuration file
 conf=$T/standby.conf
@@ -204,8 +253,14 @@ status -f "$conf" --list-nodes
 is "$rc/$out" $'0/node1\nnode 2' "--list-nodes: the names"
 status -d 'host=x password=sesame1' -d postgresql://u:sesame2@up/db --show-config
 unlike "$out$err" 'sesame' "secrets: masked in --show-config"
-status -d 'password=sesame4 nonsense=1'
-unlike "$out$err" 'sesame' "secrets: masked in errors"
+for o in 'password=sesame4 nonsense=1' 'password=open sesame5 host=x' \
+    'postgresql://u:sesame6@db1/postgres?nonsense=1' \
+    'postgresql://u:open@sesame7@db1/postgres?nonsense=1' \
+    'postgresql://db1/?p%61ssword=sesame8%zz'; do
+	status -d "$o"
+	rc_is 3 "secrets in $o: exit status 3"
+	unlike "$out$err" 'sesame' "secrets in $o: not told"
+done
 
 # --- who is asked: nobody answers, and the document tells whom it knows
 asked() { json '[(n["name"], n["host"], n["port"]) for n in d["nodes"]]'; }
@@ -217,6 +272,27 @@ is "$(asked)" "[('127.0.0.1:1', '127.0.0.1', '1')]" "-h -p: one server"
 is "$(problems)" "['unreachable']" \
     "one server that does not answer: that is all that is known"
 is "$(json 'd["nodes"][0]["receive_lag_bytes"]')" null "no lag that is 0"
+hint() { json 'd["problems"][0]["hint"]'; }
+status --json -h 127.0.0.1:21000
+like "$(hint)" '-h 127\.0\.0\.1 -p 21000$' "a port in the host: how it is written"
+status --json -h "$T/absent"
+like "$(hint)" "socket in $T/absent" "no server at a socket: where it is looked for"
+unlike "$(hint)" 'listen_addresses' "no server at a socket: no listen_addresses"
+status --json -h 127.0.0.1 -p 1
+like "$(hint)" 'listen_addresses' "no server at an address: listen_addresses"
+unlike "$(hint)" 'onfiguration' "no server that was named: no other advice"
+status --json -p 1
+unlike "$(hint)" 'onfiguration' "a port names a server"
+run env PGHOST=127.0.0.1 PGPORT=1 "$REPL_STATUS" --json
+unlike "$(hint)" 'onfiguration' "PGHOST names a server"
+# No server of this machine, wherever libpq looks.
+run env PGPORT=1 "$REPL_STATUS" --json
+like "$(hint)" 'No configuration file was found.*repl-status -h HOST' \
+    "nobody is named: how to name a server"
+echo 'cluster = "main";' >"$T/empty.conf"
+run env PGPORT=1 "$REPL_STATUS" --json -f "$T/empty.conf"
+like "$(hint)" "$T/empty.conf names no nodes.*repl-status -h HOST" \
+    "a file without nodes: how to name a server"
 status --json -H 127.0.0.1 -h 127.0.0.2 -p 1
 rc_is 2 "two servers that do not answer: no primary, CRITICAL"
 is "$(asked)" "[('127.0.0.1:1', '127.0.0.1', '1'), ('127.0.0.2:1', '127.0.0.2', '1')]" \
@@ -267,6 +343,8 @@ is "$(names)" "['127.0.0.4:4', 'node 2']" \
     "the address of a node of the file is that node, in the order of the words"
 status -F pgpool 127.0.0.4:4 127.0.0.2:2
 is "$out" "-1 -1" "pgpool: one value for each operand"
+status -F pgpool -h 127.0.0.5,127.0.0.2 -p 2 127.0.0.2:2
+is "$out" "-1" "pgpool: no value for servers that only -h names"
 rm "$HOME/.config/standby/standby.conf"
 
 # --- every format, and its exit status
@@ -326,7 +404,9 @@ status -q -h 127.0.0.1 -p 1
 isnt "$out" "" "-q without a state file: what is not OK is said"
 echo nonsense >"$state"
 status -q -h 127.0.0.1 -p 1 --state-file="$state"
-like "$err" 'warning: .*damaged' "a damaged state file: is named"
+like "$err" "warning: .*damaged; it is now \"$state.old\"" \
+    "a damaged state file: is named, with where it is"
+is "$(cat "$state.old")" nonsense "a damaged state file: is kept"
 isnt "$out" "" "a damaged state file: as none"
 status -q -h 127.0.0.1 -p 1 --state-file="$state"
 is "$rc/$out$err" "3/" "a damaged state file: was replaced"

@@ -520,6 +520,12 @@ status_facts() {
 	is "$(col status-senders 6) $(col status-senders 9)" \
 	    "$(pg_sql p 'SELECT sent_lsn || chr(32) || replay_lsn
 	    FROM pg_stat_replication')" "$m: sent and replayed position"
+	if [ "$m" -ge 12 ]; then
+		like "$(col status-senders 11)" '^-?[0-9]+\.[0-9]{6}$' \
+		    "$m: seconds since the last reply"
+	else
+		is "$(col status-senders 11)" - "$m: no time of a reply"
+	fi
 	run "$SQLPROBE" "$(info p plain)" fact status-senders
 	is "$(val rows) $(col status-senders 2) $(col status-senders 4)" \
 	    '1 sb -' "$m: the row is there for others, without its values"

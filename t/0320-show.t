@@ -77,6 +77,7 @@ for name in ("it's", "a=b", "x|y", "two\nlines", "tab\tbed", "back\\slash",
              "bad\\377\\300utf8"):
     assert name in names, name
 
+assert load("unknown")["cluster"]["streaming"] is None
 for node in load("unknown")["nodes"]:
     for key, value in node.items():
         if "lag" in key or "lsn" in key or "seconds" in key or key in (
@@ -167,7 +168,7 @@ for my $scenario (@ARGV) {
 }
 keys %{$labels{unknown}} == 13 or die 'labels of unknown';
 $labels{unknown}{$_} =~ /=U;/ or die "$_ is not U"
-    for grep { $_ ne 'standbys' } keys %{$labels{unknown}};
+    for keys %{$labels{unknown}};
 PL
 
 if perl -MMonitoring::Plugin::Performance -e 1; then
@@ -247,6 +248,7 @@ assert ("standby_slot_retained_bytes", "p|'=\"\\\n", 's"l\\o\nt') in hostile
 unknown = load("unknown")
 for name, node, slot in unknown:
     assert "lag" not in name and "delay" not in name and "is_p" not in name
+    assert name != "standby_streaming_standbys"
 assert [unknown.get(("standby_node_up", f"n{i}", None)) for i in range(4)] == [
     1, None, 0, 0]
 assert {k[0] for k in load("empty")} == {

@@ -17,13 +17,18 @@ status_needs
 # --- numbers
 
 # One look between two looks at the primary that see the same: nothing was
-# written meanwhile.
+# written meanwhile.  Sets told[NODE], what each standby said then.
+declare -A told
 look_at_rest() {
-	local before i
+	local before i n
 	for i in 1 2 3 4 5; do
 		quiet || return 1
 		before=$(pg_sql p "SELECT pg_current_wal_lsn()")
 		look "$@"
+		for n in s1 s2 c; do
+			told[$n]=$(pg_sql "$n" "SELECT pg_last_wal_receive_lsn()
+			    || ' ' || pg_last_wal_replay_lsn()")
+		done
 		at_rest=$(pg_sql p "SELECT pg_current_wal_lsn()")
 		[ "$before" != "$at_rest" ] || return 0
 		note "written meanwhile, $i"
@@ -49,8 +54,7 @@ numbers_agree() {
 	for n in s1 s2 c; do
 		is "$(js "[n['$n'][x] for x in ('sent_lsn', 'received_lsn',
 		    'replayed_lsn')]")" \
-		    "$at_rest $(pg_sql "$n" "SELECT pg_last_wal_receive_lsn()
-		    || ' ' || pg_last_wal_replay_lsn()")" \
+		    "$at_rest ${told[$n]}" \
 		    "$m: $n: its positions are those that it tells"
 		is "$(js "[n['$n'][x] for x in ('received_lsn', 'replayed_lsn')]")" \
 		    "$at_rest $at_rest" "$m: $n: and those of the primary"

@@ -281,12 +281,17 @@ is "$(of db2 reach) $(of db2 role) $(of db2 upstream)" 'yes standby db1' \
 is "$(of db3 reach) $(of db3 upstream)" 'yes db2' "and the cascaded one below it"
 is "$(of db4 reach) $(of db4 role)" 'not-asked standby' \
     "a server of another cluster is not it"
-is "$(of db5 reach)" not-asked "a primary is not it"
+is "$(of db5 reach) $(of db5 role)" 'yes primary' \
+    "one that has become a primary counts: there are two"
+is "$(of db12 reach) $(of db12 role)" 'not-asked standby' \
+    "a primary beside a standby that still replies is not it"
 is "$(of db6 reach) $(of db6 replay_lag)" 'not-asked 0' \
     "what hangs there is shown from the row"
 is "$(of db7 reach)" not-asked "and so is what does not answer"
-is "$(of db9 reach) $(of db9 upstream) $(grep -c '"db8"' "$T/stub.log")" \
-    'yes db1 2' "one that is asked is found under another address, too"
+# It is db8 of the stub, whatever it is asked.
+is "$(of db9 reach) $(of db9 upstream) $(grep '"startup"' "$T/stub.log" |
+    grep -c '"db8"')" 'yes db1 1' \
+    "one that is asked is found under another address, too"
 unlike "$out" '^node (walreceiver|127.0.0.8)' "and is no second node"
 is "$(of db11 reach)" not-asked "a socket leads nowhere"
 unlike "$out" '^node (sub|other)' "no node is made of the wrong servers"
@@ -299,8 +304,25 @@ n=$(sessions)
 survey -r 3 "$(to db1)" "$(to db9 127.0.0.9)"
 is "$(of db2 reach) $(of db3 reach) $(of db4 reach)" 'yes yes not-asked' \
     "looked at again and again, they stay"
-cmp_le "$(($(sessions) - n))" 7 \
+cmp_le "$(($(sessions) - n))" 10 \
     "over the same sessions, and others are left alone for a while"
+
+# With the answers of the primary that db12 is: it was promoted.
+looks "$(to db1)"
+is "$(of db2 role) $(of db3 upstream)" 'standby db2' "a standby is found"
+tell set db2 "{\"answers\": $(/usr/bin/python3 -c 'import json, sys
+print(json.dumps([n["answers"] for n in json.load(open(sys.argv[1]))["nodes"]
+                  if n["name"] == "db12"][0]))' "$T/scenario")}"
+look_again
+is "$(of db2 reach) $(of db2 role)" 'yes primary' \
+    "it is asked on when it has become a primary"
+tell set db1 '{"refuse": true}'
+tell drop db1
+look_again
+is "$(of db1 reach) $(of db2 reach) $(of db2 role)" 'failed yes primary' \
+    "and when its old upstream has gone"
+exec 7>&-
+wait "$looker"
 
 # --- fifty ---------------------------------------------------------------------
 

@@ -76,11 +76,11 @@ static const char yes[] = "yes";
 #define STATUS_ROWS "1001" /* PGVER_STATUS_ROWS and one more */
 _Static_assert(PGVER_STATUS_ROWS == 1000, "STATUS_ROWS must follow");
 
-#define STATUS_SENDERS(pid, suffix, lag)                                       \
+#define STATUS_SENDERS(pid, suffix, lag, reply)                                \
 	"SELECT " pid "::text, application_name, host(client_addr), state,\n"  \
 	"  sync_state, sent" suffix "::text, write" suffix "::text,\n"         \
 	"  flush" suffix "::text, replay" suffix "::text,\n"                   \
-	"  " lag "\n"                                                          \
+	"  " lag ", " reply "\n"                                               \
 	"FROM pg_stat_replication s ORDER BY s." pid " LIMIT " STATUS_ROWS
 
 #define STATUS_RECEIVER(written, flushed, host, port)                          \
@@ -277,11 +277,15 @@ static const struct row {
 			"    WHERE name = 'recovery_min_apply_delay')")},
 
     {PGFACT_STATUS_SENDERS, 90100, /* rel 9.1 */
-	STATUS_SENDERS("procpid", "_location", "NULL::text")},
+	STATUS_SENDERS("procpid", "_location", "NULL::text", "NULL::text")},
     {PGFACT_STATUS_SENDERS, 90200, /* rel 9.2: pid */
-	STATUS_SENDERS("pid", "_location", "NULL::text")},
+	STATUS_SENDERS("pid", "_location", "NULL::text", "NULL::text")},
     {PGFACT_STATUS_SENDERS, 100000, /* rel 10: names, replay_lag */
-	STATUS_SENDERS("pid", "_lsn", EPOCH_OF "replay_lag" AS_TEXT)},
+	STATUS_SENDERS(
+	    "pid", "_lsn", EPOCH_OF "replay_lag" AS_TEXT, "NULL::text")},
+    {PGFACT_STATUS_SENDERS, 120000, /* rel 12: reply_time */
+	STATUS_SENDERS("pid", "_lsn", EPOCH_OF "replay_lag" AS_TEXT,
+	    AGE_OF "reply_time" AS_TEXT)},
 
     {PGFACT_STATUS_RECEIVER, 90600, /* rel 9.6; 9.6.10 system_views.sql */
 	STATUS_RECEIVER(

@@ -86,8 +86,10 @@ enum pgfact {
 				 * current_user, timeline (primary) */
 	PGFACT_STATUS_SENDERS,  /* rows (9.1): pid, application_name,
 				 * client_addr, state, sync_state, sent,
-				 * write, flush, replay, replay_lag (10).  All
-				 * but pid, application_name NULL: not seen */
+				 * write, flush, replay, replay_lag (10),
+				 * seconds since the last reply (12: by the
+				 * standby's clock).  All but pid,
+				 * application_name NULL: not seen */
 	PGFACT_STATUS_RECEIVER, /* row or none (9.6): status, received_tli,
 				 * written (13), flushed, latest_end, seconds
 				 * since the last message came, since it was

@@ -56,7 +56,9 @@ derived_unknown(struct status_node *n)
 	n->sent = n->end = LSN_INVALID;
 	n->receive_lag = n->replay_lag = n->upstream_lag = -1;
 	n->delay = -1;
-	n->clamped = false;
+	n->clamped = n->ahead = n->strayed = n->silent = false;
+	n->end_of = -1;
+	n->forked = false;
 }
 
 struct status_node *
@@ -144,6 +146,44 @@ status_free(struct status *s)
 	*s = (struct status){.primary = -1};
 }
 
+/* Does p stand before a problem of the cluster that is so bad? */
+static bool
+stands_before(const struct status_problem *p, enum status_severity sev)
+{
+	if (p->severity == sev)
+		return p->node < 0;
+	return status_worse(p->severity, sev) == p->severity;
+}
+
+int
+status_add_problem(struct status *s, const char *id, enum status_severity sev,
+    const char *message, const char *hint)
+{
+	struct status_problem p = {.id = id, .severity = sev, .node = -1};
+	struct status_problem *more;
+	size_t at = 0;
+
+	p.message = strdup(message);
+	p.hint = hint == NULL ? NULL : strdup(hint);
+	more = reallocarray(s->problems, s->nproblems + 1, sizeof(*more));
+	if (more != NULL)
+		s->problems = more;
+	if (more == NULL || p.message == NULL ||
+	    (hint != NULL && p.hint == NULL)) {
+		free(p.message);
+		free(p.hint);
+		return -1;
+	}
+	while (at < s->nproblems && stands_before(&s->problems[at], sev))
+		at++;
+	memmove(&s->problems[at + 1], &s->problems[at],
+	    (s->nproblems - at) * sizeof(p));
+	s->problems[at] = p;
+	s->nproblems++;
+	s->severity = status_worse(s->severity, sev);
+	return 0;
+}
+
 bool
 status_is_derived(const struct status_node *n)
 {
@@ -214,7 +254,8 @@ reset(struct status *s)
 {
 	s->primary = -1;
 	s->system_identifier = 0;
-	s->streaming = s->standbys = 0;
+	s->streaming = s->standbys = s->unseen = 0;
+	s->streaming_known = true;
 	for (size_t i = 0; i < s->n; i++) {
 		struct status_node *n = &s->nodes[i];
 

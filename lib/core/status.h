@@ -46,6 +46,7 @@ struct status_sender {
 	char *sync_state;
 	uint64_t sent, write, flush, replay;
 	double replay_lag; /* s, as the server measured it; < 0: NULL */
+	double reply_age;  /* s since the last reply (12); < 0 unknown */
 	bool hidden;       /* the role may not see the columns */
 	/* derived */
 	bool logical; /* of a logical slot, or backup: no standby */
@@ -88,15 +89,18 @@ struct status_node {
 	char *addr;        /* numeric, of the session; NULL unknown, a socket */
 	bool expected;     /* named by the user or the file */
 	bool found;        /* status_link added it, for a sender row */
+	bool named_primary; /* the user said that it is the primary */
 	char *conf_upstream, *conf_slot; /* of the file */
 	double weight;
 	/* was it asked */
 	enum status_reach reach;
+	bool alive; /* REACH_FAILED: a server is there, but refuses the login */
 	char *reach_text, *reach_hint; /* why not, what to do */
 	char *partial; /* what could not be read, and why (first one) */
 	char *user;    /* login role, for GRANT hints */
 	/* facts */
-	int version; /* server_version_num; 0 unknown */
+	bool read_last; /* its last read came after those of all others */
+	int version;    /* server_version_num; 0 unknown */
 	char *version_text;
 	enum status_role says; /* PRIMARY, STANDBY by pg_is_in_recovery() */
 	uint64_t system_identifier; /* 0 unknown, always before 9.6 */
@@ -126,16 +130,24 @@ struct status_node {
 	int sender;        /* row of the upstream that feeds it; -1 */
 	const char *state; /* borrowed: "hung"; "running" (primary); "no
 			    * receiver" (says the standby itself); the
-			    * sender's state; "down"; the receiver's status;
-			    * "unknown" */
+			    * sender's state; "down", "no login" (alive); the
+			    * receiver's status; "unknown" */
 	const char *sync;  /* borrowed; NULL */
 	uint64_t sent;     /* by its upstream */
 	uint64_t end;      /* what the lags are measured against: the primary's
-			    * written, else the receiver's latest_end */
+			    * written, else the receiver's latest_end, when
+			    * all above it stream */
+	int end_of;        /* the node that told `end`; -1 */
+	bool forked;       /* on another timeline than that node: positions do
+			    * not compare, lags and delay are unknown */
 	int64_t receive_lag, replay_lag; /* bytes behind `end` */
 	int64_t upstream_lag; /* bytes received behind what its upstream has */
 	double delay;         /* s */
-	bool clamped; /* it had more than the primary, read later: lag 0 */
+	bool clamped;         /* it had more than `end` */
+	bool ahead;   /* ... and that was read later: lags, delay unknown */
+	bool strayed; /* streams from none of the nodes, and a primary is seen
+		       */
+	bool silent;  /* its receiver has heard nothing for too long */
 
 	/* from the state file or the last round (core/trend.h); < 0 unknown */
 	double rate, eta; /* bytes/s replayed (primary: written); s to end */
@@ -154,9 +166,13 @@ struct status_problem {
 };
 
 struct status {
-	char *cluster; /* name: of the file, else cluster_name, else NULL */
-	bool whole;    /* a cluster is looked at: judge "no primary" */
-	double time;   /* epoch s of the survey */
+	char *cluster;   /* name: of the file, else cluster_name, else NULL */
+	bool whole;      /* a cluster is looked at: judge "no primary" */
+	bool named_part; /* the user picked some nodes out of the file's */
+	double time;     /* epoch s of the survey */
+	const char *last_primary;  /* borrowed: name of the node that was the
+				    * primary when the state file was written;
+				    * NULL unknown */
 	struct status_node *nodes; /* in the order of file and options, then as
 				    * they were found */
 	size_t n;
@@ -165,8 +181,11 @@ struct status {
 	uint64_t system_identifier; /* of the cluster: the primary's, else the
 				     * first known */
 	size_t streaming; /* standbys that stream, as all above them do */
-	size_t standbys;  /* with the expected ones that do not answer, when
-			   * there is a primary */
+	size_t unseen;    /* more that may stream: they or their rows are hidden
+			   */
+	bool streaming_known; /* nothing is unseen */
+	size_t standbys;      /* with the expected ones that do not answer, when
+			       * there is a primary */
 	/* by core/verdict.h */
 	struct status_problem *problems; /* worst first */
 	size_t nproblems;
@@ -198,6 +217,14 @@ int status_link(struct status *s);
  */
 size_t status_unasked(const struct status *s, int *idx, size_t max);
 
+/*
+ * A problem of the cluster that verdict_judge, which comes first, cannot know
+ * (overlap, state-file): keeps the order, raises the severity.  id is static,
+ * the texts are copied; hint NULL: none.  0, -1: no memory.
+ */
+int status_add_problem(struct status *s, const char *id,
+    enum status_severity sev, const char *message, const char *hint);
+
 /* "OK" "WARNING" "CRITICAL" "UNKNOWN"; "primary" "standby" ... */
 const char *status_severity_name(enum status_severity sev);
 const char *status_role_name(enum status_role role);
@@ -207,5 +234,17 @@ enum status_severity status_worse(
     enum status_severity a, enum status_severity b);
 /* Timeline that counts: the receiver's when it streams, else the node's; 0. */
 uint32_t status_timeline(const struct status_node *n);
+/* The timeline that a node of a linked status is on for certain; 0. */
+uint32_t status_sure_timeline(const struct status_node *n);
+/* May this row be that of node i, for all that is known? */
+bool status_row_may_be(
+    const struct status *s, const struct status_sender *row, int i);
+/* Is node i certainly fed by none of the walsenders of node up? */
+bool status_feeds_not(const struct status *s, int up, int i);
+/* Does node i certainly stream from a server that is none of the nodes? */
+bool status_streams_elsewhere(const struct status *s, int i);
+/* The nearest standby above node i that does not stream, or from elsewhere;
+ * -1: none. */
+int status_broken_above(const struct status *s, int i);
 
 #endif

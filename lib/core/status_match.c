@@ -17,12 +17,23 @@ struct row {
 	bool stale;       /* an older connection of the same standby */
 };
 
+/* What a node is called, and the last number that a node of that name with a
+ * number behind it has got. */
+struct name {
+	const char *text; /* of the node; NULL: free place */
+	int node, number;
+};
+
 struct match {
 	struct status *s;
 	struct row *rows; /* physical ones */
 	size_t n;
 	int *points; /* per node */
+	struct name *names;
+	size_t nnames; /* places, a power of two, more than nodes */
 };
+
+#define REPLY_FRESH 15 /* s; a receiver replies every ten */
 
 typedef bool evidence(const struct match *m, int node, const struct row *row);
 
@@ -427,52 +438,100 @@ match_by(struct match *m, evidence *e)
 	} while (again);
 }
 
+/* How many, and the last of them. */
 static size_t
-receivers_called(const struct match *m, const char *app)
+receivers_called(const struct match *m, const char *app, int *last)
 {
 	size_t found = 0;
 
+	*last = -1;
 	for (size_t i = 0; i < m->s->n; i++)
 		if (m->s->nodes[i].receiver.present &&
 		    status_same_text(
-			m->s->nodes[i].receiver.application_name, app))
+			m->s->nodes[i].receiver.application_name, app)) {
+			*last = (int)i;
 			found++;
+		}
 	return found;
 }
 
-/* Two connections of one standby, which has come again before its upstream
- * noticed that it was gone (or has got another upstream)? */
+/* May these be two connections of one standby, which has come again before its
+ * upstream noticed that it was gone (or has got another upstream)? */
 static bool
-same_standby(const struct match *m, const struct row *a, const struct row *b)
+may_be_one(const struct row *a, const struct row *b)
 {
-	const char *app = a->r->application_name;
-
-	if (is_generic(m, a) || is_generic(m, b) || a->r->hidden ||
-	    b->r->hidden || !status_same_text(app, b->r->application_name) ||
-	    compare_text(a->r->client_addr, b->r->client_addr) != 0 ||
-	    status_row_receivewal(a->r) || status_row_receivewal(b->r))
-		return false;
-	if (a->up == b->up && differ(a->slot, b->slot))
-		return false;
-	return receivers_called(m, app) <= 1;
+	return !a->r->hidden && !b->r->hidden && !status_row_receivewal(a->r) &&
+	       !status_row_receivewal(b->r) &&
+	       (a->up != b->up || !differ(a->slot, b->slot));
 }
 
+static bool
+is_fresh(const struct row *row)
+{
+	return row->r->reply_age >= 0 && row->r->reply_age <= REPLY_FRESH;
+}
+
+static bool
+is_at(const struct row *row, const struct status_node *n)
+{
+	return (n->received != LSN_INVALID && n->received == row->r->flush) ||
+	       (n->replayed != LSN_INVALID && n->replayed == row->r->replay);
+}
+
+/* Two live standbys may have one name and one address: row is an old connection
+ * of the standby that has the other one only when it is silent while that one
+ * replies, or when the standby itself (-1: unknown) is where that one is. */
+static bool
+is_stale(const struct match *m, int node, const struct row *row,
+    const struct row *other)
+{
+	const struct status_node *n;
+
+	if (is_fresh(row))
+		return false;
+	if (row->r->reply_age >= 0 && is_fresh(other))
+		return true;
+	if (node == -1)
+		return false;
+	n = &m->s->nodes[node];
+	return is_at(other, n) && !is_at(row, n);
+}
+
+/* Rows i to end have one name and one address; node calls itself so. */
+static void
+find_stale_of(struct match *m, size_t i, size_t end, int node)
+{
+	for (; i < end; i++)
+		for (size_t k = i + 1; k < end && !m->rows[i].stale; k++) {
+			struct row *a = &m->rows[i], *b = &m->rows[k];
+
+			if (b->stale || !may_be_one(a, b))
+				continue;
+			if (is_stale(m, node, a, b))
+				a->stale = true;
+			else if (is_stale(m, node, b, a))
+				b->stale = true;
+		}
+}
+
+/* Rows are in the order of name and address. */
 static void
 find_stale(struct match *m)
 {
-	for (size_t i = 0; i < m->n; i++)
-		for (size_t k = i + 1; k < m->n; k++) {
-			struct row *a = &m->rows[i], *b = &m->rows[k];
+	for (size_t i = 0, end; i < m->n; i = end) {
+		const struct status_sender *r = m->rows[i].r;
+		int node;
 
-			if (a->stale || b->stale || !same_standby(m, a, b))
-				continue;
-			if (compare_progress(a, b) < 0)
-				a->stale = true;
-			else
-				b->stale = true;
-			if (a->stale)
+		for (end = i + 1; end < m->n; end++)
+			if (compare_text(r->application_name,
+				m->rows[end].r->application_name) != 0 ||
+			    compare_text(r->client_addr,
+				m->rows[end].r->client_addr) != 0)
 				break;
-		}
+		if (end - i > 1 && !is_generic(m, &m->rows[i]) &&
+		    receivers_called(m, r->application_name, &node) <= 1)
+			find_stale_of(m, i, end, node);
+	}
 }
 
 /*
@@ -497,19 +556,78 @@ reserve_node(struct match *m, const struct row *row, bool *reserved)
 	return -1;
 }
 
+static struct name *
+find_name(const struct match *m, const char *text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	size_t at;
+
+	for (const char *c = text; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	at = (size_t)(hash ^ hash >> 32) & (m->nnames - 1);
+	while (
+	    m->names[at].text != NULL && strcmp(m->names[at].text, text) != 0)
+		at = (at + 1) & (m->nnames - 1);
+	return &m->names[at];
+}
+
+static void
+keep_name(struct match *m, int node)
+{
+	const char *text = m->s->nodes[node].name;
+	struct name *name = find_name(m, text);
+
+	if (name->text == NULL)
+		*name = (struct name){text, node, 1};
+}
+
+/* Of all nodes, with room for one of each row. */
+static int
+collect_names(struct match *m)
+{
+	for (m->nnames = 16; m->nnames < 2 * (m->s->n + m->n); m->nnames *= 2)
+		;
+	if ((m->names = calloc(m->nnames, sizeof(*m->names))) == NULL)
+		return -1;
+	for (size_t i = 0; i < m->s->n; i++)
+		keep_name(m, (int)i);
+	return 0;
+}
+
 /* Index for a new name or of a node of an earlier call that can be it again;
  * -1: taken, -2: no such node yet. */
 static int
-name_place(const struct match *m, const char *name)
+name_place(const struct match *m, const char *text)
 {
-	for (size_t i = 0; i < m->s->n; i++) {
-		const struct status_node *n = &m->s->nodes[i];
+	const struct name *name = find_name(m, text);
+	const struct status_node *n;
 
-		if (strcmp(n->name, name) == 0)
-			return status_is_derived(n) && n->sender == -1 ? (int)i
-								       : -1;
+	if (name->text == NULL)
+		return -2;
+	n = &m->s->nodes[name->node];
+	return status_is_derived(n) && n->sender == -1 ? name->node : -1;
+}
+
+/* The same process number on another upstream, or a strange name: the next
+ * number behind it. */
+static int
+choose_number(const struct match *m, struct buf *text)
+{
+	struct name *name = find_name(m, buf_str(text));
+	struct buf numbered = BUF_INIT;
+	int place = -1;
+
+	while (place == -1 && buf_ok(&numbered)) {
+		buf_reset(&numbered);
+		buf_addf(&numbered, "%s (%d)", buf_str(text), ++name->number);
+		place = name_place(m, buf_str(&numbered));
 	}
-	return -2;
+	buf_reset(text);
+	buf_adds(text, buf_ok(&numbered) ? buf_str(&numbered) : "");
+	if (!buf_ok(&numbered))
+		place = -1;
+	buf_free(&numbered);
+	return place;
 }
 
 static int
@@ -534,12 +652,7 @@ choose_name(const struct match *m, const struct row *row, struct buf *name)
 		buf_addf(name, " (%d)", row->r->pid);
 		place = name_place(m, buf_str(name));
 	}
-	/* The same process number on another upstream, or a strange name. */
-	for (int i = 2; place == -1 && buf_ok(name); i++) {
-		buf_addf(name, " (%d)", i);
-		place = name_place(m, buf_str(name));
-	}
-	return place;
+	return place == -1 && buf_ok(name) ? choose_number(m, name) : place;
 }
 
 static int
@@ -551,13 +664,15 @@ add_found(struct match *m, const struct row *row)
 	int place = choose_name(m, row, &name), rc = -1;
 	char *host = NULL;
 
-	if (!buf_ok(&name) || (addr != NULL && (host = strdup(addr)) == NULL))
+	if (place == -1 || !buf_ok(&name) ||
+	    (addr != NULL && (host = strdup(addr)) == NULL))
 		goto out;
 	if (place == -2) {
 		if ((n = status_add(m->s, buf_str(&name))) == NULL)
 			goto out;
 		n->found = true;
 		place = (int)m->s->n - 1;
+		keep_name(m, place);
 	}
 	n = &m->s->nodes[place];
 	free(n->host);
@@ -640,7 +755,7 @@ status_match(struct status *s)
 	struct match m = {.s = s};
 	int rc = -1;
 
-	if (collect_rows(&m) == -1 ||
+	if (collect_rows(&m) == -1 || collect_names(&m) == -1 ||
 	    (m.points = calloc(s->n + 1, sizeof(*m.points))) == NULL)
 		goto out;
 	for (size_t i = 0; i < s->n; i++)
@@ -654,6 +769,7 @@ status_match(struct status *s)
 	rc = 0;
 out:
 	free(m.points);
+	free(m.names);
 	free(m.rows);
 	return rc;
 }

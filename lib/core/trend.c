@@ -267,6 +267,16 @@ is_stuck(const struct status_node *n, const struct trend_node *old)
 	       n->received < old->end;
 }
 
+/* Who had replayed all there was cannot be later than since then: the last
+ * commit may be old because nobody wrote. */
+static void
+bound_delay(struct status_node *n, const struct trend_node *old, double secs)
+{
+	if (old->end != LSN_INVALID && old->replayed >= old->end &&
+	    n->delay > secs)
+		n->delay = secs;
+}
+
 static void
 apply_node(
     const struct status *s, struct status_node *n, const struct trend *prev)
@@ -279,6 +289,7 @@ apply_node(
 	    now < old->replayed)
 		return;
 	secs = elapsed(s, n, prev, old);
+	bound_delay(n, old, secs);
 	if (now != LSN_INVALID && old->replayed != LSN_INVALID) {
 		n->rate =
 		    (double)lsn_diff(now, old->replayed, n->version) / secs;

@@ -36,7 +36,8 @@ void trend_free(struct trend *t);
 int trend_take(
     struct trend *t, const struct status *s, const struct trend *prev);
 /*
- * Fill rate, eta, stuck, stuck_for of the nodes of a linked status.  A last
+ * Fill rate, eta, stuck, stuck_for of the nodes of a linked status, and bound
+ * the delay of those that had replayed everything at the last look.  A last
  * look of another cluster, of the future, or from less than 0.5 s or more than
  * a day ago says nothing.  LSN that went back (failover): nothing.
  */

@@ -106,13 +106,21 @@ verdict_add_lsn(struct buf *b, uint64_t lsn)
 	buf_adds(b, lsn == LSN_INVALID ? "-" : lsn_format(lsn, text));
 }
 
-/* "-h db1 -p 5432": how to reach it from a shell. */
+/* "-h db1 -p 5433": how to reach it from a shell. */
 void
 verdict_add_target(struct buf *b, const struct status_node *n)
 {
 	buf_addf(b, "-h %s", verdict_or_else(n->host, n->name));
-	if (n->port != NULL)
+	if (n->port != NULL && strcmp(n->port, "5432") != 0)
 		buf_addf(b, " -p %s", n->port);
+}
+
+/* "db1:5432": where it is. */
+void
+verdict_add_place(struct buf *b, const struct status_node *n)
+{
+	buf_addf(b, "%s:%s", verdict_or_else(n->host, n->name),
+	    verdict_or_else(n->port, "5432"));
 }
 
 /* --- what rows ask ------------------------------------------------------- */
@@ -240,11 +248,14 @@ static const struct row rows[] = {
     {"no-primary", SEV_CRITICAL, CLUSTER, verdict_look_no_primary},
     {"system-identifier", SEV_CRITICAL, NODE, verdict_look_system},
     {"timeline", SEV_CRITICAL, NODE, verdict_look_timeline},
+    {"ahead", SEV_CRITICAL, NODE, verdict_look_ahead},
     {"unreachable", SEV_UNKNOWN, NODE, verdict_look_unreachable},
     {"hung", SEV_UNKNOWN, NODE, verdict_look_hung},
     {"rights", SEV_UNKNOWN, NODE, verdict_look_rights},
     {"read-failed", SEV_UNKNOWN, NODE, verdict_look_read_failed},
     {"not-streaming", SEV_CRITICAL, NODE, verdict_look_not_streaming},
+    {"foreign-upstream", SEV_WARNING, NODE, verdict_look_foreign_upstream},
+    {"receiver-silent", SEV_CRITICAL, NODE, verdict_look_receiver_silent},
     {"sender-missing", SEV_CRITICAL, NODE, verdict_look_sender_missing},
     {"receiver-missing", SEV_CRITICAL, NODE, verdict_look_receiver_missing},
     {"receive-lag", BY_LIMIT, NODE, verdict_look_receive_lag},
@@ -254,6 +265,7 @@ static const struct row rows[] = {
     {"not-moving", SEV_WARNING, NODE, verdict_look_not_moving},
     {"replay-paused", SEV_WARNING, NODE, verdict_look_paused},
     {"few-standbys", SEV_CRITICAL, CLUSTER, verdict_look_few_standbys},
+    {"no-sync-standby", SEV_CRITICAL, NODE, verdict_look_no_sync},
     {"slot-lost", SEV_CRITICAL, NODE, verdict_look_slot_lost},
     {"slot-unreserved", SEV_WARNING, NODE, verdict_look_slot_unreserved},
     {"slot-retains", BY_LIMIT, NODE, verdict_look_slot_retains},
@@ -272,6 +284,28 @@ look_all(struct judge *j)
 		for (size_t k = 0; k < j->s->n && !j->failed; k++)
 			rows[i].look(j, (int)k);
 	}
+}
+
+static bool
+is_said(const struct status *s, const struct status_problem *p)
+{
+	for (const struct status_problem *q = s->problems; q < p; q++)
+		if (q->node == p->node && q->hint != NULL &&
+		    strcmp(q->hint, p->hint) == 0)
+			return true;
+	return false;
+}
+
+/* One cause, several problems of a node: what to do is said once. */
+static void
+say_once(struct status *s)
+{
+	for (size_t i = s->nproblems; i-- > 0;)
+		if (s->problems[i].hint != NULL &&
+		    is_said(s, &s->problems[i])) {
+			free(s->problems[i].hint);
+			s->problems[i].hint = NULL;
+		}
 }
 
 /* Worst first, then the cluster, else in the order in which they were found. */
@@ -339,6 +373,7 @@ verdict_judge(struct status *s, const struct verdict_limits *l)
 		forget(s);
 		return -1;
 	}
+	say_once(s);
 	sum_up(s);
 	return 0;
 }

@@ -61,8 +61,15 @@ void verdict_add(struct judge *j, int node, struct words *w);
 /* 'a''b': a literal or, with ", an identifier of SQL. */
 void verdict_add_quoted(struct buf *b, const char *text, char quote);
 void verdict_add_lsn(struct buf *b, uint64_t lsn);
-/* "-h db1 -p 5432": how to reach it from a shell. */
+/* "-h db1 -p 5433": how to reach it from a shell. */
 void verdict_add_target(struct buf *b, const struct status_node *n);
+/* "db1:5432": where it is. */
+void verdict_add_place(struct buf *b, const struct status_node *n);
+/* "does not answer", "hangs", "refuses the login". */
+const char *verdict_why_silent(const struct status_node *n);
+/* Why nothing reaches the node, when that is known: false, or words of a hint
+ * that names what to mend first. */
+bool verdict_add_cause(const struct judge *j, int node, struct buf *b);
 /* It belongs to another cluster: nothing else of it says anything here. */
 bool verdict_is_foreign(const struct judge *j, const struct status_node *n);
 bool verdict_is_standby(const struct judge *j, const struct status_node *n);
@@ -70,6 +77,8 @@ const struct status_node *verdict_upstream_of(
     const struct judge *j, const struct status_node *n);
 const struct status_sender *verdict_sender_of(
     const struct judge *j, const struct status_node *n);
+/* Does the problem timeline hold for it? */
+bool verdict_is_forked(const struct judge *j, const struct status_node *n);
 bool verdict_receiver_absent(const struct status_node *n);
 bool verdict_receiver_streams(const struct status_node *n);
 /* Words about a passed limit; OK when none is. */
@@ -81,6 +90,8 @@ bool verdict_is_limited(const struct judge *j, bool time);
 typedef void verdict_look(struct judge *j, int node);
 verdict_look verdict_look_two_primaries, verdict_look_no_primary,
     verdict_look_few_standbys, verdict_look_system, verdict_look_timeline,
+    verdict_look_ahead, verdict_look_foreign_upstream,
+    verdict_look_receiver_silent, verdict_look_no_sync,
     verdict_look_unreachable, verdict_look_hung, verdict_look_rights,
     verdict_look_read_failed, verdict_look_not_streaming,
     verdict_look_sender_missing, verdict_look_receiver_missing,

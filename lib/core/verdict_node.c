@@ -22,64 +22,87 @@ verdict_look_system(struct judge *j, int node)
 	verdict_add(j, node, &w);
 }
 
-/*
- * The timeline that a node is on for certain; 0: not known.  pg_control of a
- * standby is behind the receiver, so that it counts only when nothing streams.
- */
-static uint32_t
-certain_timeline(const struct judge *j, const struct status_node *n)
+/* The node whose timeline this standby should be on, when both are known; NULL:
+ * one of them is not, or both are the same. */
+static const struct status_node *
+other_timeline(const struct judge *j, const struct status_node *n)
 {
-	const struct status_sender *row = verdict_sender_of(j, n);
+	const struct status_node *up = verdict_upstream_of(j, n);
+	uint32_t ours = status_sure_timeline(n), theirs = 0;
 
-	if (!verdict_answers(n))
-		return 0;
-	if (n->role == ROLE_STANDBY && !verdict_receiver_streams(n) &&
-	    n->receiver.sight != SIGHT_SEEN && row != NULL)
-		return 0;
-	return status_timeline(n);
+	if (!verdict_is_standby(j, n) || ours == 0)
+		return NULL;
+	/* A relay that does not stream itself may know an old one only. */
+	if (up != NULL &&
+	    (up->role == ROLE_PRIMARY || verdict_receiver_streams(up)))
+		theirs = status_sure_timeline(up);
+	if (theirs == 0 && j->s->primary >= 0) {
+		up = verdict_node_of(j, j->s->primary);
+		theirs = status_sure_timeline(up);
+	}
+	if (theirs == 0 || theirs == ours || verdict_is_foreign(j, up))
+		return NULL;
+	return up;
+}
+
+bool
+verdict_is_forked(const struct judge *j, const struct status_node *n)
+{
+	return other_timeline(j, n) != NULL;
 }
 
 void
 verdict_look_timeline(struct judge *j, int node)
 {
 	struct words w = {.message = BUF_INIT};
-	const struct status_node *n = verdict_node_of(j, node), *up;
-	uint32_t ours, theirs = 0;
+	const struct status_node *n = verdict_node_of(j, node),
+				 *up = other_timeline(j, n);
 
-	if (!verdict_is_standby(j, n) || (ours = certain_timeline(j, n)) == 0)
-		return;
-	up = verdict_upstream_of(j, n);
-	/* A relay that does not stream itself may know an old one only. */
-	if (up != NULL &&
-	    (up->role == ROLE_PRIMARY || verdict_receiver_streams(up)))
-		theirs = certain_timeline(j, up);
-	if (theirs == 0 && j->s->primary >= 0) {
-		up = verdict_node_of(j, j->s->primary);
-		theirs = certain_timeline(j, up);
-	}
-	if (theirs == 0 || theirs == ours || verdict_is_foreign(j, up))
+	if (up == NULL)
 		return;
 	buf_addf(&w.message, "timeline %" PRIu32 " is not that of %s, %" PRIu32,
-	    ours, up->name, theirs);
+	    status_sure_timeline(n), up->name, status_sure_timeline(up));
+	buf_addf(&w.hint, "On %s: standby-follow ", n->name);
+	verdict_add_target(&w.hint, up);
+	buf_adds(&w.hint, "; it says whether the histories have forked.");
+	verdict_add(j, node, &w);
+}
+
+void
+verdict_look_ahead(struct judge *j, int node)
+{
+	struct words w = {.message = BUF_INIT};
+	const struct status_node *n = verdict_node_of(j, node), *end;
+
+	if (!verdict_is_standby(j, n) || !n->ahead || n->end_of < 0 ||
+	    verdict_is_forked(j, n))
+		return;
+	end = verdict_node_of(j, n->end_of);
+	buf_adds(&w.message, "it has WAL up to ");
+	verdict_add_lsn(&w.message, MAX_OF(n->received, n->replayed));
+	buf_addf(&w.message, ", %s has written up to ", end->name);
+	verdict_add_lsn(&w.message, n->end);
+	buf_adds(&w.message, " only");
 	buf_addf(&w.hint,
-	    "On %s: standby-follow --master %s; it says whether the histories "
-	    "have forked.",
-	    n->name, verdict_or_else(up->host, "HOST"));
+	    "The histories may have split: compare SELECT timeline_id FROM "
+	    "pg_control_checkpoint(); on both. When %s is right, on %s: "
+	    "standby-clone --delta ",
+	    end->name, n->name);
+	verdict_add_target(&w.hint, end);
 	verdict_add(j, node, &w);
 }
 
 /* --- what a node does not tell ------------------------------------------- */
 
 static void
-look_reach(struct judge *j, int node, enum status_reach reach, const char *what,
-    const char *hint)
+look_reach(struct judge *j, int node, enum status_reach reach, const char *hint)
 {
 	struct words w = {.message = BUF_INIT};
 	const struct status_node *n = verdict_node_of(j, node);
 
 	if (!n->expected || n->reach != reach)
 		return;
-	buf_adds(&w.message, what);
+	buf_adds(&w.message, verdict_why_silent(n));
 	if (n->reach_text != NULL && n->reach_text[0] != '\0')
 		buf_addf(&w.message, ": %s", n->reach_text);
 	buf_adds(&w.hint, verdict_or_else(n->reach_hint, ""));
@@ -93,14 +116,14 @@ look_reach(struct judge *j, int node, enum status_reach reach, const char *what,
 void
 verdict_look_unreachable(struct judge *j, int node)
 {
-	look_reach(j, node, REACH_FAILED, "does not answer",
+	look_reach(j, node, REACH_FAILED,
 	    "Is the server running, does pg_hba.conf admit us? Try:");
 }
 
 void
 verdict_look_hung(struct judge *j, int node)
 {
-	look_reach(j, node, REACH_HUNG, "hangs",
+	look_reach(j, node, REACH_HUNG,
 	    "Is the server stopped, its host overloaded, its disk gone? Try:");
 }
 
@@ -173,60 +196,25 @@ verdict_look_read_failed(struct judge *j, int node)
 
 /* --- does it stream ------------------------------------------------------ */
 
-/* May this row of another node be that of n, for all that is known? */
-static bool
-may_be(const struct judge *j, const struct status_sender *row,
-    const struct status_node *n)
-{
-	const struct status_node *other;
-	const char *app = n->receiver.application_name;
-
-	if (row->logical)
-		return false;
-	if (row->hidden || row->node < 0)
-		return true;
-	/* A node that is known from this row only, and is called so. */
-	other = verdict_node_of(j, row->node);
-	return other->reach == REACH_NOT_ASKED && !other->expected &&
-	       other->role == ROLE_STANDBY &&
-	       (app == NULL || row->application_name == NULL ||
-		   strcmp(app, row->application_name) == 0);
-}
-
-/*
- * Is n certainly fed by none of the walsenders of up?  Only when all of its
- * rows can be read and each of them is known to be somebody else's.
- */
-static bool
-feeds_not(const struct judge *j, const struct status_node *up,
-    const struct status_node *n)
-{
-	if (!verdict_answers(up) || up->senders_sight != SIGHT_SEEN)
-		return false;
-	for (size_t i = 0; i < up->nsenders; i++)
-		if (may_be(j, &up->senders[i], n))
-			return false;
-	return true;
-}
-
 /* Before 9.6 only the other side tells: is there certainly no walsender? */
 static bool
-fed_by_nobody(const struct judge *j, const struct status_node *n)
+fed_by_nobody(const struct judge *j, int node)
 {
-	const struct status_node *up = verdict_upstream_of(j, n);
+	const struct status_node *n = verdict_node_of(j, node);
 	size_t asked = 0;
 
 	if (n->receiver.sight != SIGHT_NONE || n->sender >= 0)
 		return false;
-	if (up != NULL)
-		return feeds_not(j, up, n);
+	if (verdict_upstream_of(j, n) != NULL)
+		return status_feeds_not(j->s, n->upstream, node);
 	/* Upstream unknown: it may be any other node. */
-	for (size_t i = 0; i < j->s->n; i++) {
-		up = &j->s->nodes[i];
+	for (int i = 0; i < (int)j->s->n; i++) {
+		const struct status_node *up = verdict_node_of(j, i);
+
 		if (up == n || verdict_is_foreign(j, up) ||
 		    up->role == ROLE_RECEIVEWAL)
 			continue;
-		if (!feeds_not(j, up, n))
+		if (!status_feeds_not(j->s, i, node))
 			return false;
 		asked++;
 	}
@@ -246,6 +234,10 @@ add_no_receiver(struct judge *j, int node)
 	if (n->received != LSN_INVALID) {
 		buf_adds(&w.message, ", WAL ends at ");
 		verdict_add_lsn(&w.message, n->received);
+	}
+	if (verdict_add_cause(j, node, &w.hint)) {
+		verdict_add(j, node, &w);
+		return;
 	}
 	buf_addf(&w.hint,
 	    "Its server log says why: primary_conninfo (%s), pg_hba.conf or "
@@ -275,6 +267,36 @@ unfinished_state(const struct judge *j, const struct status_node *n)
 	return row->state;
 }
 
+/* It does not answer, a primary does, and nobody sends it anything: whatever
+ * ails it, it is no standby that follows. */
+static bool
+is_cut_off(const struct judge *j, int node)
+{
+	const struct status_node *n = verdict_node_of(j, node);
+
+	return n->expected && n->role == ROLE_UNKNOWN && j->s->primary >= 0 &&
+	       (n->reach == REACH_FAILED || n->reach == REACH_HUNG) &&
+	       fed_by_nobody(j, node);
+}
+
+static void
+add_cut_off(struct judge *j, int node)
+{
+	struct words w = {.message = BUF_INIT};
+	const struct status_node *n = verdict_node_of(j, node),
+				 *up = verdict_upstream_of(j, n);
+
+	if (up == NULL)
+		buf_adds(&w.message, "no node has a walsender for it");
+	else
+		buf_addf(&w.message, "%s has no walsender for it", up->name);
+	buf_adds(&w.hint, verdict_or_else(n->reach_hint, ""));
+	if (w.hint.len == 0)
+		buf_adds(&w.hint, "Start it; one that is gone for good is to "
+				  "be taken out of the file.");
+	verdict_add(j, node, &w);
+}
+
 void
 verdict_look_not_streaming(struct judge *j, int node)
 {
@@ -282,10 +304,14 @@ verdict_look_not_streaming(struct judge *j, int node)
 	const struct status_node *n = verdict_node_of(j, node);
 	const char *state;
 
+	if (is_cut_off(j, node)) {
+		add_cut_off(j, node);
+		return;
+	}
 	if (!verdict_is_standby(j, n))
 		return;
 	if (verdict_receiver_absent(n) ||
-	    (verdict_answers(n) && fed_by_nobody(j, n))) {
+	    (verdict_answers(n) && fed_by_nobody(j, node))) {
 		add_no_receiver(j, node);
 		return;
 	}
@@ -316,7 +342,8 @@ verdict_look_sender_missing(struct judge *j, int node)
 	const struct status_node *up = verdict_upstream_of(j, n);
 
 	if (!verdict_is_standby(j, n) || up == NULL || n->sender >= 0 ||
-	    !verdict_receiver_streams(n) || !feeds_not(j, up, n))
+	    !verdict_receiver_streams(n) ||
+	    !status_feeds_not(j->s, n->upstream, node))
 		return;
 	buf_addf(&w.message,
 	    "its receiver streams, but %s has no walsender for it", up->name);
@@ -345,5 +372,49 @@ verdict_look_receiver_missing(struct judge *j, int node)
 	    "The connection may be dead on one side. On %s: SELECT "
 	    "pg_terminate_backend(%d); frees its slot.",
 	    verdict_upstream_of(j, n)->name, row->pid);
+	verdict_add(j, node, &w);
+}
+
+void
+verdict_look_foreign_upstream(struct judge *j, int node)
+{
+	struct words w = {.message = BUF_INIT};
+	const struct status_node *n = verdict_node_of(j, node);
+	const struct status_receiver *r = &n->receiver;
+
+	if (!verdict_is_standby(j, n) || !n->strayed)
+		return;
+	buf_addf(&w.message,
+	    "it streams from %s:%s, which is none of the nodes",
+	    verdict_or_else(r->host, "?"), verdict_or_else(r->port, "5432"));
+	buf_addf(&w.hint, "Is that another primary? Name it as well: -h %s",
+	    verdict_or_else(r->host, "HOST"));
+	if (r->port != NULL && strcmp(r->port, "5432") != 0)
+		buf_addf(&w.hint, " -p %s", r->port);
+	buf_addf(&w.hint, ". If it should follow %s, on %s: standby-follow ",
+	    verdict_node_of(j, j->s->primary)->name, n->name);
+	verdict_add_target(&w.hint, verdict_node_of(j, j->s->primary));
+	verdict_add(j, node, &w);
+}
+
+void
+verdict_look_receiver_silent(struct judge *j, int node)
+{
+	struct words w = {.message = BUF_INIT};
+	const struct status_node *n = verdict_node_of(j, node),
+				 *up = verdict_upstream_of(j, n);
+
+	if (!verdict_is_standby(j, n) || !n->silent)
+		return;
+	buf_adds(
+	    &w.message, "its receiver streams, but has heard nothing for ");
+	range_add_value(&w.message, n->receiver.heard, true);
+	if (!verdict_add_cause(j, node, &w.hint))
+		buf_addf(&w.hint,
+		    "Is its walsender on %s stopped, the network path dead? As "
+		    "a superuser on %s: SELECT pg_terminate_backend(pid) FROM "
+		    "pg_stat_wal_receiver; makes it connect again. "
+		    "wal_receiver_timeout should not be 0.",
+		    up != NULL ? up->name : "its upstream", n->name);
 	verdict_add(j, node, &w);
 }

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/buf.h"
+#include "core/text.h"
 #include "core/verdict_int.h"
 
 /* --- slots --------------------------------------------------------------- */
@@ -28,6 +29,128 @@ add_drop(
 	buf_addf(b, "on %s: SELECT pg_drop_replication_slot(", n->name);
 	verdict_add_quoted(b, slot->name, '\'');
 	buf_adds(b, ");");
+}
+
+/* Is that the slot of this node: by the file, its name, its receiver? */
+static bool
+is_slot_of(const struct status_node *n, const struct status_slot *slot)
+{
+	char mapped[64];
+
+	if (n->conf_slot != NULL)
+		return strcmp(n->conf_slot, slot->name) == 0;
+	text_slot_name(n->name, mapped);
+	return strcmp(mapped, slot->name) == 0 ||
+	       (n->receiver.present &&
+		   verdict_is(n->receiver.slot, slot->name));
+}
+
+/* The node for which it keeps WAL; NULL: nobody that is known. */
+static const struct status_node *
+user_of(const struct judge *j, int node, const struct status_slot *slot)
+{
+	for (size_t i = 0; i < j->s->n; i++) {
+		const struct status_node *n = &j->s->nodes[i];
+
+		if ((int)i != node && !slot->logical && is_slot_of(n, slot) &&
+		    !verdict_is_foreign(j, n))
+			return n;
+	}
+	return NULL;
+}
+
+/* It keeps WAL that its standby needs when it comes again: never drop that. */
+static void
+add_idle_hint(const struct judge *j, int node, const struct status_slot *slot,
+    struct buf *b)
+{
+	const struct status_node *n = user_of(j, node, slot);
+
+	if (n == NULL) {
+		buf_adds(b, "Start what uses it, or drop it ");
+		add_drop(b, verdict_node_of(j, node), slot);
+		return;
+	}
+	buf_addf(b, "It keeps WAL for %s", n->name);
+	if (n->reach == REACH_FAILED && !n->alive)
+		buf_addf(b, ": start %s.", n->name);
+	else if (verdict_is(n->state, "streaming"))
+		buf_adds(b, ", which streams without it: set "
+			    "primary_slot_name there.");
+	else
+		buf_addf(b, ": mend the connection of %s.", n->name);
+}
+
+/* The row of the walsender that uses it; NULL: none is seen. */
+static const struct status_sender *
+row_of(const struct status_node *n, const struct status_slot *slot)
+{
+	for (size_t i = 0; slot->pid > 0 && i < n->nsenders; i++)
+		if (n->senders[i].pid == slot->pid)
+			return &n->senders[i];
+	return NULL;
+}
+
+/* Is the lag of who uses it judged?  Then that says what is kept. */
+static bool
+is_judged(const struct judge *j, int node, const struct status_slot *slot)
+{
+	const struct status_sender *row =
+	    row_of(verdict_node_of(j, node), slot);
+	const struct status_node *n = NULL;
+
+	if (row != NULL && !row->logical && row->node >= 0)
+		n = verdict_node_of(j, row->node);
+	else
+		n = user_of(j, node, slot);
+	return n != NULL && n->receive_lag >= 0;
+}
+
+/* Whoever reads a logical slot confirms now and then, and needs older WAL than
+ * that for open transactions: what it has confirmed tells how it is. */
+static enum status_severity
+spare_reader(const struct judge *j, int node, const struct status_slot *slot,
+    enum status_severity sev)
+{
+	const struct status_node *n = verdict_node_of(j, node);
+	const struct status_sender *row = row_of(n, slot);
+	uint64_t end = MAX_OF(n->written, MAX_OF(n->received, n->replayed));
+	struct buf unused = BUF_INIT;
+	struct measured m = {.before = "", .after = "", .only_above = true};
+
+	if (!slot->logical || row == NULL || row->hidden ||
+	    row->flush == LSN_INVALID || end == LSN_INVALID)
+		return sev;
+	m.value = end > row->flush ? (double)(end - row->flush) : 0;
+	if (verdict_exceeds(j, &m, &unused) == SEV_OK)
+		sev = sev == SEV_CRITICAL ? SEV_WARNING : SEV_OK;
+	buf_free(&unused);
+	return sev;
+}
+
+/* How bad is what it keeps, with words about it? */
+static enum status_severity
+retains(const struct judge *j, int node, const struct status_slot *slot,
+    struct buf *b)
+{
+	struct buf before = BUF_INIT;
+	struct measured m = {.after = " of WAL,", .only_above = true};
+	enum status_severity sev;
+
+	if (slot->retained < 0 || is_lost(slot) ||
+	    (slot->active && verdict_is(slot->wal_status, "unreserved")) ||
+	    (slot->active ? is_judged(j, node, slot) : !is_idle(slot)))
+		return SEV_OK;
+	buf_addf(&before, "%sactive slot \"%s\" keeps ",
+	    slot->active ? "" : "in", slot->name);
+	m.before = buf_str(&before);
+	m.value = (double)slot->retained;
+	sev = verdict_exceeds(j, &m, b);
+	if (slot->active && sev != SEV_OK)
+		sev = spare_reader(j, node, slot, sev);
+	b->failed |= !buf_ok(&before);
+	buf_free(&before);
+	return sev;
 }
 
 typedef void slot_fn(struct judge *, int, const struct status_slot *);
@@ -86,27 +209,35 @@ slot_unreserved(struct judge *j, int node, const struct status_slot *slot)
 }
 
 static void
+add_busy_hint(const struct judge *j, int node, const struct status_slot *slot,
+    struct buf *b)
+{
+	const struct status_node *n = verdict_node_of(j, node);
+	const struct status_sender *row = row_of(n, slot);
+
+	buf_adds(b, "What reads it is slow or stands still");
+	if (row != NULL && row->application_name != NULL &&
+	    row->application_name[0] != '\0')
+		buf_addf(b, " (%s, pid %d)", row->application_name, row->pid);
+	else if (slot->pid > 0)
+		buf_addf(b, " (pid %d)", slot->pid);
+	buf_addf(b, ". On %s: SELECT * FROM pg_stat_replication;", n->name);
+}
+
+static void
 slot_retains(struct judge *j, int node, const struct status_slot *slot)
 {
 	struct words w = {.message = BUF_INIT};
-	struct buf before = BUF_INIT;
-	struct measured m = {.after = " of WAL,", .only_above = true};
-	enum status_severity sev;
+	enum status_severity sev = retains(j, node, slot, &w.message);
 
-	if (!is_idle(slot) || slot->retained < 0)
-		return;
-	buf_addf(&before, "inactive slot \"%s\" keeps ", slot->name);
-	m.before = buf_str(&before);
-	m.value = (double)slot->retained;
-	sev = verdict_exceeds(j, &m, &w.message);
-	w.message.failed |= !buf_ok(&before);
-	buf_free(&before);
 	if (sev == SEV_OK) {
 		buf_free(&w.message);
 		return;
 	}
-	buf_adds(&w.hint, "Start what uses it, or drop it ");
-	add_drop(&w.hint, verdict_node_of(j, node), slot);
+	if (slot->active)
+		add_busy_hint(j, node, slot, &w.hint);
+	else
+		add_idle_hint(j, node, slot, &w.hint);
 	verdict_add_as(j, node, sev, &w);
 }
 
@@ -114,17 +245,20 @@ static void
 slot_inactive(struct judge *j, int node, const struct status_slot *slot)
 {
 	struct words w = {.message = BUF_INIT};
+	bool said = retains(j, node, slot, &w.message) != SEV_OK;
 
-	if (!is_idle(slot))
+	buf_reset(&w.message);
+	if (said || !is_idle(slot)) {
+		buf_free(&w.message);
 		return;
+	}
 	buf_addf(&w.message, "slot \"%s\" is not in use", slot->name);
 	if (slot->retained >= 0) {
 		buf_adds(&w.message, " and keeps ");
 		range_add_value(&w.message, (double)slot->retained, false);
 		buf_adds(&w.message, " of WAL");
 	}
-	buf_adds(&w.hint, "Start what uses it, or drop it ");
-	add_drop(&w.hint, verdict_node_of(j, node), slot);
+	add_idle_hint(j, node, slot, &w.hint);
 	verdict_add(j, node, &w);
 }
 

@@ -233,10 +233,32 @@ take_answers(struct survey *v, struct survey_asked *a)
 	a->facts = facts;
 	a->read = true;
 	a->read_at = clock_ms();
+	a->again = a->step == STEP_AGAIN && n->says == ROLE_PRIMARY;
 	return 0;
 fail:
 	status_free(&facts);
 	return -1;
+}
+
+/* Is that a server's own answer to a login?  One that starts or stops (57P03)
+ * is not there yet, or no more.  The word is in the server's language. */
+bool
+survey_says_no(const char *text)
+{
+	static const char *const fatal[] = {"FATAL: ", "FATALE: ",
+	    "치명적오류: ", "致命错误: ", "ВАЖНО: ", "ÖLÜMCÜL"};
+	static const char *const away[] = {"the database system is ",
+	    "terminating connection", "server closed the connection"};
+
+	for (size_t i = 0; i < NELEM(away); i++)
+		if (strstr(text, away[i]) != NULL)
+			return false;
+	if (strstr(text, "no password supplied") != NULL)
+		return true;
+	for (size_t i = 0; i < NELEM(fatal); i++)
+		if (strstr(text, fatal[i]) != NULL)
+			return true;
+	return false;
 }
 
 /* There is no session: why, as io/pg says it. */
@@ -250,6 +272,7 @@ take_failure(struct survey_asked *a, const struct err *why)
 	n->reach = REACH_FAILED;
 	(void)snprintf(text, sizeof(text), "%s",
 	    why->detail[0] != '\0' ? why->detail : why->text);
+	n->alive = survey_says_no(text);
 	len = strlen(text);
 	if (len > 0 && text[len - 1] == '.')
 		text[len - 1] = '\0';
@@ -549,16 +572,20 @@ counts(const struct survey *v, size_t i)
 int
 survey_build(struct survey *v, struct status *s, size_t *map, struct err *e)
 {
+	size_t left = SURVEY_SENDERS_MAX;
 	struct status_node *n;
 
 	s->whole = v->o.whole;
+	s->named_part = v->o.named_part;
 	for (size_t i = 0; i < v->n; i++) {
 		if (!counts(v, i))
 			continue;
 		n = status_add(s, v->asked[i].name);
 		if (n == NULL ||
-		    survey_rows_copy(n, &v->asked[i].facts.nodes[0]) == -1)
+		    survey_rows_copy(n, &v->asked[i].facts.nodes[0]) == -1 ||
+		    survey_rows_cut(n, &left) == -1)
 			return err_set_nomem(e);
+		n->read_last = v->asked[i].again;
 		if (map != NULL)
 			map[s->n - 1] = i;
 	}
@@ -573,24 +600,44 @@ forget_others(struct survey *v)
 	for (size_t i = 0; i < v->n; i++) {
 		struct survey_asked *a = &v->asked[i];
 
-		if (a->conf != NULL || a->step == STEP_OFF ||
-		    survey_find_counts(v, i))
+		if (a->conf != NULL || a->step == STEP_OFF)
 			continue;
+		if (survey_find_counts(v, i)) {
+			a->counted = true;
+			a->counted_system = a->facts.nodes[0].system_identifier;
+			continue;
+		}
 		drop(v, a);
 		a->read = false;
 		a->retry_at = deadline_in(SURVEY_RETRY_MS);
 	}
 }
 
+/* cluster_name is a label of the instance, and often another one on every node:
+ * it is the cluster's when all who answered have the same. */
+static const char *
+common_name(const struct status *s)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct status_node *n = &s->nodes[i];
+
+		if (n->reach != REACH_YES)
+			continue;
+		if (n->cluster_name == NULL ||
+		    (name != NULL && strcmp(name, n->cluster_name) != 0))
+			return NULL;
+		name = n->cluster_name;
+	}
+	return name;
+}
+
 static int
 name_cluster(const struct survey *v, struct status *s, struct err *e)
 {
-	const char *name = v->o.cluster;
+	const char *name = v->o.cluster != NULL ? v->o.cluster : common_name(s);
 
-	if (name == NULL && s->primary != -1)
-		name = s->nodes[s->primary].cluster_name;
-	for (size_t i = 0; name == NULL && i < s->n; i++)
-		name = s->nodes[i].cluster_name;
 	return set_text(&s->cluster, name) == 0 ? 0 : err_set_nomem(e);
 }
 

@@ -22,10 +22,10 @@ struct survey_opts {
 	const struct survey_node *nodes; /* borrowed */
 	size_t n;
 	const char *application_name;
-	const char *cluster; /* of the file, or NULL */
-	int64_t timeout_ms;  /* for one survey, all nodes, 5000 */
-	bool discover;       /* ask standbys that nobody named */
-	bool whole;          /* for struct status */
+	const char *cluster;    /* of the file, or NULL */
+	int64_t timeout_ms;     /* for one survey, all nodes, 5000 */
+	bool discover;          /* ask standbys that nobody named */
+	bool whole, named_part; /* for struct status */
 	int sigfd;
 };
 

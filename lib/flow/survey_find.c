@@ -5,12 +5,14 @@
  */
 #include "base/std.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "core/pgver.h"
 #include "flow/survey_int.h"
 
 #include <math.h>
 
-#define FOUND_MAX 256 /* nodes that are discovered, at most */
+#define FOUND_MAX 256  /* nodes that are discovered, at most */
+#define REPLY_FRESH 15 /* s; a receiver replies every ten */
 
 static bool
 same_text(const char *a, const char *b)
@@ -70,8 +72,12 @@ has_candidates(const struct survey *v, size_t upstream)
 	return false;
 }
 
-/* As its upstream is connected to, at that address.  What names one of several
- * hosts, or which kind of server is wanted, is not for this one. */
+/*
+ * As its upstream is connected to, at that address.  What names one of several
+ * hosts, or which kind of server is wanted, is not for this one.  Nor is a
+ * password: nobody said that the server there may have it.  The empty one
+ * leaves libpq the password file, where each host has its own.
+ */
 static int
 set_conninfo(
     struct conninfo *c, const struct survey_asked *up, const char *addr)
@@ -84,6 +90,10 @@ set_conninfo(
 	    {"port", up->facts.nodes[0].port},
 	    {"target_session_attrs", NULL},
 	    {"load_balance_hosts", NULL},
+	    {"password", ""},
+	    {"scram_client_key", NULL},
+	    {"scram_server_key", NULL},
+	    {"oauth_client_secret", NULL},
 	};
 
 	if (conninfo_copy(c, &up->conninfo) == -1)
@@ -192,7 +202,10 @@ survey_find_more(struct survey *v, size_t i, struct err *e)
 	size_t *map, mapped = 0;
 	int rc = -1;
 
-	if (!has_candidates(v, i))
+	/* Each answer costs a matching: not when nobody could answer in time.
+	 */
+	if (clock_ms() - v->started > v->o.timeout_ms * 8 / 10 ||
+	    !has_candidates(v, i))
 		return 0;
 	if ((map = calloc(v->n, sizeof(*map))) == NULL)
 		return err_set_nomem(e);
@@ -218,21 +231,68 @@ same_server(const struct status_node *a, const struct status_node *b)
 	       a->system_identifier == b->system_identifier;
 }
 
+/* An upstream that is not read (any more) says nothing; what was a standby of
+ * it before is one still. */
+static bool
+is_same_system(const struct survey *v, const struct survey_asked *a)
+{
+	const struct status_node *n = &a->facts.nodes[0],
+				 *up = &v->asked[a->upstream].facts.nodes[0];
+	uint64_t id = up->system_identifier;
+
+	if (!v->asked[a->upstream].read) {
+		if (!a->counted)
+			return false;
+		id = a->counted_system;
+	} else if (!pgver_same_major(n->version, up->version)) {
+		return false;
+	}
+	return id == 0 || n->system_identifier == 0 ||
+	       id == n->system_identifier;
+}
+
+/* Somebody at that address goes on to answer his upstream: a standby on another
+ * port.  The primary that is asked there is a copy, not that one promoted. */
+static bool
+row_lives(const struct status_node *up, const char *addr)
+{
+	for (size_t i = 0; i < up->nsenders; i++) {
+		const struct status_sender *r = &up->senders[i];
+
+		if (same_text(r->client_addr, addr) && r->reply_age >= 0 &&
+		    r->reply_age <= REPLY_FRESH)
+			return true;
+	}
+	return false;
+}
+
+/* Was that primary the standby of its upstream's row, which may outlive the
+ * promotion?  Only who tells its system can be believed without having been
+ * seen before. */
+static bool
+was_standby(const struct survey *v, const struct survey_asked *a)
+{
+	const struct status_node *n = &a->facts.nodes[0],
+				 *up = &v->asked[a->upstream].facts.nodes[0];
+
+	if (a->counted)
+		return true;
+	return n->system_identifier != 0 && up->system_identifier != 0 &&
+	       n->started_at >= 0 && up->started_at >= 0 &&
+	       !row_lives(up, a->host);
+}
+
 bool
 survey_find_counts(const struct survey *v, size_t i)
 {
 	const struct survey_asked *a = &v->asked[i];
-	const struct status_node *n, *up;
+	const struct status_node *n;
 
 	if (!a->read || a->facts.n == 0)
 		return false;
 	n = &a->facts.nodes[0];
-	up = &v->asked[a->upstream].facts.nodes[0];
-	if (n->says != ROLE_STANDBY ||
-	    !pgver_same_major(n->version, up->version))
-		return false;
-	if (n->system_identifier != 0 && up->system_identifier != 0 &&
-	    n->system_identifier != up->system_identifier)
+	if (n->says == ROLE_UNKNOWN || !is_same_system(v, a) ||
+	    (n->says == ROLE_PRIMARY && !was_standby(v, a)))
 		return false;
 	for (size_t k = 0; k < v->n; k++)
 		if (k != i && v->asked[k].read &&

@@ -11,6 +11,8 @@
 #include "flow/survey.h"
 #include "io/pg_many.h"
 
+/* Sender rows of all nodes that are worked with: matching takes its time. */
+#define SURVEY_SENDERS_MAX 4000
 /* How long an address that led to nothing is left alone. */
 #define SURVEY_RETRY_MS 30000
 
@@ -41,6 +43,9 @@ int survey_rows_take(struct status_node *n, enum survey_part part,
 /* A copy of all but the name, what is derived, and the trend.  to is new (of
  * status_add).  0, -1: no memory. */
 int survey_rows_copy(struct status_node *to, const struct status_node *from);
+/* Leaves at most *left sender rows, and takes them off; more are told as
+ * partial.  0, -1: no memory. */
+int survey_rows_cut(struct status_node *n, size_t *left);
 /* Keep the first reason why something could not be read. */
 int survey_rows_partial(struct status_node *n, const char *fmt, ...)
     PRINTFLIKE(2, 3);
@@ -63,13 +68,16 @@ struct survey_asked {
 	bool kept;       /* the session is of an earlier look */
 	bool read;       /* it answered */
 	int64_t read_at; /* clock_ms of that */
+	bool again;      /* the last read came after those of the others */
 	struct survey_batch batch;
 	struct status facts; /* one node */
 	/* of discovered ones */
-	int upstream;     /* who has the row */
-	bool open_name;   /* several rows have that address */
-	int64_t give_up;  /* in this look */
-	int64_t retry_at; /* it did not answer, or was another server */
+	int upstream;            /* who has the row */
+	bool open_name;          /* several rows have that address */
+	bool counted;            /* as a standby, in an earlier look */
+	uint64_t counted_system; /* then, 0 unknown */
+	int64_t give_up;         /* in this look */
+	int64_t retry_at;        /* it did not answer, or was another server */
 };
 
 struct survey {
@@ -80,6 +88,9 @@ struct survey {
 	int64_t started; /* of this look */
 	struct err err;  /* of the callback */
 };
+
+/* Does a server say that, which is there and refuses the login? */
+bool survey_says_no(const char *text);
 
 /* Begin with asked[i] in this look. */
 int survey_start(struct survey *v, size_t i, struct err *e);
@@ -97,8 +108,8 @@ int survey_find_more(struct survey *v, size_t i, struct err *e);
 /* asked[i] was read: what it calls itself, when its row left that open.  0, -1:
  * no memory. */
 int survey_find_name(struct survey *v, size_t i);
-/* Is this discovered one a standby of the same system that is not asked under
- * another name? */
+/* Is this discovered one a server of the same system that is not asked under
+ * another name: a standby, or one that was promoted? */
 bool survey_find_counts(const struct survey *v, size_t i);
 
 #endif

@@ -202,6 +202,7 @@ take_sender(struct status_sender *s, const struct row *r)
 	s->flush = get_lsn(r, 7);
 	s->replay = get_lsn(r, 8);
 	s->replay_lag = get_seconds(r, 9);
+	s->reply_age = get_seconds(r, 10);
 	/* The server shows all rows, but not their values, to everybody. */
 	s->hidden = pg_rows_get(r->rows, r->i, 3) == NULL;
 	s->slot = s->node = -1;
@@ -416,6 +417,29 @@ copy_texts(void *to, const void *from, const size_t *offsets, size_t n)
 		memcpy((char *)to + offsets[i], &text, sizeof(text));
 	}
 	return rc;
+}
+
+int
+survey_rows_cut(struct status_node *n, size_t *left)
+{
+	size_t keep = MIN_OF(n->nsenders, *left);
+
+	*left -= keep;
+	if (keep == n->nsenders)
+		return 0;
+	for (size_t i = keep; i < n->nsenders; i++)
+		for (size_t k = 0; k < NELEM(sender_texts); k++) {
+			char *text;
+
+			memcpy(&text, (char *)&n->senders[i] + sender_texts[k],
+			    sizeof(text));
+			free(text);
+		}
+	n->nsenders = keep;
+	n->senders_sight = SIGHT_HIDDEN; /* nobody is missing */
+	return survey_rows_partial(n,
+	    "all nodes have more than %d rows in pg_stat_replication",
+	    SURVEY_SENDERS_MAX);
 }
 
 /* An array of n structs of that size, with their texts. */

@@ -16,6 +16,22 @@ take_options(const PQconninfoOption *o, struct conninfo *c, struct err *e)
 	return 0;
 }
 
+/* libpq quotes what it could not read.  That may be a part of a password, when
+ * there is one: ":...@" of a URI, or a keyword, whose letters a URI may hide
+ * ("p%61ssword"). */
+static bool
+may_hold_secret(const char *text)
+{
+	const char *start = strstr(text, "://"), *at, *query;
+
+	start = start != NULL ? start + 3 : text;
+	at = strrchr(start, '@');
+	query = strchr(start, '?');
+	return strcasestr(text, "password") != NULL ||
+	       (at != NULL && memchr(start, ':', (size_t)(at - start))) ||
+	       (start != text && query != NULL && strchr(query, '%') != NULL);
+}
+
 int
 pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e)
 {
@@ -26,9 +42,7 @@ pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e)
 
 	if (o == NULL) {
 		(void)err_set(e, ERR_CONFIG, "invalid connection string");
-		/* libpq quotes what it could not read; that may be a
-		 * password when the text is a URI. */
-		if (msg != NULL && strstr(text, "://") == NULL) {
+		if (msg != NULL && !may_hold_secret(text)) {
 			pg_add_clean(&b, msg, PG_FIELD_MAX);
 			(void)err_detail(e, "%s.", buf_str(&b));
 		}
@@ -196,18 +210,48 @@ hint_password(const struct pg *pg, struct err *e)
 	else
 		(void)err_hint(e,
 		    "Put the line %s:*:%s:PASSWORD into ~/.pgpass (mode 0600) "
-		    "of the user who runs this, or set PGPASSFILE. (The * "
-		    "covers \"replication\", which the standby asks for.)",
-		    pg->name, pg_user(pg));
+		    "of the user who runs this, or set PGPASSFILE.%s",
+		    pg->name, pg_user(pg),
+		    pg->looks ? ""
+			      : " (The * covers \"replication\", which the "
+				"standby asks for.)");
 }
 
 static void
 hint_not_running(const struct pg *pg, struct err *e)
 {
-	(void)err_hint(e,
-	    "Is the server running on %s, and does listen_addresses include "
-	    "it? Try: pg_isready -h %s -p %s",
-	    pg->name, pg_host(pg), pg_port(pg));
+	const char *host = pg_host(pg);
+
+	if (host[0] == '/' || host[0] == '@')
+		(void)err_hint(e,
+		    "Is the server running on this host, with port %s and "
+		    "its socket in %s (unix_socket_directories)? Try: "
+		    "pg_isready -h %s -p %s",
+		    pg_port(pg), host, host, pg_port(pg));
+	else
+		(void)err_hint(e,
+		    "Is the server running on %s, and does listen_addresses "
+		    "include it? Try: pg_isready -h %s -p %s",
+		    pg->name, host, pg_port(pg));
+}
+
+/* "db1:5433" as a host: the port has its own option. */
+static bool
+hint_port(const char *msg, struct err *e)
+{
+	char host[256], *colon;
+	size_t digits;
+
+	quoted_after(msg, "host name \"", host, sizeof(host));
+	if ((colon = strchr(host, ':')) == NULL || colon == host)
+		return false;
+	digits = strspn(colon + 1, "0123456789");
+	if (digits < 1 || digits > 5 || colon[1 + digits] != '\0')
+		return false;
+	*colon = '\0';
+	(void)err_hint(
+	    e, "Give the port by itself: -h %s -p %s", host, colon + 1);
+	return true;
 }
 
 /* What to type next, by libpq's or the server's words. */
@@ -247,6 +291,9 @@ hint_connect(const struct pg *pg, const char *msg, struct err *e)
 		hint_password(pg, e);
 		return;
 	}
+	if (strstr(msg, "could not translate host name") != NULL &&
+	    hint_port(msg, e))
+		return;
 	for (size_t i = 0; i < NELEM(plain); i++)
 		if (strstr(msg, plain[i].words) != NULL) {
 			(void)err_hint(e, "%s", plain[i].hint);

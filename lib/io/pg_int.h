@@ -16,6 +16,7 @@ struct pg {
 	PGconn *conn;
 	char *name;
 	int sigfd;
+	bool looks; /* never more than SQL: no replication comes after it */
 	int (*tick)(void *arg, struct err *e);
 	void *tick_arg;
 	int interval_ms;

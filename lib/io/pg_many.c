@@ -104,6 +104,7 @@ pg_many_add(struct pg_many *m, const struct conninfo *c, struct err *e)
 	if (i == -1 || conninfo_copy(&m->v[i]->conninfo, c) == -1)
 		return err_set_nomem(e);
 	m->v[i]->pg.sigfd = -1;
+	m->v[i]->pg.looks = true;
 	pg_many_connect(m, m->v[i]);
 	return i;
 }

@@ -317,15 +317,22 @@ watch(struct pgm_session *s, PostgresPollingStatusType st)
 static int
 start(const struct pg_many *m, struct pgm_session *s, const struct lists *l)
 {
+	const char *password = conninfo_get(&s->conninfo, "password");
 	struct pg_params p = {.n = 0};
 
+	/* An empty one means: none but that of the password file, whatever the
+	 * environment and the service say.  Libpq takes it from a string only;
+	 * a later dbname counts as usual. */
+	if (password != NULL && *password == '\0')
+		pg_params_add(&p, "dbname", "password=''");
 	pg_params_fill(&p, &s->conninfo, m->application_name);
 	if (l->n > 0) {
 		pg_params_add(&p, "host", buf_str(&l->host));
 		pg_params_add(&p, "hostaddr", buf_str(&l->addr));
 		pg_params_add(&p, "port", buf_str(&l->port));
 	}
-	s->pg.conn = PQconnectStartParams(p.key, p.value, 0);
+	s->pg.conn = PQconnectStartParams(
+	    p.key, p.value, password != NULL && *password == '\0');
 	if (s->pg.conn == NULL)
 		return err_set_nomem(&s->err);
 	(void)PQsetNoticeReceiver(s->pg.conn, pg_on_notice, &s->pg);

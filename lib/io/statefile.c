@@ -269,6 +269,29 @@ out:
 	return rc;
 }
 
+/* It may be somebody's work, named by mistake: it is not ours to remove. */
+static int
+keep_old(const char *path, char *ignored, size_t size, struct err *e)
+{
+	size_t used = strlen(ignored);
+	char name[PATH_MAX];
+	struct stat st;
+
+	if (used == 0 || (lstat(path, &st) == 0 && st.st_size == 0))
+		return 0;
+	if (snprintf(name, sizeof(name), "%s.old", path) >= (int)sizeof(name))
+		errno = ENAMETOOLONG;
+	else if (rename(path, name) == 0) {
+		(void)snprintf(
+		    ignored + used, size - used, "; it is now \"%s\"", name);
+		return 0;
+	}
+	return err_set_errno(e, ERR_IO,
+	    "\"%s\" is not a state file (%s) and could not be kept as "
+	    "\"%s.old\"",
+	    path, ignored, path);
+}
+
 /* --- the lock ------------------------------------------------------------ */
 
 /* Its time is when the run that holds it began. */
@@ -335,7 +358,8 @@ statefile_open(struct statefile **out, const char *path, struct trend *last,
 	f->lock = take_lock(path, overlap, since, sizeof(since), e);
 	if (f->lock == -1 && !*overlap)
 		goto fail;
-	if (read_last(path, last, ignored, size, e) == -1)
+	if (read_last(path, last, ignored, size, e) == -1 ||
+	    (!*overlap && keep_old(path, ignored, size, e) == -1))
 		goto fail;
 	if (!*overlap) {
 		*out = f;

@@ -14,7 +14,8 @@ struct statefile;
 /*
  * Open and lock, and read what is there into *last (unset when there is no
  * file, or it is damaged, too large or another program's: *ignored then says
- * why, else it is ""; the next write replaces it).  A symbolic link, a
+ * why and where it is now, else it is ""; unless it was empty it is kept as
+ * FILE.old, in place of an older FILE.old).  A symbolic link, a
  * directory, a file of another user: ERR_IO, never replaced.  Another run holds
  * the lock: 0 with *f NULL and *overlap true: *last is read, nothing will be
  * written, *ignored says since when that run is active (UTC).

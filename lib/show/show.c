@@ -113,6 +113,21 @@ show_time(double t, char *buf)
 	return buf;
 }
 
+int64_t
+show_streaming(const struct status *s)
+{
+	return s->n > 0 && s->streaming_known ? (int64_t)s->streaming : -1;
+}
+
+void
+show_add_streaming(struct buf *b, const struct status *s)
+{
+	if (show_streaming(s) < 0)
+		buf_addc(b, '?');
+	else
+		buf_addf(b, "%zu", s->streaming);
+}
+
 const char *
 show_role(const struct status_node *n)
 {

@@ -8,6 +8,7 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "core/status.h"
+#include "core/trend.h"
 #include "core/verdict.h"
 
 struct show_opts {
@@ -18,10 +19,12 @@ struct show_opts {
 	bool utf8;   /* else ASCII marks and tree */
 	int width;   /* columns; 0: as wide as it gets */
 	bool rates;  /* columns of trend (--watch, --state-file) */
-	int verbose; /* -v: more columns */
-	/* of pgpool's: the nodes were named by operands, as pgpool does: one
-	 * value each, in that order, also for one that is the primary */
-	bool named;
+	int verbose; /* -v: more columns, and how far nodes are seen */
+	const struct trend *last; /* NULL: nobody remembers a primary */
+	/* of pgpool's: how many nodes, the first ones, were named by operands,
+	 * as pgpool does: one value each, in that order, also for one that is
+	 * the primary, and none for others; 0: there were no operands */
+	size_t named;
 };
 
 /* 0, -1: no memory. */

@@ -2,6 +2,7 @@
 #include "core/text.h"
 #include "io/table.h"
 #include "show/show_human_int.h"
+#include "show/show_int.h"
 
 #define WORD 9      /* "CRITICAL " in front of a problem */
 #define MIN_TEXT 16 /* narrower than that nothing is wrapped */
@@ -206,11 +207,41 @@ add_problems(struct buf *out, const struct human_view *v)
 	if (s->nproblems > 0)
 		return;
 	add_severity(out, v, s->severity);
-	if (s->standbys == 0)
+	if (s->standbys == 0) {
 		buf_adds(out, "no standby\n");
-	else
-		buf_addf(out, "%zu of %zu %s streaming\n", s->streaming,
-		    s->standbys, s->standbys == 1 ? "standby" : "standbys");
+		return;
+	}
+	show_add_streaming(out, s);
+	buf_addf(out, " of %zu %s streaming\n", s->standbys,
+	    s->standbys == 1 ? "standby" : "standbys");
+}
+
+/* Its own side was not looked at: what it replays, pauses, which slots it has.
+ * Nobody can ask a pg_receivewal. */
+static void
+add_unasked(struct buf *out, const struct human_view *v)
+{
+	const struct status *s = v->s;
+
+	for (size_t i = 0; v->o->verbose > 0 && i < s->n; i++) {
+		const struct status_node *n = &s->nodes[i];
+		const struct status_node *up = show_node(s, n->upstream);
+		struct buf b = BUF_INIT;
+
+		if (n->reach != REACH_NOT_ASKED || n->role == ROLE_RECEIVEWAL)
+			continue;
+		show_human_add_or_dash(&b, v, n->name);
+		buf_adds(&b, ": was not asked");
+		if (up != NULL) {
+			buf_adds(&b, ", seen from the row of its upstream ");
+			show_human_add_or_dash(&b, v, up->name);
+			buf_adds(&b, " only");
+		}
+		show_human_add_blanks(out, WORD);
+		add_wrapped(out, v, buf_str(&b), WORD);
+		out->failed = out->failed || b.failed;
+		buf_free(&b);
+	}
 }
 
 /* --- the heading ---------------------------------------------------------- */
@@ -258,7 +289,58 @@ add_primary(
 	}
 }
 
-/* Where the WAL comes from: the primary, or what a lone standby says. */
+/* The state file, or an earlier look, knows one. */
+static void
+add_last_primary(struct buf *b, const struct human_view *v)
+{
+	const struct trend *t = v->o->last;
+	double ago;
+
+	if (t == NULL || t->primary == NULL ||
+	    (v->s->system_identifier != 0 && t->system_identifier != 0 &&
+		v->s->system_identifier != t->system_identifier))
+		return;
+	buf_adds(b, ", last known primary ");
+	show_human_add_or_dash(b, v, t->primary);
+	if (t->primary_lsn != LSN_INVALID) {
+		buf_adds(b, " at ");
+		show_human_add_lsn(b, t->primary_lsn);
+	}
+	ago = v->s->time - t->primary_time;
+	if (t->primary_time > 0 && ago >= 0 && ago < MAX_TIME) {
+		buf_adds(b, ", ");
+		text_add_duration(b, (int64_t)ago * 1000);
+		buf_adds(b, " ago");
+	}
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* Where the topmost standbys get their WAL from, when all name one place. */
+static const struct status_receiver *
+upstream_of_all(const struct status *s)
+{
+	const struct status_receiver *r = NULL, *other;
+
+	for (size_t i = 0; i < s->n; i++) {
+		other = &s->nodes[i].receiver;
+		if (show_node(s, s->nodes[i].upstream) != NULL)
+			continue;
+		if (other->host == NULL || other->host[0] == '\0' ||
+		    (r != NULL && (!same_text(r->host, other->host) ||
+				      !same_text(r->port, other->port))))
+			return NULL;
+		r = other;
+	}
+	return r;
+}
+
+/* Where the WAL comes from: the primary, or what standbys alone say.  Without
+ * a primary a lag is only what the upstream had told. */
 static void
 add_source(struct buf *b, const struct human_view *v)
 {
@@ -269,14 +351,15 @@ add_source(struct buf *b, const struct human_view *v)
 		add_primary(b, v, &s->nodes[s->primary]);
 	} else if (s->whole) {
 		buf_adds(b, "no primary");
-	} else if (s->n == 1 && s->nodes[0].receiver.host != NULL) {
-		r = &s->nodes[0].receiver;
-		buf_adds(b, "upstream ");
+		add_last_primary(b, v);
+	} else if ((r = upstream_of_all(s)) != NULL) {
+		buf_adds(b, "measured against upstream ");
 		show_human_add_text(b, v, r->host);
 		if (r->port != NULL && r->port[0] != '\0') {
 			buf_addc(b, ':');
 			show_human_add_text(b, v, r->port);
 		}
+		buf_adds(b, ", which was not asked");
 	}
 }
 
@@ -331,6 +414,7 @@ show_human(const struct status *s, const struct show_opts *o, struct buf *out)
 	add_heading(out, &v);
 	buf_adds(out, buf_str(&tables));
 	add_problems(out, &v);
+	add_unasked(out, &v);
 	rc = buf_ok(out) && buf_ok(&tables) ? 0 : -1;
 out:
 	buf_free(&tables);

@@ -235,7 +235,7 @@ static const struct column {
 	const char *problems;
 } columns[] = {
     {"NODE", TABLE_TREE | TABLE_CUT, 0, ALWAYS, cell_node, ""},
-    {"ROLE", 0, 13, ALWAYS, cell_role, "two-primaries "},
+    {"ROLE", 0, 12, ALWAYS, cell_role, "two-primaries "},
     {"STATE", 0, 0, ALWAYS, cell_state,
 	"unreachable hung not-streaming sender-missing receiver-missing "},
     {"VERSION", 0, 4, VERBOSE, cell_version, ""},
@@ -243,15 +243,15 @@ static const struct column {
     {"SYNC", 0, 6, ALWAYS, cell_sync, ""},
     {"SLOT", 0, 3, VERBOSE, cell_slot, ""},
     {"SENT", 0, 7, ALWAYS, cell_sent, ""},
-    {"RECEIVED", 0, 10, ALWAYS, cell_received, ""},
+    {"RECEIVED", 0, 8, ALWAYS, cell_received, ""},
     {"FLUSHED", 0, 1, VERBOSE, cell_flushed, ""},
-    {"REPLAYED", 0, 11, ALWAYS, cell_replayed, "replay-paused "},
+    {"REPLAYED", 0, 9, ALWAYS, cell_replayed, "replay-paused "},
     {"UPSTREAM LAG", TABLE_RIGHT, 2, VERBOSE, cell_upstream_lag, ""},
-    {"RECV LAG", TABLE_RIGHT, 12, ALWAYS, cell_receive_lag, "receive-lag "},
+    {"RECV LAG", TABLE_RIGHT, 10, ALWAYS, cell_receive_lag, "receive-lag "},
     {"REPLAY LAG", TABLE_RIGHT, 0, ALWAYS, cell_replay_lag, "replay-lag "},
     {"DELAY", TABLE_RIGHT, 0, ALWAYS, cell_delay, "delay "},
-    {"RATE", TABLE_RIGHT, 8, RATES, cell_rate, "not-moving "},
-    {"ETA", TABLE_RIGHT, 8, RATES, cell_eta, ""},
+    {"RATE", TABLE_RIGHT, 11, RATES, cell_rate, "not-moving "},
+    {"ETA", TABLE_RIGHT, 11, RATES, cell_eta, ""},
 };
 #define NCOLUMNS NELEM(columns)
 
@@ -310,6 +310,16 @@ choose_columns(struct human_view *v, bool *shown)
 		v->width = MIN_OF(v->width, v->o->width);
 }
 
+/* Is it about that node?  Who writes is each of those that do. */
+static bool
+is_about(const struct human_view *v, const struct status_problem *p, int node)
+{
+	return p->node == node ||
+	       (p->node < 0 && strcmp(p->id, "two-primaries") == 0 &&
+		   v->s->nodes[node].role == ROLE_PRIMARY &&
+		   v->s->nodes[node].severity == p->severity);
+}
+
 /* A cell is coloured when a problem of the node is about it. */
 static const char *
 cell_color(const struct human_view *v, int node, const struct column *c)
@@ -319,7 +329,7 @@ cell_color(const struct human_view *v, int node, const struct column *c)
 		size_t len = strlen(p->id);
 		const char *at = strstr(c->problems, p->id);
 
-		if (p->node == node && at != NULL && at[len] == ' ' &&
+		if (is_about(v, p, node) && at != NULL && at[len] == ' ' &&
 		    (at == c->problems || at[-1] == ' '))
 			return show_human_looks[p->severity].color;
 	}

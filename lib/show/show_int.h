@@ -22,6 +22,9 @@ const char *show_slot(const struct status *s, const struct status_node *n);
 /* "2026-11-22T06:05:55Z"; NULL when t is unknown. */
 #define SHOW_TIME 32
 const char *show_time(double t, char *buf /* SHOW_TIME */);
+/* How many standbys stream; -1: that is not certain. */
+int64_t show_streaming(const struct status *s);
+void show_add_streaming(struct buf *b, const struct status *s); /* or "?" */
 /* Role as JSON and tsv name it; NULL unknown. */
 const char *show_role(const struct status_node *n);
 /* 1, 0, -1: it was not asked. */

@@ -211,8 +211,7 @@ put_head(struct jdoc *d, const struct status *s, const struct show_opts *o)
 	put_lsn(d, "cluster.written_lsn", p == NULL ? 0 : p->written);
 	jdoc_known(
 	    d, "cluster.standbys", s->n == 0 ? -1 : (int64_t)s->standbys);
-	jdoc_known(
-	    d, "cluster.streaming", s->n == 0 ? -1 : (int64_t)s->streaming);
+	jdoc_known(d, "cluster.streaming", show_streaming(s));
 }
 
 int

@@ -88,10 +88,11 @@ static void
 add_text(struct buf *b, const struct status *s)
 {
 	add_problems(b, s);
-	if (s->n > 0)
-		buf_addf(b, "%s%zu/%zu standbys streaming",
-		    s->nproblems > 0 ? ", " : "", s->streaming, s->standbys);
-	else if (s->nproblems == 0)
+	if (s->n > 0) {
+		buf_adds(b, s->nproblems > 0 ? ", " : "");
+		show_add_streaming(b, s);
+		buf_addf(b, "/%zu standbys streaming", s->standbys);
+	} else if (s->nproblems == 0)
 		buf_adds(b, "nothing was read");
 }
 
@@ -253,7 +254,7 @@ show_nagios(const struct status *s, const struct show_opts *o, struct buf *out)
 	buf_addf(out, "REPLICATION %s: ", status_severity_name(s->severity));
 	add_text(out, s);
 	buf_adds(out, " | standbys=");
-	if (s->n > 0)
+	if (show_streaming(s) >= 0)
 		buf_addf(out, "%zu", s->streaming);
 	else
 		buf_addc(out, 'U');

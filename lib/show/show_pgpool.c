@@ -3,16 +3,19 @@
  * in ms of the standbys in the order of its backends.  It leaves the primary
  * out, of its arguments and of what it reads, and counts: a 0 for the primary
  * would be taken for the next standby.  -1 keeps the delay it had; what it
- * cannot read it takes for 0.
+ * cannot read it takes for 0.  Nodes besides the operands (a primary to measure
+ * against) are no backends.
  */
 #include "base/std.h"
 #include "show/show_int.h"
 
 /* Discovered ones are no backends, unless there is nothing else. */
 static bool
-is_backend(const struct status *s, size_t i)
+is_backend(const struct status *s, const struct show_opts *o, size_t i)
 {
-	if (s->nodes[i].role == ROLE_RECEIVEWAL)
+	if (o->named > 0)
+		return i < o->named;
+	if (s->nodes[i].role == ROLE_RECEIVEWAL || (int)i == s->primary)
 		return false;
 	if (s->nodes[i].expected)
 		return true;
@@ -41,7 +44,7 @@ value(const struct status *s, const struct show_opts *o, size_t i)
 {
 	if ((int)i == s->primary)
 		return 0;
-	return s->primary < 0 && !o->named ? -1 : delay_ms(&s->nodes[i]);
+	return s->primary < 0 && o->named == 0 ? -1 : delay_ms(&s->nodes[i]);
 }
 
 int
@@ -51,7 +54,7 @@ show_pgpool(const struct status *s, const struct show_opts *o, struct buf *out)
 	double ms;
 
 	for (size_t i = 0; i < s->n; i++) {
-		if (!is_backend(s, i) || ((int)i == s->primary && !o->named))
+		if (!is_backend(s, o, i))
 			continue;
 		buf_adds(out, between);
 		between = " ";

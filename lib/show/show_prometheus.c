@@ -196,8 +196,7 @@ show_prometheus(
 		add_metric(out, s, &metrics[i]);
 	add_slots(out, s);
 	add_cluster(out, s, "standby_streaming_standbys",
-	    "Standbys that stream.",
-	    s->n == 0 ? NO_VALUE : (double)s->streaming);
+	    "Standbys that stream.", (double)show_streaming(s));
 	add_cluster(out, s, "standby_status",
 	    "Status of the cluster: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
 	    s->severity);

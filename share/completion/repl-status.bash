@@ -3,11 +3,12 @@
 # --help, nodes from the configuration file, so that this file needs no change
 # with a new option.
 
-# Lines "  -x, --name=ARG   help" of --help, one "--name=ARG" each.
+# Lines "  -x, --name=ARG   help" of --help, one "--name=ARG" each; "--name" where
+# ARG may be left out.
 _repl_status_options() {
 	"$1" --help 2>/dev/null |
 	    sed -n 's/^  \(   \|-.,\) \(--.*\)$/\2/p' |
-	    sed 's/  .*//; s/, /\n/g'
+	    sed 's/  .*//; s/\[=[^]]*\]//; s/, /\n/g'
 }
 
 # Split "--name=value" that the word breaks of bash have taken apart.
@@ -75,11 +76,10 @@ _repl_status() {
 	fi
 	mapfile -t words < <(_repl_status_options "$1")
 	mapfile -t COMPREPLY < <(compgen -W "${words[*]%%=*}" -- "$cur")
-	# A name that wants a value ends in "="; that of --watch may be absent.
+	# A name that wants a value ends in "=".
 	for i in "${!words[@]}"; do
 		[ "${#COMPREPLY[@]}" -eq 1 ] || break
-		if [[ ${words[i]} == "${COMPREPLY[0]}="* &&
-		    ${COMPREPLY[0]} != --watch ]]; then
+		if [[ ${words[i]} == "${COMPREPLY[0]}="* ]]; then
 			COMPREPLY[0]+='='
 			compopt -o nospace 2>/dev/null
 		fi

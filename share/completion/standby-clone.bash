@@ -8,7 +8,7 @@
 _standby_clone_options() {
 	"$1" --help 2>/dev/null |
 	    sed -n 's/^  \(   \|-.,\) \(--.*\)$/\2/p' |
-	    sed 's/  .*//; s/, /\n/g'
+	    sed 's/  .*//; s/\[=/=/; s/, /\n/g'
 }
 
 # Split "--name=value" that the word breaks of bash have taken apart.

@@ -42,9 +42,10 @@ def position(v, recovery, written=NULL, received=NULL, replayed=NULL,
             "0" if v >= 12 else NULL, user, NULL if recovery else "1"]
 
 
-def sender(pid, name, addr, sent, replay, state="streaming"):
+def sender(pid, name, addr, sent, replay, state="streaming", age=NULL):
+    """The row of status-senders; age: seconds since the last reply."""
     return [str(pid), name, addr, state, "async", sent, sent, sent, replay,
-            NULL]
+            NULL, age]
 
 
 def slot(v, name, restart, pid=NULL):
@@ -71,7 +72,7 @@ def node(name, v, version, recovery, row, senders=(), slots=(), wal=(),
     if senders:
         a.append(answer("from pg_stat_replication", list(senders)))
     else:
-        a.append(no_rows("from pg_stat_replication", 10))
+        a.append(no_rows("from pg_stat_replication", 11))
     if slots:
         a.append(answer("from pg_replication_slots", list(slots)))
     else:
@@ -113,8 +114,8 @@ def hostile(version):
     rows = [
         sender(501, "\x1b[31mred\n", "not an address", "0/G", "/"),
         ["99999999999", long, "127.0.0.1", "streaming", "async", "0", "0/",
-         "0/1/2", "0/1", "NaN"],
-        [NULL] * 10,
+         "0/1/2", "0/1", "NaN", "-1"],
+        [NULL] * 11,
     ]
     slots = [["s", "yes", NULL, 7, "t", "-1", "x/y", "lost", "-5", NULL],
              [NULL] * 10]
@@ -165,7 +166,7 @@ def many(hung):
 def discover(port):
     """db1 -> db2 -> db3 (cascade), and rows whose addresses lead elsewhere."""
     v, version, end = 15.0, "15.18", "0/3000000"
-    host = ["127.0.0.%d" % i for i in range(12)]
+    host = ["127.0.0.%d" % i for i in range(13)]
 
     def standby(i, up, name=NULL, key=NULL, system=SYSTEM, start=NULL):
         name = name or "db%d" % i
@@ -177,6 +178,8 @@ def discover(port):
 
     rows = [sender(700 + i, "db%d" % i, host[i], end, end)
             for i in (2, 4, 5, 6, 7)]
+    # Somebody there replies: another server than the one that is asked.
+    rows.append(sender(712, "db12", host[12], end, end, age="1.000000"))
     # Found before the one that is asked answers: it is the same server.
     rows.append(sender(708, "walreceiver", host[8], end, end))
     rows.append(sender(720, "sub", host[10], end, end))
@@ -193,6 +196,8 @@ def discover(port):
         standby(4, 1, name="other", system=OTHER),
         node("db5", v, version, False, position(v, False, end, start=5005),
              host=host[5], port=port),
+        node("db12", v, version, False, position(v, False, end, start=5012),
+             host=host[12], port=port),
         dict(standby(6, 1), hang="accept"),
         dict(standby(7, 1), closed=True),
         standby(8, 1, name="walreceiver", key="db8", start=5009),

@@ -192,6 +192,7 @@ fill_unknown(struct status *s)
 	    REACH_YES, REACH_NOT_ASKED, REACH_FAILED, REACH_HUNG};
 	char name[16];
 
+	s->streaming_known = false;
 	for (size_t i = 0; i < NELEM(reach); i++) {
 		(void)snprintf(name, sizeof(name), "n%zu", i);
 		if (status_add(s, name) == NULL)
@@ -244,7 +245,8 @@ show(size_t scenario, show_fn *fn)
 	struct verdict_limits limits = verdict_default_limits;
 	struct show_opts o = {
 	    .limits = &limits, .tool = "repl-status", .version = "0.1.0"};
-	struct status s = {.primary = -1, .time = 1795327555.25};
+	struct status s = {
+	    .primary = -1, .time = 1795327555.25, .streaming_known = true};
 	struct buf out = BUF_INIT;
 	struct err e = ERR_INIT;
 	int rc = 1;

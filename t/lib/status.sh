@@ -94,11 +94,9 @@ status_conninfo() { # NODE [APPLICATION_NAME]
 
 # status_standby NAME UPSTREAM [APPLICATION_NAME [SLOT]]: of the copy $T/cold.
 status_standby() {
-	local m=${PG_MAJOR[p]} conf latest=latest
+	local m=${PG_MAJOR[p]} conf
 	pg_node "$1" "$m"
 	cp -a "$T/cold" "$T/$1"
-	# What c is below of is promoted: it is to stay where it is.
-	[ "$1" != c ] || latest=current
 	conf=$T/$1/postgresql.conf
 	if [ "$m" -ge 12 ]; then
 		touch "$T/$1/standby.signal"
@@ -108,8 +106,14 @@ status_standby() {
 	fi
 	cat >>"$conf" <<-END
 		primary_conninfo = '$(status_conninfo "$2" "${3-}")'
-		recovery_target_timeline = '$latest'
 	END
+	# The upstream of c is promoted: c is to stay where it is, which before
+	# 12 is the default and has no name.
+	if [ "$1" != c ]; then
+		echo "recovery_target_timeline = 'latest'" >>"$conf"
+	elif [ "$m" -ge 12 ]; then
+		echo "recovery_target_timeline = 'current'" >>"$conf"
+	fi
 	[ -z "${4-}" ] || echo "primary_slot_name = '$4'" >>"$conf"
 }
 
@@ -192,6 +196,8 @@ write_mb() {
 # quiet: nobody writes, and all have all of it.
 quiet() {
 	local n
+	# Before the checkpoint, which may remove WAL, and behind it.
+	for n in s1 s2 c; do pg_wait_replay "$n" p || return 1; done
 	pg_sql p CHECKPOINT
 	for n in s1 s2 c; do pg_wait_replay "$n" p || return 1; done
 	poll_until 20 pg_is p "SELECT count(*) FROM pg_stat_replication WHERE
@@ -203,14 +209,36 @@ children() {
 	pgrep -P "$(pg_pid "$1")" -f -- "$2"
 }
 
-# receiver_dies NODE: its WAL receiver is ended.  The one of this build of 10
-# crashes then and its standby starts again.
-receiver_dies() {
+# receiver_stops NODE: it has no WAL receiver, and gets no other one.  That of
+# this build of 10 crashes when it is told to end, and the standby with it,
+# again and again: there it does not know its primary any more.
+receiver_stops() {
 	local pid
+	if [ "${PG_MAJOR[$1]}" = 10 ]; then
+		pg_stop "$1"
+		sed -i 's/^primary_conninfo/#&/' "$T/$1/recovery.conf"
+		pg_start "$1"
+		return
+	fi
+	cp "$T/p/pg_hba.conf" "$T/hba"
+	# Only new connections are refused: the others stream on.
+	printf '%s\n' 'host replication all 0.0.0.0/0 reject' |
+	    cat - "$T/hba" >"$T/p/pg_hba.conf"
+	pg_reload p
+	quiet
 	pid=$(children "$1" 'wal ?receiver')
-	[ -n "$pid" ] || return 0
-	kill -TERM "$pid"
-	poll_until 20 gone "$pid" && poll_until 60 pg_is "$1" 'SELECT 1' 1
+	[ -n "$pid" ] && kill -TERM "$pid" && poll_until 20 gone "$pid"
+}
+
+receiver_starts() {
+	if [ "${PG_MAJOR[$1]}" = 10 ]; then
+		sed -i 's/^#primary_conninfo/primary_conninfo/' \
+		    "$T/$1/recovery.conf"
+		pg_restart "$1"
+		return
+	fi
+	cat "$T/hba" >"$T/p/pg_hba.conf"
+	pg_reload p
 }
 
 # freeze NODE [PID...]: SIGSTOP to all of its processes, or those named.

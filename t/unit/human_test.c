@@ -28,6 +28,7 @@ node(const char *name, enum status_role role, int upstream)
 }
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
+#define LONELY "measured against upstream db1:5432, which was not asked"
 
 /* The picture of the contract: a primary and two standbys, one behind. */
 static void
@@ -62,6 +63,7 @@ picture(struct status *s, struct status_node n[3], struct status_problem *p)
 	    .n = 3,
 	    .primary = 0,
 	    .system_identifier = UINT64_C(7281936400112233445),
+	    .streaming_known = true,
 	    .streaming = 1,
 	    .standbys = 2,
 	    .problems = p,
@@ -194,8 +196,8 @@ static void
 a_narrow_terminal_loses_columns_in_order(void **state)
 {
 	static const char *const order[] = {"FLUSHED", "UPSTREAM LAG", "SLOT",
-	    "VERSION", "TLI", "SYNC", "SENT", "RATE", "RECEIVED", "REPLAYED",
-	    "RECV LAG", "ROLE"};
+	    "VERSION", "TLI", "SYNC", "SENT", "RECEIVED", "REPLAYED",
+	    "RECV LAG", "RATE", "ROLE"};
 	struct show_opts o = {.utf8 = true, .rates = true, .verbose = 1};
 	struct status_problem p;
 	struct status_node n[3];
@@ -426,6 +428,10 @@ all_is_well_is_said_in_words(void **state)
 	text = shown(&s, &o);
 	has(text, "\nOK       2 of 2 standbys streaming\n");
 	free(text);
+	s.streaming_known = false;
+	text = shown(&s, &o);
+	has(text, "\nOK       ? of 2 standbys streaming\n");
+	free(text);
 	s.n = 0;
 	s.primary = -1;
 	s.standbys = 0;
@@ -450,8 +456,172 @@ a_lone_standby_names_its_upstream(void **state)
 	n[0].delay = 0;
 	n[0].replay_lag = 0;
 	text = shown(&s, &o);
-	assert_true(strncmp(text, "upstream db1:5432\n", 18) == 0);
+	assert_true(strncmp(text, LONELY "\n", sizeof(LONELY)) == 0);
 	has(text, " 0 B    0 s\n");
+	free(text);
+}
+
+static void
+standbys_alone_name_the_upstream_that_they_share(void **state)
+{
+	struct show_opts o = {.utf8 = false};
+	struct status_node n[3];
+	struct status s = {.nodes = n, .n = 3, .primary = -1, .standbys = 3};
+	char *text;
+
+	(void)state;
+	n[0] = node("db2", ROLE_STANDBY, -1);
+	n[0].receiver.host = TEXT("db1");
+	n[0].receiver.port = TEXT("5432");
+	n[1] = node("below", ROLE_STANDBY, 0);
+	n[1].receiver.host = TEXT("db2");
+	n[2] = n[0];
+	n[2].name = TEXT("db3");
+	text = shown(&s, &o);
+	assert_true(strncmp(text, LONELY "\n", sizeof(LONELY)) == 0);
+	free(text);
+	n[2].receiver.port = TEXT("5433");
+	text = shown(&s, &o);
+	has_not(text, "measured");
+	free(text);
+	n[2].receiver.port = n[2].receiver.host = NULL;
+	text = shown(&s, &o);
+	has_not(text, "measured");
+	free(text);
+}
+
+static void
+the_last_known_primary_is_named_when_there_is_none(void **state)
+{
+	struct trend last = {.set = true,
+	    .primary = TEXT("no\033de1"),
+	    .primary_time = 1795327555 - 185,
+	    .primary_lsn = 0xA3C1F60};
+	struct show_opts o = {.last = &last};
+	struct status_problem p;
+	struct status_node n[3];
+	struct status s;
+	char *text;
+
+	(void)state;
+	picture(&s, n, &p);
+	text = shown(&s, &o);
+	has_not(text, "last known");
+	free(text);
+	s.primary = -1;
+	text = shown(&s, &o);
+	has(text, "   no primary, last known primary no\\033de1 at 0/A3C1F60, "
+		  "3 min 5 s ago   2026");
+	free(text);
+	last.system_identifier = 7; /* of another cluster */
+	text = shown(&s, &o);
+	has_not(text, "last known");
+	free(text);
+	last = (struct trend){.set = true};
+	text = shown(&s, &o);
+	has(text, "   no primary   ");
+	has_not(text, "last known");
+	free(text);
+}
+
+static void
+who_was_not_asked_is_said_on_request(void **state)
+{
+	struct show_opts o = {.utf8 = false};
+	struct status_problem p;
+	struct status_node n[3];
+	struct status s;
+	char *text;
+
+	(void)state;
+	picture(&s, n, &p);
+	n[1].reach = REACH_NOT_ASKED;
+	n[2].reach = REACH_NOT_ASKED;
+	n[2].role = ROLE_RECEIVEWAL;
+	text = shown(&s, &o);
+	has_not(text, "not asked");
+	free(text);
+	o.verbose = 1;
+	text = shown(&s, &o);
+	has(text, "\n         node2: was not asked, seen from the row of its "
+		  "upstream node1 only\n");
+	has_not(text, "node3: was not");
+	free(text);
+	n[1].upstream = -1;
+	text = shown(&s, &o);
+	has(text, "\n         node2: was not asked\n");
+	free(text);
+}
+
+static void
+a_refused_login_is_a_state_of_its_own(void **state)
+{
+	struct show_opts o = {.color = true};
+	struct status_problem p;
+	struct status_node n[3];
+	struct status s;
+	char *text;
+
+	(void)state;
+	picture(&s, n, &p);
+	n[2].reach = REACH_FAILED;
+	n[2].alive = true;
+	n[2].state = "no login";
+	n[2].severity = SEV_UNKNOWN;
+	p = (struct status_problem){.id = "unreachable",
+	    .severity = SEV_UNKNOWN,
+	    .node = 2,
+	    .message = TEXT("refuses the login: password")};
+	text = shown(&s, &o);
+	has(text, "\033[35mno login");
+	free(text);
+}
+
+static void
+two_primaries_are_coloured_both(void **state)
+{
+	struct show_opts o = {.color = true};
+	struct status_problem p;
+	struct status_node n[3];
+	struct status s;
+	char *text;
+
+	(void)state;
+	picture(&s, n, &p);
+	p = (struct status_problem){.id = "two-primaries",
+	    .severity = SEV_CRITICAL,
+	    .node = -1,
+	    .message = TEXT("node1 and node3 take writes")};
+	n[2].role = ROLE_PRIMARY;
+	n[0].severity = n[2].severity = SEV_CRITICAL;
+	text = shown(&s, &o);
+	has(text, "\033[31mX\033[0m node1    \033[31mprimary");
+	has(text, "\033[31mX\033[0m `-node3  \033[31mprimary");
+	has_not(text, "\033[31mstandby");
+	free(text);
+}
+
+static void
+rates_outlive_positions_on_80_columns(void **state)
+{
+	struct show_opts o = {.rates = true, .width = 80};
+	struct status_problem p;
+	struct status_node n[3];
+	struct status s;
+	char *text;
+
+	(void)state;
+	picture(&s, n, &p);
+	n[0].name = TEXT("127.0.0.1:21000");
+	n[1].name = TEXT("127.0.0.1:21001");
+	n[2].name = TEXT("127.0.0.1:21002");
+	n[0].rate = n[1].rate = 5.5 * 1048576;
+	n[2].eta = 125;
+	text = shown(&s, &o);
+	has(text, "RATE");
+	has(text, "ETA");
+	has_not(text, "RECEIVED");
+	has_not(text, "REPLAYED");
 	free(text);
 }
 
@@ -493,6 +663,13 @@ main(void)
 	    cmocka_unit_test(slots_are_shown_when_they_matter),
 	    cmocka_unit_test(all_is_well_is_said_in_words),
 	    cmocka_unit_test(a_lone_standby_names_its_upstream),
+	    cmocka_unit_test(standbys_alone_name_the_upstream_that_they_share),
+	    cmocka_unit_test(
+		the_last_known_primary_is_named_when_there_is_none),
+	    cmocka_unit_test(who_was_not_asked_is_said_on_request),
+	    cmocka_unit_test(a_refused_login_is_a_state_of_its_own),
+	    cmocka_unit_test(two_primaries_are_coloured_both),
+	    cmocka_unit_test(rates_outlive_positions_on_80_columns),
 	    cmocka_unit_test(rates_are_shown_when_asked_for),
 	};
 

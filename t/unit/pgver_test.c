@@ -172,14 +172,17 @@ static const struct want {
 	"SELECT procpid::text, application_name, host(client_addr), state,\n"
 	"  sync_state, sent_location::text, write_location::text,\n"
 	"  flush_location::text, replay_location::text,\n"
-	"  NULL::text\n"
+	"  NULL::text, NULL::text\n"
 	"FROM pg_stat_replication s ORDER BY s.procpid LIMIT 1001"},
     {PGFACT_STATUS_SENDERS, 90200, 90600,
-	"~replay_location::text,\n  NULL::text\n"
+	"~replay_location::text,\n  NULL::text, NULL::text\n"
 	"FROM pg_stat_replication s ORDER BY s.pid LIMIT 1001"},
-    {PGFACT_STATUS_SENDERS, 100000, 180000,
-	"~replay_lsn::text,\n"
-	"  extract(epoch FROM replay_lag)::numeric(20,6)::text\n"},
+    {PGFACT_STATUS_SENDERS, 100000, 110000,
+	"~replay_lsn::text,\n  extract(epoch FROM "
+	"replay_lag)::numeric(20,6)::text, NULL::text\n"},
+    {PGFACT_STATUS_SENDERS, 120000, 180000,
+	"~replay_lag)::numeric(20,6)::text, extract(epoch FROM "
+	"clock_timestamp() - reply_time)::numeric(20,6)::text\n"},
     {PGFACT_STATUS_RECEIVER, 90600, 90600,
 	"SELECT status, received_tli::text, NULL::text,\n"
 	"  received_lsn::text, latest_end_lsn::text,\n"

@@ -136,6 +136,7 @@ fill(struct world *w)
 	    .n = 3,
 	    .primary = 0,
 	    .system_identifier = UINT64_C(7281936400112233445),
+	    .streaming_known = true,
 	    .streaming = 1,
 	    .standbys = 2,
 	    .problems = w->problems,
@@ -350,7 +351,8 @@ nagios_labels_keep_the_grammar(void **state)
 	for (size_t i = 0; i < NELEM(label_cases); i++) {
 		const struct label_case *c = &label_cases[i];
 		struct status_node nodes[4];
-		struct status s = {.primary = -1, .nodes = nodes};
+		struct status s = {
+		    .primary = -1, .nodes = nodes, .streaming_known = true};
 		struct buf want = BUF_INIT;
 		char *names[4];
 
@@ -380,6 +382,7 @@ nagios_text_holds_no_bar_and_no_newline(void **state)
 	struct status_problem p[10];
 	struct status s = {.nodes = &n,
 	    .n = 1,
+	    .streaming_known = true,
 	    .problems = p,
 	    .nproblems = 1,
 	    .severity = SEV_CRITICAL};
@@ -472,8 +475,12 @@ prometheus_labels_are_escaped(void **state)
 {
 	char name[] = "a\"b\\c\nd\te", bad[] = "\xFF";
 	struct status_node n = unknown(name);
-	struct status s = {
-	    .cluster = bad, .nodes = &n, .n = 1, .primary = -1, .time = -1};
+	struct status s = {.cluster = bad,
+	    .nodes = &n,
+	    .n = 1,
+	    .primary = -1,
+	    .streaming_known = true,
+	    .time = -1};
 
 	(void)state;
 	n.reach = REACH_NOT_ASKED;
@@ -492,27 +499,57 @@ prometheus_labels_are_escaped(void **state)
 	    "standby_status{cluster=\"\\\\377\"} 0\n");
 }
 
+/* --- how many stream ------------------------------------------------------ */
+
+static void
+a_count_that_is_not_certain_is_unknown(void **state)
+{
+	static const struct {
+		const char *format, *has, *has_not;
+	} cases[] = {
+	    {"nagios", ", ?/2 standbys streaming | standbys=U;1:;1:;0 ", "1/2"},
+	    {"json", "\"standbys\": 2, \"streaming\": null}", "streaming\": 1"},
+	    {"prometheus", "standby_status{", "standby_streaming_standbys"},
+	};
+	struct world w;
+
+	(void)state;
+	fill(&w);
+	w.s.streaming_known = false;
+	for (size_t i = 0; i < NELEM(cases); i++) {
+		struct buf b = BUF_INIT;
+
+		assert_int_equal(
+		    show_find(cases[i].format)(&w.s, &opts, &b), 0);
+		assert_non_null(strstr(buf_str(&b), cases[i].has));
+		assert_null(strstr(buf_str(&b), cases[i].has_not));
+		buf_free(&b);
+	}
+}
+
 /* --- pgpool --------------------------------------------------------------- */
 
 static const struct pgpool_case {
 	const char *name;
 	const char *nodes; /* a letter each, see pgpool_node */
-	bool named;
+	size_t named;
 	const char *want;
 } pgpool_cases[] = {
-    {"the primary is left out", "PSS", false, "0.4 0.4\n"},
-    {"wherever it is", "SPD", false, "0.4 -1\n"},
-    {"a standby that hangs is down", "PH", false, "-1\n"},
-    {"an unknown delay is -1", "PUS", false, "-1 0.4\n"},
-    {"found nodes are no backends", "PSf", false, "0.4\n"},
-    {"unless there is nothing else", "Pff", false, "0.4 0.4\n"},
-    {"pg_receivewal is none", "Pfr", false, "0.4\n"},
-    {"another primary has no delay", "PSP", false, "0.4 -1\n"},
-    {"no primary: whose place is it?", "DSS", false, "-1 -1 -1\n"},
-    {"named: one value each", "SS", true, "0.4 0.4\n"},
-    {"named: the primary too", "SPS", true, "0.4 0 0.4\n"},
-    {"named: but not the found ones", "SDp", true, "0.4 -1\n"},
-    {"nothing", "", false, "\n"},
+    {"the primary is left out", "PSS", 0, "0.4 0.4\n"},
+    {"wherever it is", "SPD", 0, "0.4 -1\n"},
+    {"a standby that hangs is down", "PH", 0, "-1\n"},
+    {"an unknown delay is -1", "PUS", 0, "-1 0.4\n"},
+    {"found nodes are no backends", "PSf", 0, "0.4\n"},
+    {"unless there is nothing else", "Pff", 0, "0.4 0.4\n"},
+    {"pg_receivewal is none", "Pfr", 0, "0.4\n"},
+    {"another primary has no delay", "PSP", 0, "0.4 -1\n"},
+    {"no primary: whose place is it?", "DSS", 0, "-1 -1 -1\n"},
+    {"named: one value each", "SS", 2, "0.4 0.4\n"},
+    {"named: the primary too", "SPS", 3, "0.4 0 0.4\n"},
+    {"named: but not the found ones", "SDp", 2, "0.4 -1\n"},
+    {"named: a primary to measure against is none", "SSP", 2, "0.4 0.4\n"},
+    {"named: whatever role it has", "rS", 1, "-1\n"},
+    {"nothing", "", 0, "\n"},
 };
 
 static struct status_node
@@ -618,6 +655,7 @@ main(void)
 	    cmocka_unit_test(nagios_text_holds_no_bar_and_no_newline),
 	    cmocka_unit_test(prometheus_leaves_unknown_values_out),
 	    cmocka_unit_test(prometheus_labels_are_escaped),
+	    cmocka_unit_test(a_count_that_is_not_certain_is_unknown),
 	    cmocka_unit_test(pgpool_gets_a_value_for_each_standby),
 	    cmocka_unit_test(pgpool_gets_numbers_only),
 	    cmocka_unit_test(tsv_has_a_line_per_node_and_empty_fields),

@@ -25,7 +25,8 @@ static int
 remove_dir(void **state)
 {
 	static const char *const names[] = {"state", "state.lock", "bad",
-	    "bad.lock", "link", "link.lock", "dir.lock", "held", "held.lock"};
+	    "bad.lock", "bad.old", "link", "link.lock", "dir.lock", "held",
+	    "held.lock"};
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(names); i++) {
@@ -241,6 +242,61 @@ what_is_no_state_file_is_ignored_and_replaced(void **state)
 	trend_free(&last);
 }
 
+/* The text of FILE.old, or NULL. */
+static const char *
+kept(char *text, size_t size)
+{
+	char name[128];
+	FILE *f;
+	size_t n;
+
+	(void)snprintf(name, sizeof(name), "%s.old", path);
+	if ((f = fopen(name, "r")) == NULL)
+		return NULL;
+	n = fread(text, 1, size - 1, f);
+	text[n] = '\0';
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+static void
+what_is_no_state_file_is_kept_beside_it(void **state)
+{
+	static const char *const texts[] = {"my thesis", "its second chapter"};
+	struct trend last = {.set = false}, t = {.set = true};
+	char text[64], name[128];
+	struct statefile *f;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	use("bad");
+	(void)snprintf(name, sizeof(name), "%s.old", path);
+	(void)unlink(name);
+	put("");
+	open_ok(&f, &last, "empty");
+	statefile_close(f);
+	assert_null(kept(text, sizeof(text)));
+	for (size_t i = 0; i < NELEM(texts); i++) {
+		put(texts[i]);
+		open_ok(&f, &last, name);
+		assert_string_equal(kept(text, sizeof(text)), texts[i]);
+		assert_int_equal(statefile_write(f, &t, &e), 0);
+		statefile_close(f);
+	}
+	open_ok(&f, &last, NULL); /* one of ours is not kept */
+	assert_int_equal(statefile_write(f, &t, &e), 0);
+	statefile_close(f);
+	assert_string_equal(kept(text, sizeof(text)), texts[1]);
+	trend_free(&last);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(mkdir(name, 0700), 0);
+	put("cannot be kept");
+	refused("could not be kept");
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(rmdir(name), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void
 a_file_that_is_too_large_is_not_read(void **state)
 {
@@ -323,6 +379,7 @@ main(void)
 	    cmocka_unit_test(
 		a_name_that_is_not_utf8_is_kept_as_far_as_json_can),
 	    cmocka_unit_test(what_is_no_state_file_is_ignored_and_replaced),
+	    cmocka_unit_test(what_is_no_state_file_is_kept_beside_it),
 	    cmocka_unit_test(a_file_that_is_too_large_is_not_read),
 	    cmocka_unit_test(links_and_directories_are_refused),
 	    cmocka_unit_test(a_file_of_another_user_is_refused),

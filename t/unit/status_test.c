@@ -117,6 +117,7 @@ feed(struct status *s, int up, int pid, const char *app, const char *addr,
 	    .flush = lsn,
 	    .replay = lsn,
 	    .replay_lag = -1,
+	    .reply_age = -1,
 	    .slot = 77,
 	    .node = 55};
 	return r;
@@ -450,12 +451,13 @@ of_two_rows_of_one_standby_the_newer_one_counts(void **state)
 	struct status_sender *r;
 
 	(void)state;
-	feed(&s, p, 7, "node2", "10.0.0.2", 0x3000);
+	feed(&s, p, 7, "node2", "10.0.0.2", 0x3000)->reply_age = 16;
 	r = feed(&s, p, 8, "node2", "10.0.0.2", 0x3000);
 	free(r->state);
 	r->state = copy("catchup");
-	feed(&s, p, 20, "node3", "10.0.0.3", 0x5000);
-	feed(&s, p, 19, "node3", "10.0.0.3", 0x4000);
+	r->reply_age = 10;
+	feed(&s, p, 20, "node3", "10.0.0.3", 0x5000)->reply_age = 0;
+	feed(&s, p, 19, "node3", "10.0.0.3", 0x4000)->reply_age = 55;
 	a = add_standby(&s, "node2", "db2", 0x3000, 0x3000);
 	receive(&s, a, "node2", "db1", "5432", NULL);
 	assert_int_equal(status_link(&s), 0);
@@ -808,6 +810,153 @@ a_standby_alone_shows_the_view_of_its_receiver(void **state)
 	status_free(&s);
 }
 
+/* node3 below node2; no primary is seen.  What node3 is told is no more than
+ * what node2 has got. */
+static void
+below_a_broken_upstream_the_end_is_unknown(void **state)
+{
+	struct status s = {.primary = -1, .whole = true};
+	int a, b, p;
+
+	(void)state;
+	a = add_standby(&s, "node2", "db2", 0x5000, 0x5000);
+	receive(&s, a, "node2", "db1", "5432", NULL)->latest_end = 0x6000;
+	b = add_standby(&s, "node3", "db3", 0x5000, 0x4000);
+	receive(&s, b, "node3", "db2", "5432", NULL)->latest_end = 0x5000;
+	s.nodes[b].replayed_at = 900;
+	feed(&s, a, 9, "node3", "10.0.0.3", 0x5000);
+	/* all links stream: the latest that any of them heard */
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[b].end == 0x6000);
+	assert_int_equal(s.nodes[b].end_of, a);
+	assert_int_equal(s.nodes[b].receive_lag, 0x1000);
+	assert_int_equal(status_broken_above(&s, b), -1);
+	/* the primary, of which nobody gets an answer, is above them */
+	p = add_failed(&s, "node1", "db1");
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.nodes[a].upstream, p);
+	assert_true(s.nodes[b].end == 0x6000);
+	/* who knows which one of two is the primary? */
+	add_failed(&s, "node4", "db4");
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.nodes[b].receive_lag, -1);
+	assert_true(s.nodes[b].delay < 0);
+	s.nodes[3].conf_upstream = copy("node2");
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.nodes[b].receive_lag, 0x1000);
+	/* node2 gets nothing */
+	s.nodes[a].receiver.present = false;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_broken_above(&s, b), a);
+	assert_true(s.nodes[b].end == 0);
+	assert_int_equal(s.nodes[b].receive_lag, -1);
+	assert_int_equal(s.nodes[b].replay_lag, -1);
+	assert_true(s.nodes[b].delay < 0);
+	/* nor is one that was not reached */
+	s.nodes[a].receiver.present = true;
+	s.nodes[a].reach = REACH_HUNG;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.nodes[b].replay_lag, -1);
+	status_free(&s);
+}
+
+static void
+positions_of_two_timelines_do_not_compare(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add_primary(&s, "node1", 0x5000), a, b;
+
+	(void)state;
+	s.nodes[p].timeline = 2;
+	a = add_standby(&s, "node2", "db2", 0x6000, 0x6000);
+	receive(&s, a, "node2", "db9", "5432", NULL);
+	b = add_standby(&s, "node3", "db3", 0x6000, 0x6000);
+	receive(&s, b, "node3", "db2", "5432", NULL);
+	feed(&s, a, 9, "node3", "10.0.0.3", 0x6000);
+	for (int i = a; i <= b; i++)
+		s.nodes[i].replayed_at = 990;
+	assert_int_equal(status_link(&s), 0);
+	for (int i = a; i <= b; i++) {
+		assert_true(s.nodes[i].forked);
+		assert_int_equal(s.nodes[i].end_of, p);
+		assert_int_equal(s.nodes[i].receive_lag, -1);
+		assert_int_equal(s.nodes[i].replay_lag, -1);
+		assert_true(s.nodes[i].delay < 0);
+		assert_false(s.nodes[i].clamped);
+	}
+	/* but these two do */
+	assert_int_equal(s.nodes[b].upstream_lag, 0);
+	/* unknown is not another one */
+	s.nodes[b].timeline = s.nodes[b].receiver.timeline = 0;
+	s.nodes[a].receiver.timeline = 2;
+	assert_int_equal(status_link(&s), 0);
+	for (int i = a; i <= b; i++) {
+		assert_false(s.nodes[i].forked);
+		assert_int_equal(s.nodes[i].receive_lag, 0);
+	}
+	status_free(&s);
+}
+
+static void
+what_cannot_be_seen_is_not_counted_as_missing(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add_primary(&s, "node1", 0x5000), a, b;
+
+	(void)state;
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.streaming_known);
+	/* two standbys, one of them asked, which may see itself */
+	s.nodes[p].senders_sight = SIGHT_HIDDEN;
+	feed(&s, p, 7, "x", NULL, 0)->hidden = true;
+	feed(&s, p, 8, "y", NULL, 0)->hidden = true;
+	a = add_standby(&s, "node2", "db2", 0x5000, 0x5000);
+	receive(&s, a, "node2", "db1", "5432", NULL);
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.streaming, 1);
+	assert_int_equal(s.unseen, 1);
+	assert_false(s.streaming_known);
+	/* the other one, too */
+	b = add_standby(&s, "node3", "db3", 0x5000, 0x5000);
+	receive(&s, b, "node3", "db1", "5432", NULL);
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.streaming, 2);
+	assert_true(s.streaming_known);
+	/* it may not see its receiver */
+	s.nodes[b].receiver.sight = SIGHT_HIDDEN;
+	free(s.nodes[b].receiver.status);
+	s.nodes[b].receiver.status = NULL;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.streaming, 1);
+	/* it, or a row that may be another one's */
+	assert_int_equal(s.unseen, 2);
+	/* nor is known what one below it gets */
+	a = add_standby(&s, "node4", "db4", 0x5000, 0x5000);
+	receive(&s, a, "node4", "db3", "5432", NULL);
+	feed(&s, b, 9, "node4", "10.0.0.4", 0x5000);
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.nodes[a].upstream, b);
+	assert_int_equal(s.streaming, 1);
+	assert_int_equal(s.unseen, 3);
+	assert_false(s.streaming_known);
+	status_free(&s);
+}
+
+static void
+a_server_that_refuses_the_login_is_not_down(void **state)
+{
+	struct status s = {.primary = -1};
+	int a = add_failed(&s, "node2", "db2");
+
+	(void)state;
+	assert_int_equal(status_link(&s), 0);
+	assert_string_equal(s.nodes[a].state, "down");
+	s.nodes[a].alive = true;
+	assert_int_equal(status_link(&s), 0);
+	assert_string_equal(s.nodes[a].state, "no login");
+	status_free(&s);
+}
+
 /* end 0x5000, the primary's clock 1000, the standby's 999 */
 static void
 the_delay_is_never_a_lie(void **state)
@@ -970,6 +1119,72 @@ build_mixture(struct status *s, uint32_t seed)
 		    rows[order[i]].addr, rows[order[i]].lsn);
 }
 
+/* The furthest behind is the one that must not vanish. */
+static void
+two_standbys_of_one_name_are_both_shown(void **state)
+{
+	static const struct {
+		double age[2];
+		uint64_t own; /* of a node that has the name; 0: not asked */
+		size_t nodes;
+		const char *shown; /* who has row 8, which is behind */
+	} t[] = {
+	    {{1, 2}, 0, 3, "10.0.0.2"}, {{-1, -1}, 0, 3, "10.0.0.2"},
+	    {{-1, 60}, 0, 3, "10.0.0.2"}, {{20, 60}, 0, 3, "10.0.0.2"},
+	    {{1, 16}, 0, 2, NULL}, {{15, 15.5}, 0, 2, NULL},
+	    {{-1, -1}, 0x5000, 2, NULL},
+	    {{1, 2}, 0x5000, 3, "10.0.0.2"}, /* it lives */
+	    {{-1, -1}, 0x4800, 3, "10.0.0.2"},
+	    {{16, 1}, 0x2000, 2, "twin"}, /* the other one is old */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct status s = {.primary = -1};
+		int p = add_primary(&s, "node1", 0x5000), a, has;
+
+		feed(&s, p, 7, "twin", "10.0.0.2", 0x5000)->reply_age =
+		    t[i].age[0];
+		feed(&s, p, 8, "twin", "10.0.0.2", 0x2000)->reply_age =
+		    t[i].age[1];
+		if (t[i].own != 0) {
+			a = add_standby(&s, "twin", "db2", t[i].own, t[i].own);
+			receive(&s, a, "twin", "db1", "5432", NULL);
+		}
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(status_link(&s), 0);
+			has = node_of_pid(&s, p, 8);
+			if (s.n != t[i].nodes)
+				fail_msg("%zu: %zu nodes", i, s.n);
+			if (t[i].shown == NULL
+				? has != -1
+				: has == -1 || strcmp(s.nodes[has].name,
+						   t[i].shown) != 0)
+				fail_msg("%zu: row of %d", i, has);
+		}
+		status_free(&s);
+	}
+}
+
+/* Each has a name of its own, and it takes no minutes. */
+static void
+thousands_of_equal_rows_are_numbered(void **state)
+{
+	static const char *const names[] = {"10.0.0.2", "10.0.0.2 (0)",
+	    "10.0.0.2 (0) (2)", "10.0.0.2 (0) (3)", "10.0.0.2 (0) (3998)"};
+	struct status s = {.primary = -1};
+	int p = add_primary(&s, "node1", 0x5000);
+
+	(void)state;
+	for (int i = 0; i < 4000; i++)
+		feed(&s, p, 0, "walreceiver", "10.0.0.2", 0x5000);
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.n, 4001);
+	for (size_t i = 0; i < NELEM(names); i++)
+		assert_true(find(&s, names[i]) > 0);
+	status_free(&s);
+}
+
 static void
 the_order_of_rows_and_nodes_does_not_matter(void **state)
 {
@@ -1047,6 +1262,8 @@ build_random(struct status *s, uint32_t *seed)
 			    pick(seed, app, NELEM(app)),
 			    pick(seed, host + 2, 4), next(seed) % 4 * 0x1000)
 			    ->hidden = next(seed) % 6 == 0;
+			nd->senders[nd->nsenders - 1].reply_age =
+			    (double)(next(seed) % 3) * 20 - 20;
 			if (next(seed) % 2 == 0)
 				slot(s, k, pick(seed, app, 3),
 				    (int)(next(seed) % 6), 0x1000);
@@ -1124,6 +1341,175 @@ whatever_the_facts_it_is_a_tree_and_stays_as_it_is(void **state)
 	}
 }
 
+/* A twin of the primary feeds node2; nothing of it is written alike. */
+static void
+a_standby_of_nobody_known_has_strayed(void **state)
+{
+	struct status s = {.primary = -1, .whole = true};
+	int p = add_primary(&s, "node1", 0x5000), a, b;
+
+	(void)state;
+	a = add_standby(&s, "node2", "db2", 0x5000, 0x5000);
+	receive(&s, a, "node2", "db9", "5433", NULL);
+	b = add_standby(&s, "node3", "db3", 0x5000, 0x5000);
+	receive(&s, b, "node3", "db2", "5432", NULL);
+	feed(&s, a, 9, "node3", "10.0.0.3", 0x5000);
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].strayed);
+	assert_false(s.nodes[b].strayed);
+	assert_int_equal(status_broken_above(&s, b), a);
+	assert_int_equal(s.streaming, 0);
+	/* a row that may be it, rows that cannot be seen */
+	feed(&s, p, 7, "x", NULL, 0)->hidden = true;
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].strayed);
+	s.nodes[p].senders[0].hidden = false;
+	s.nodes[p].senders[0].logical = true;
+	free(s.nodes[p].senders[0].state);
+	s.nodes[p].senders[0].state = copy("backup");
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].strayed);
+	s.nodes[p].senders_sight = SIGHT_HIDDEN;
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].strayed);
+	s.nodes[p].senders_sight = SIGHT_SEEN;
+	/* a silent node may be that server, by another name */
+	b = add_failed(&s, "node4", "db4");
+	free(s.nodes[b].port);
+	s.nodes[b].port = copy("5433");
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].strayed);
+	free(s.nodes[b].port);
+	s.nodes[b].port = copy("5432");
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].strayed);
+	/* no primary is seen: then it is no stray */
+	s.nodes[p].says = ROLE_STANDBY;
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].strayed);
+	status_free(&s);
+}
+
+static void
+what_the_primary_has_not_is_no_lag_of_zero(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add_primary(&s, "node1", 0x5000), a;
+
+	(void)state;
+	a = add_standby(&s, "node2", "db2", 0x6000, 0x5000);
+	receive(&s, a, "node2", "db9", "5433", NULL);
+	/* the primary was read before */
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].clamped);
+	assert_false(s.nodes[a].ahead);
+	assert_int_equal(s.nodes[a].receive_lag, 0);
+	s.nodes[p].read_last = true;
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].ahead);
+	assert_int_equal(s.nodes[a].receive_lag, -1);
+	assert_int_equal(s.nodes[a].replay_lag, -1);
+	assert_true(s.nodes[a].delay < 0);
+	s.nodes[a].received = 0x5000;
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].ahead);
+	assert_int_equal(s.nodes[a].receive_lag, 0);
+	/* a row is no word of the standby itself */
+	s.nodes[a].received = s.nodes[a].replayed = 0;
+	feed(&s, p, 7, "node2", "10.0.0.2", 0x6000);
+	free(s.nodes[a].receiver.host);
+	s.nodes[a].receiver.host = copy("db1");
+	free(s.nodes[a].receiver.port);
+	s.nodes[a].receiver.port = copy("5432");
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].clamped);
+	assert_false(s.nodes[a].ahead);
+	status_free(&s);
+}
+
+static void
+what_was_heard_long_ago_is_no_end(void **state)
+{
+	struct status s = {.primary = -1};
+	int a = add_standby(&s, "node2", "db2", 0x5000, 0x5000), p;
+	struct status_receiver *r =
+	    receive(&s, a, "node2", "db1", "5432", NULL);
+
+	(void)state;
+	r->latest_end = 0x5000;
+	r->heard = r->sent_ago = 60;
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].silent);
+	assert_int_equal(s.nodes[a].replay_lag, 0);
+	s.nodes[a].receiver.heard = 61;
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].silent);
+	assert_int_equal(s.nodes[a].receive_lag, -1);
+	assert_int_equal(s.nodes[a].replay_lag, -1);
+	assert_true(s.nodes[a].delay < 0);
+	/* the primary tells: nothing is owed, or something is */
+	p = add_primary(&s, "node1", 0x5000);
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].silent);
+	assert_int_equal(s.nodes[a].replay_lag, 0);
+	s.nodes[p].written = 0x6000;
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].silent);
+	assert_int_equal(s.nodes[a].replay_lag, 0x1000);
+	/* 12: the walsender took a reply just now, or did not */
+	feed(&s, p, 7, "node2", "10.0.0.2", 0x5000)->reply_age = 5;
+	assert_int_equal(status_link(&s), 0);
+	assert_false(s.nodes[a].silent);
+	s.nodes[p].senders[0].reply_age = 90;
+	s.nodes[p].written = 0x5000;
+	assert_int_equal(status_link(&s), 0);
+	assert_true(s.nodes[a].silent);
+	status_free(&s);
+}
+
+/* The last commit is 100 s old: one long transaction. */
+static void
+the_delay_is_no_more_than_the_primary_measured(void **state)
+{
+	static const struct {
+		double replay_lag, reply_age;
+		const char *state;
+		int paused;
+		double delay;
+	} t[] = {
+	    {0.5, 2, "streaming", 0, 2.5},
+	    {0.5, 14, "streaming", 0, 14.5},
+	    {0.5, 15, "streaming", 0, 100},
+	    {0.5, -1, "streaming", 0, 100},
+	    {-1, 2, "streaming", 0, 100},
+	    {0.5, 2, "catchup", 0, 100},
+	    {0.5, 2, "streaming", 1, 100},
+	    {0.5, 2, "streaming", -1, 2.5},
+	    {500, 2, "streaming", 0, 100},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct status s = {.primary = -1};
+		int p = add_primary(&s, "node1", 0x5000);
+		int a = add_standby(&s, "node2", "db2", 0x5000, 0x4000);
+		struct status_sender *r;
+
+		receive(&s, a, "node2", "db1", "5432", NULL);
+		s.nodes[a].replayed_at = 900;
+		s.nodes[a].paused = t[i].paused;
+		r = feed(&s, p, 7, "node2", "10.0.0.2", 0x4000);
+		r->replay_lag = t[i].replay_lag;
+		r->reply_age = t[i].reply_age;
+		free(r->state);
+		r->state = copy(t[i].state);
+		assert_int_equal(status_link(&s), 0);
+		if (s.nodes[a].delay != t[i].delay)
+			fail_msg("row %zu: %f", i, s.nodes[a].delay);
+		status_free(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -1152,12 +1538,22 @@ main(void)
 	    cmocka_unit_test(of_two_primaries_the_newer_one_is_the_primary),
 	    cmocka_unit_test(a_node_of_another_cluster_has_no_lag),
 	    cmocka_unit_test(a_standby_alone_shows_the_view_of_its_receiver),
+	    cmocka_unit_test(below_a_broken_upstream_the_end_is_unknown),
+	    cmocka_unit_test(positions_of_two_timelines_do_not_compare),
+	    cmocka_unit_test(what_cannot_be_seen_is_not_counted_as_missing),
+	    cmocka_unit_test(a_server_that_refuses_the_login_is_not_down),
+	    cmocka_unit_test(a_standby_of_nobody_known_has_strayed),
+	    cmocka_unit_test(what_the_primary_has_not_is_no_lag_of_zero),
+	    cmocka_unit_test(what_was_heard_long_ago_is_no_end),
+	    cmocka_unit_test(the_delay_is_no_more_than_the_primary_measured),
 	    cmocka_unit_test(the_delay_is_never_a_lie),
 	    cmocka_unit_test(in_a_cascade_every_link_must_be_complete),
 	    cmocka_unit_test(
 		the_last_row_of_an_address_belongs_to_the_server_that_hangs),
 	    cmocka_unit_test(a_server_that_is_down_is_not_given_the_last_row),
 	    cmocka_unit_test(old_versions_have_fewer_views),
+	    cmocka_unit_test(two_standbys_of_one_name_are_both_shown),
+	    cmocka_unit_test(thousands_of_equal_rows_are_numbered),
 	    cmocka_unit_test(the_order_of_rows_and_nodes_does_not_matter),
 	    cmocka_unit_test(
 		whatever_the_facts_it_is_a_tree_and_stays_as_it_is),

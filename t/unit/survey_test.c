@@ -172,8 +172,8 @@ static void
 senders_are_seen_or_hidden(void **state)
 {
 	static const char *const lines[] = {
-	    "17|db2|10.0.0.2|streaming|async|0/4|0/3|0/2|0/1|0.000250",
-	    "18|db3|-|-|-|-|-|-|-|-"};
+	    "17|db2|10.0.0.2|streaming|async|0/4|0/3|0/2|0/1|0.000250|9.500000",
+	    "18|db3|-|-|-|-|-|-|-|-|-"};
 	struct status s = {.primary = -1};
 	const struct status_node *n = take(&s, PART_SENDERS, lines, 1);
 	const struct status_sender *r = n->senders;
@@ -187,6 +187,7 @@ senders_are_seen_or_hidden(void **state)
 	assert_int_equal(r->flush, 2);
 	assert_int_equal(r->replay, 1);
 	assert_true(r->replay_lag > 0.0002 && r->replay_lag < 0.0003);
+	assert_true(r->reply_age > 9.4 && r->reply_age < 9.6);
 	assert_false(r->hidden);
 	assert_int_equal(r->node, -1);
 	status_free(&s);
@@ -194,6 +195,7 @@ senders_are_seen_or_hidden(void **state)
 	assert_int_equal(n->senders_sight, SIGHT_HIDDEN);
 	assert_true(n->senders[1].hidden);
 	assert_true(n->senders[1].replay_lag < 0);
+	assert_true(n->senders[1].reply_age < 0);
 	status_free(&s);
 	n = take(&s, PART_SENDERS, lines, 0);
 	assert_int_equal(n->senders_sight, SIGHT_SEEN);
@@ -306,6 +308,39 @@ what_fails_is_hidden_and_told(void **state)
 }
 
 static void
+a_server_that_refuses_the_login_is_there(void **state)
+{
+	static const struct {
+		const char *text;
+		bool says_no;
+	} t[] = {
+	    {"connection to server at \"db1\" failed: FATAL:  password "
+	     "authentication failed for user \"x\"",
+		true},
+	    {"FATAL: no pg_hba.conf entry for host \"10.0.0.1\"", true},
+	    {"FATAL:  database \"x\" does not exist", true},
+	    {"FATAL:  sorry, too many clients already", true},
+	    {"치명적오류:  사용자 \"x\"의 password 인증을 실패했습니다", true},
+	    {"connection to server at \"db1\" failed: fe_sendauth: no password "
+	     "supplied",
+		true},
+	    {"FATAL:  the database system is starting up", false},
+	    {"FATAL:  the database system is shutting down", false},
+	    {"FATAL:  terminating connection due to administrator command",
+		false},
+	    {"connection to server at \"db1\" failed: Connection refused",
+		false},
+	    {"could not translate host name \"FATAL\" to address", false},
+	    {"", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++)
+		if (survey_says_no(t[i].text) != t[i].says_no)
+			fail_msg("%s", t[i].text);
+}
+
+static void
 a_copy_has_its_own_texts(void **state)
 {
 	static const char *const senders[] = {
@@ -333,6 +368,31 @@ a_copy_has_its_own_texts(void **state)
 	status_free(&to);
 }
 
+static void
+rows_beyond_all_limits_are_cut_and_told(void **state)
+{
+	static const char *const lines[] = {
+	    "17|a|10.0.0.2|streaming|async|0/4|0/3|0/2|0/1|-|-",
+	    "18|b|10.0.0.3|streaming|async|0/4|0/3|0/2|0/1|-|-"};
+	struct status s = {.primary = -1};
+	struct status_node *n = take(&s, PART_SENDERS, lines, 2);
+	size_t left = 3;
+
+	(void)state;
+	assert_int_equal(survey_rows_cut(n, &left), 0);
+	assert_int_equal(left, 1);
+	assert_int_equal(n->nsenders, 2);
+	assert_int_equal(n->senders_sight, SIGHT_SEEN);
+	assert_null(n->partial);
+	assert_int_equal(survey_rows_cut(n, &left), 0);
+	assert_int_equal(left, 0);
+	assert_int_equal(n->nsenders, 1);
+	assert_int_equal(n->senders_sight, SIGHT_HIDDEN);
+	assert_string_equal(n->partial,
+	    "all nodes have more than 4000 rows in pg_stat_replication");
+	status_free(&s);
+}
+
 int
 main(void)
 {
@@ -347,7 +407,9 @@ main(void)
 	    cmocka_unit_test(a_receiver_is_there_hidden_or_not),
 	    cmocka_unit_test(slots_are_read),
 	    cmocka_unit_test(what_fails_is_hidden_and_told),
+	    cmocka_unit_test(a_server_that_refuses_the_login_is_there),
 	    cmocka_unit_test(a_copy_has_its_own_texts),
+	    cmocka_unit_test(rows_beyond_all_limits_are_cut_and_told),
 	};
 
 	return cmocka_run_group_tests_name("survey", tests, NULL, NULL);

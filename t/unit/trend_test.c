@@ -380,6 +380,41 @@ the_digest_is_stable_and_tells_what_changed(void **state)
 }
 
 static void
+who_had_everything_is_late_since_then_at_most(void **state)
+{
+	struct scene c;
+	struct trend t = {.set = false};
+
+	(void)state;
+	begin(&c);
+	pass(&c, 1, 0, 500, 1000); /* nothing is missing */
+	take(&t, &c);
+	/* After a long rest somebody writes; the last commit is an hour old. */
+	pass(&c, 2, 1000, 0, 0);
+	c.n[1].delay = 3600;
+	trend_apply(&c.s, &t);
+	assert_true(near(c.n[1].delay, 2));
+	/* Less is less, unknown stays unknown. */
+	c.n[1].delay = 0.5;
+	trend_apply(&c.s, &t);
+	assert_true(near(c.n[1].delay, 0.5));
+	c.n[1].delay = -1;
+	trend_apply(&c.s, &t);
+	assert_true(c.n[1].delay < 0);
+	/* Something was missing then: nothing is known. */
+	take(&t, &c);
+	pass(&c, 2, 0, 100, 100);
+	c.n[1].delay = 3600;
+	trend_apply(&c.s, &t);
+	assert_true(near(c.n[1].delay, 3600));
+	/* Nor when nobody said where the end was. */
+	t.nodes[1].end = 0;
+	trend_apply(&c.s, &t);
+	assert_true(near(c.n[1].delay, 3600));
+	trend_free(&t);
+}
+
+static void
 a_node_of_which_nothing_is_known_is_left_out(void **state)
 {
 	struct scene c;
@@ -413,6 +448,7 @@ main(void)
 	    cmocka_unit_test(wal_written_a_moment_ago_does_not_make_it_stuck),
 	    cmocka_unit_test(the_last_known_primary_is_kept),
 	    cmocka_unit_test(the_digest_is_stable_and_tells_what_changed),
+	    cmocka_unit_test(who_had_everything_is_late_since_then_at_most),
 	    cmocka_unit_test(a_node_of_which_nothing_is_known_is_left_out),
 	};
 

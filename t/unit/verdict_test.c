@@ -95,6 +95,7 @@ begin(struct scene *c)
 	c->n[0].nsenders = 2;
 	c->slot[0] = (struct status_slot){.name = T("s'1"),
 	    .active = true,
+	    .pid = 100,
 	    .wal_status = T("reserved"),
 	    .safe_bytes = -1,
 	    .retained = 0};
@@ -221,6 +222,8 @@ two_primaries_of_one_system_are_critical(void **state)
 	begin(&c);
 	primary(&c.n[3], "node4");
 	c.n[3].timeline = 2;
+	c.n[3].host = T("db4");
+	c.n[3].port = T("5433");
 	c.s.n = 4;
 	c.s.primary = 3;
 	/* The standbys follow the old one. */
@@ -228,9 +231,16 @@ two_primaries_of_one_system_are_critical(void **state)
 	expect_words(&c,
 	    "more than one node of the cluster takes writes: node1 (timeline "
 	    "1, written 0/A3C1F60), node4 (timeline 2, written 0/A3C1F60)",
-	    "Decide which one is right (by its timeline node4) and stop the "
-	    "other at once: pg_ctl stop -m fast -D PGDATA; then make it a "
-	    "standby: standby-clone --delta --master db1");
+	    "Decide which one is right (by its timeline node4, db4:5433) and "
+	    "stop the other (node1, db1:5432, by pg_ctl stop -m fast -D "
+	    "PGDATA) at once; then make it a standby: standby-clone --delta "
+	    "-h db4 -p 5433");
+	/* Both of them are in it, and nobody else. */
+	judge(&c);
+	assert_int_equal(c.n[0].severity, SEV_CRITICAL);
+	assert_int_equal(c.n[3].severity, SEV_CRITICAL);
+	assert_int_equal(c.n[1].severity, SEV_OK);
+	done(&c);
 
 	/* Of another system: not two primaries. */
 	c.s.primary = 0;
@@ -261,12 +271,14 @@ no_primary_is_critical_where_a_cluster_is_looked_at(void **state)
 	begin(&c);
 	c.n[0].reach = REACH_HUNG;
 	c.n[0].reach_text = T("no answer within 5 s");
+	c.n[2].received++;
 	c.s.primary = -1;
 	expect(&c, "CRITICAL no-primary, UNKNOWN hung node1");
 	expect_words(&c, "no primary was found: node1 hangs",
 	    "Look there first: a primary that does not answer may still take "
-	    "writes. What a promotion would do, without doing it: "
-	    "standby-promote --candidate=best -n");
+	    "writes. No standby has received more than node3: up to 0/A3C1F61. "
+	    "What a promotion would do, without doing it: standby-promote "
+	    "--candidate=best -n");
 	c.n[1].reach = REACH_FAILED;
 	expect_words(&c,
 	    "no primary was found: node1 hangs, node2 does not answer", NULL);
@@ -280,6 +292,34 @@ no_primary_is_critical_where_a_cluster_is_looked_at(void **state)
 	c.n[0].upstream = -1;
 	expect_words(
 	    &c, "no primary was found: none of the 3 that answer is one", NULL);
+}
+
+static void
+a_primary_that_refuses_the_login_is_not_gone(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[0].reach = REACH_FAILED;
+	c.n[0].alive = true;
+	c.n[0].reach_text = T("FATAL: password authentication failed");
+	c.s.primary = -1;
+	expect(&c, "UNKNOWN no-primary, UNKNOWN unreachable node1");
+	expect_words(&c, "no primary was found: node1 refuses the login",
+	    "Mend the login first: a node that refuses it may well be the "
+	    "primary.");
+	c.s.whole = false;
+	expect_words(&c,
+	    "refuses the login: FATAL: password authentication failed", NULL);
+	c.s.whole = true;
+	c.n[0].alive = false;
+	expect(&c, "CRITICAL no-primary, UNKNOWN unreachable node1");
+	/* One of several is enough. */
+	c.n[1].reach = REACH_FAILED;
+	c.n[1].alive = true;
+	expect(&c, "UNKNOWN no-primary, UNKNOWN unreachable node1, UNKNOWN "
+		   "unreachable node2");
 }
 
 static void
@@ -302,7 +342,7 @@ a_node_of_another_cluster_is_critical_and_nothing_else(void **state)
 	expect_words(&c,
 	    "system identifier 12 is not 7281936400112233445: this is a node "
 	    "of another cluster",
-	    "Correct its address; what answers now is -h db1 -p 5432");
+	    "Correct its address; what answers now is -h db1");
 	/* Unknown is not different. */
 	begin(&c);
 	c.n[2].system_identifier = 0;
@@ -323,8 +363,17 @@ a_standby_on_another_timeline_is_critical(void **state)
 	c.n[2].receiver.timeline = 2;
 	expect(&c, "CRITICAL timeline node2");
 	expect_words(&c, "timeline 1 is not that of node1, 2",
-	    "On node2: standby-follow --master db1; it says whether the "
-	    "histories have forked.");
+	    "On node2: standby-follow -h db1; it says whether the histories "
+	    "have forked.");
+	/* Its lag is unknown for that very reason. */
+	c.n[1].receive_lag = c.n[1].replay_lag = -1;
+	c.n[1].delay = -1;
+	c.n[1].forked = true;
+	c.n[1].end_of = 0;
+	expect(&c, "CRITICAL timeline node2");
+	c.n[1].receive_lag = c.n[1].replay_lag = 0;
+	c.n[1].delay = 0;
+	c.n[1].forked = false;
 	/* Unknown on one side. */
 	c.n[0].timeline = 0;
 	expect(&c, "");
@@ -397,13 +446,13 @@ an_expected_node_that_does_not_answer_is_unknown(void **state)
 	c.n[2].reach_hint = NULL;
 	expect_words(&c, "does not answer: connection refused",
 	    "Is the server running, does pg_hba.conf admit us? Try: psql -h "
-	    "db1 -p 5432");
+	    "db1");
 	c.n[2].reach = REACH_HUNG;
 	c.n[2].reach_text = NULL;
 	expect(&c, "UNKNOWN hung node3");
 	expect_words(&c, "hangs",
 	    "Is the server stopped, its host overloaded, its disk gone? Try: "
-	    "psql -h db1 -p 5432");
+	    "psql -h db1");
 	/* Nobody named it. */
 	c.n[2].expected = false;
 	expect(&c, "");
@@ -847,7 +896,25 @@ a_lag_that_cannot_be_told_is_unknown_and_never_zero(void **state)
 	c.s.whole = false;
 	expect_words(&c,
 	    "its lag cannot be told: the end of the primary's WAL is unknown",
-	    "Name the primary as well: repl-status -h PRIMARY -h db1 -p 5432");
+	    "Name the primary as well: repl-status -h PRIMARY -h db1");
+	/* Another timeline than that of the primary, which its upstream has
+	 * as well: that one has the problem, and this one no lag. */
+	c.n[1].end = END;
+	c.n[1].replayed = END;
+	c.n[1].forked = true;
+	c.n[0].timeline = 2;
+	c.n[1].upstream = 2;
+	c.n[1].sender = -1;
+	c.n[2].senders_sight = SIGHT_NONE;
+	expect(&c, "CRITICAL timeline node3, UNKNOWN lag-unknown node2");
+	judge(&c);
+	assert_string_equal(c.s.problems[1].message,
+	    "its lag cannot be told: it is on timeline 1, node1 on 2");
+	done(&c);
+	begin(&c);
+	c.s.whole = false;
+	c.n[1].replay_lag = -1;
+	c.n[1].replayed = c.n[1].end = 0;
 	/* Of a node that was not asked nothing is expected. */
 	c.n[1].reach = REACH_NOT_ASKED;
 	expect(&c, "");
@@ -907,7 +974,7 @@ too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
 	c.l.min_standbys = 3;
 	expect(&c, "CRITICAL few-standbys");
 	expect_words(&c, "2 of 2 standbys stream, fewer than 3",
-	    "Make one: standby-clone --master db1");
+	    "Make one: standby-clone -h db1");
 	c.l.min_standbys = 2;
 	c.n[2].state = "catchup";
 	c.row[1].state = T("catchup");
@@ -934,6 +1001,10 @@ too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
 	c.n[1].senders_sight = SIGHT_NONE;
 	c.n[0].nsenders = 0;
 	expect(&c, "CRITICAL few-standbys, CRITICAL not-streaming node2");
+	expect_words(&c,
+	    "0 of 2 standbys stream, fewer than 1; node2: no receiver, node3 "
+	    "below node2",
+	    NULL);
 	/* What does not answer may have been one. */
 	begin(&c);
 	c.l.min_standbys = 2;
@@ -943,7 +1014,7 @@ too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
 	expect(&c, "CRITICAL few-standbys, UNKNOWN unreachable node3");
 	expect_words(&c, "1 of 1 standbys stream, fewer than 2; node3: down",
 	    "See what is said of those nodes; one that is gone for good is "
-	    "made again by: standby-clone --master db1");
+	    "made again by: standby-clone -h db1");
 	/* One of another cluster, and pg_receivewal, are no standbys. */
 	begin(&c);
 	c.l.min_standbys = 2;
@@ -952,6 +1023,27 @@ too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
 	c.n[2].role = ROLE_STANDBY;
 	c.n[2].system_identifier = 3;
 	expect(&c, "CRITICAL few-standbys, CRITICAL system-identifier node3");
+}
+
+static void
+of_nodes_picked_out_a_number_is_asked_only_when_given(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.s.n = 1;
+	c.n[0].nsenders = 0;
+	c.s.whole = false;
+	c.s.named_part = true;
+	expect(&c, "");
+	c.l.min_given = true;
+	expect(&c, "CRITICAL few-standbys");
+	expect_words(&c,
+	    "0 of 0 standbys of the nodes looked at stream, fewer than 1",
+	    NULL);
+	c.s.named_part = c.l.min_given = false;
+	expect(&c, "CRITICAL few-standbys");
 }
 
 static void
@@ -964,12 +1056,14 @@ standbys_that_may_not_be_seen_are_not_too_few(void **state)
 	c.s.n = 1;
 	c.row[0] = (struct status_sender){.hidden = true, .node = -1};
 	c.n[0].nsenders = 1;
+	c.s.unseen = 1;
 	expect(&c, "UNKNOWN rights node1");
 	c.l.min_standbys = 2;
 	expect(&c, "CRITICAL few-standbys, UNKNOWN rights node1");
 	/* The hidden row is that of the standby which was counted. */
 	c.s.n = 2;
 	c.n[1].sender = -1;
+	c.s.unseen = 0;
 	expect(&c, "CRITICAL few-standbys, UNKNOWN rights node1");
 	c.l.min_standbys = 1;
 	expect(&c, "UNKNOWN rights node1");
@@ -977,6 +1071,7 @@ standbys_that_may_not_be_seen_are_not_too_few(void **state)
 	c.n[0].nsenders = 0;
 	c.n[0].senders_sight = c.n[1].receiver.sight = SIGHT_NONE;
 	c.n[1].state = "unknown";
+	c.s.unseen = 1;
 	expect(&c, "");
 }
 
@@ -1043,9 +1138,9 @@ an_inactive_slot_is_a_warning_and_judged_by_its_size(void **state)
 	    "Start what uses it, or drop it on node1: SELECT "
 	    "pg_drop_replication_slot('s''1');");
 	c.slot[0].retained = 17 * MB;
-	expect(&c, "WARNING slot-retains node1, WARNING slot-inactive node1");
+	expect(&c, "WARNING slot-retains node1");
 	c.slot[0].retained = 129 * MB;
-	expect(&c, "CRITICAL slot-retains node1, WARNING slot-inactive node1");
+	expect(&c, "CRITICAL slot-retains node1");
 	expect_words(&c,
 	    "inactive slot \"s'1\" keeps 129 MB of WAL, above 128 MB", NULL);
 	c.slot[0].retained = -1;
@@ -1066,6 +1161,202 @@ an_inactive_slot_is_a_warning_and_judged_by_its_size(void **state)
 	expect(&c, "");
 	c.slot[0].synced = false;
 	c.slot[0].active = true;
+	expect(&c, "");
+}
+
+/* What keeps WAL for a standby that comes again is never to be dropped. */
+static void
+the_slot_of_a_node_is_not_to_be_dropped(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].active = false;
+	c.slot[0].name = T("node3");
+	c.n[2].reach = REACH_FAILED;
+	c.n[2].role = c.n[2].says = ROLE_UNKNOWN;
+	c.n[2].state = "down";
+	c.n[0].nsenders = 1;
+	expect_words(&c, "slot \"node3\" is not in use and keeps 0 B of WAL",
+	    "It keeps WAL for node3: start node3.");
+	c.slot[0].retained = 200 * MB;
+	expect_words(&c,
+	    "inactive slot \"node3\" keeps 200 MB of WAL, above 128 MB",
+	    "It keeps WAL for node3: start node3.");
+	/* By the file; then its name says nothing. */
+	c.n[2].conf_slot = T("other");
+	expect_words(&c,
+	    "inactive slot \"node3\" keeps 200 MB of WAL, above 128 MB",
+	    "Start what uses it, or drop it on node1: SELECT "
+	    "pg_drop_replication_slot('node3');");
+	c.slot[0].name = T("other");
+	expect_words(&c,
+	    "inactive slot \"other\" keeps 200 MB of WAL, above 128 MB",
+	    "It keeps WAL for node3: start node3.");
+	c.n[2].alive = true;
+	expect_words(&c,
+	    "inactive slot \"other\" keeps 200 MB of WAL, above 128 MB",
+	    "It keeps WAL for node3: mend the connection of node3.");
+	/* By the receiver, which has another upstream now. */
+	begin(&c);
+	c.slot[0].active = false;
+	c.n[2].receiver.slot = T("s'1");
+	expect_words(&c, "slot \"s'1\" is not in use and keeps 0 B of WAL",
+	    "It keeps WAL for node3, which streams without it: set "
+	    "primary_slot_name there.");
+	c.slot[0].logical = true;
+	expect_words(&c, "slot \"s'1\" is not in use and keeps 0 B of WAL",
+	    "Start what uses it, or drop it on node1: SELECT "
+	    "pg_drop_replication_slot('s''1');");
+}
+
+/* The first problem of that id and node. */
+static const struct status_problem *
+problem(const struct scene *c, const char *id, int node)
+{
+	for (size_t i = 0; i < c->s.nproblems; i++)
+		if (strcmp(c->s.problems[i].id, id) == 0 &&
+		    c->s.problems[i].node == node)
+			return &c->s.problems[i];
+	fail_msg("no %s of node %d", id, node);
+	return NULL;
+}
+
+static void
+replay_lag_is_what_has_come_and_is_not_replayed(void **state)
+{
+	static const struct {
+		int64_t receive, replay;
+		const char *want;
+	} t[] = {
+	    {50 * MB, 50 * MB, "WARNING receive-lag node2"},
+	    {50 * MB, 66 * MB, "WARNING receive-lag node2"},
+	    {50 * MB, 66 * MB + 1,
+		"WARNING receive-lag node2, WARNING replay-lag node2"},
+	    /* Nothing is lost when it is the sum that is too much. */
+	    {10 * MB, 20 * MB, "WARNING replay-lag node2"},
+	    {120 * MB, 130 * MB,
+		"CRITICAL replay-lag node2, WARNING receive-lag node2"},
+	    {200 * MB, 210 * MB, "CRITICAL receive-lag node2"},
+	    {-1, 50 * MB,
+		"WARNING replay-lag node2, UNKNOWN lag-unknown node2"},
+	};
+	struct scene c;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		begin(&c);
+		c.n[1].receive_lag = t[i].receive;
+		c.n[1].replay_lag = t[i].replay;
+		expect(&c, t[i].want);
+	}
+}
+
+static void
+one_cause_is_named_by_all_that_follow_from_it(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	/* node2 has no receiver, node3 is below it. */
+	no_receiver(&c.n[1]);
+	c.n[2].upstream = 1;
+	c.n[2].sender = -1;
+	c.n[1].senders_sight = SIGHT_NONE;
+	c.n[0].nsenders = 0;
+	for (int i = 1; i < 3; i++) {
+		c.n[i].receive_lag = c.n[i].replay_lag = 50 * MB;
+		c.n[i].delay = 40;
+	}
+	c.l.min_standbys = 0;
+	expect(&c, "CRITICAL not-streaming node2, "
+		   "WARNING receive-lag node2, WARNING receive-lag node3, "
+		   "WARNING delay node2, WARNING delay node3");
+	judge(&c);
+	assert_string_equal(problem(&c, "receive-lag", 1)->hint,
+	    "No WAL receiver is running on node2: that comes first.");
+	assert_null(problem(&c, "delay", 1)->hint); /* the same */
+	assert_string_equal(problem(&c, "receive-lag", 2)->hint,
+	    "Its upstream node2 has no WAL receiver: mend that first.");
+	assert_null(problem(&c, "delay", 2)->hint);
+	done(&c);
+	/* A hanging one keeps its connections. */
+	c.n[1].reach = REACH_HUNG;
+	c.n[1].state = "hung";
+	judge(&c);
+	assert_string_equal(problem(&c, "receive-lag", 2)->hint,
+	    "Its upstream node2 hangs: mend that first.");
+	done(&c);
+	/* The resume statement of a paused one is said once. */
+	begin(&c);
+	c.n[1].paused = 1;
+	c.n[1].replay_lag = 200 * MB;
+	c.n[1].delay = 31;
+	judge(&c);
+	assert_string_equal(problem(&c, "replay-lag", 1)->hint,
+	    "On node2: SELECT pg_wal_replay_resume();");
+	assert_null(problem(&c, "delay", 1)->hint);
+	assert_null(problem(&c, "replay-paused", 1)->hint);
+	done(&c);
+}
+
+static void
+a_silent_upstream_is_why_its_standbys_do_not_stream(void **state)
+{
+	struct scene c;
+	const char *hint;
+
+	(void)state;
+	begin(&c);
+	c.n[0].reach = REACH_FAILED;
+	c.s.primary = -1;
+	no_receiver(&c.n[1]);
+	no_receiver(&c.n[2]);
+	c.n[2].upstream = -1;
+	judge(&c);
+	assert_string_equal(problem(&c, "not-streaming", 1)->hint,
+	    "Its upstream node1 does not answer: mend that first.");
+	assert_string_equal(problem(&c, "not-streaming", 2)->hint,
+	    "node1, which is probably its upstream, does not answer: mend "
+	    "that first.");
+	done(&c);
+	/* It refuses us, not its standbys. */
+	c.n[0].alive = true;
+	judge(&c);
+	for (int i = 1; i < 3; i++) {
+		hint = problem(&c, "not-streaming", i)->hint;
+		assert_non_null(strstr(hint, "Its server log says why"));
+	}
+	done(&c);
+}
+
+static void
+where_only_time_counts_an_unknown_delay_is_unknown(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.l.warning.size.set = c.l.critical.size.set = false;
+	c.n[1].reach = REACH_NOT_ASKED;
+	c.n[1].expected = false;
+	c.n[1].host = T("10.0.0.2");
+	c.n[1].replay_lag = 50 * MB;
+	c.n[1].delay = -1;
+	expect(&c, "UNKNOWN lag-unknown node2");
+	expect_words(&c,
+	    "its delay cannot be told: only the row of node1 tells of it, it "
+	    "was not asked",
+	    "Name it as well: -h 10.0.0.2 -p PORT, or give a size: -w "
+	    "16MB,30s");
+	c.n[1].delay = 0;
+	expect(&c, "");
+	c.n[1].delay = -1;
+	c.l.warning.size.set = true;
+	expect(&c, "WARNING replay-lag node2");
+	c.l.warning = c.l.critical = (struct range_pair){.size.set = false};
 	expect(&c, "");
 }
 
@@ -1116,6 +1407,324 @@ a_second_verdict_replaces_the_first(void **state)
 	assert_int_equal(c.n[1].severity, SEV_OK);
 }
 
+static void
+a_standby_that_is_ahead_of_the_primary_is_critical(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].received = END + 0x100;
+	c.n[1].clamped = true;
+	c.n[1].end_of = 0;
+	expect(&c, ""); /* the primary may have been read first */
+	c.n[1].ahead = true;
+	c.n[1].receive_lag = c.n[1].replay_lag = -1;
+	c.n[1].delay = -1;
+	expect(&c, "CRITICAL ahead node2");
+	expect_words(&c,
+	    "it has WAL up to 0/A3C2060, node1 has written up to 0/A3C1F60 "
+	    "only",
+	    "The histories may have split: compare SELECT timeline_id FROM "
+	    "pg_control_checkpoint(); on both. When node1 is right, on node2: "
+	    "standby-clone --delta -h db1");
+	c.n[1].system_identifier = 4;
+	expect(&c, "CRITICAL system-identifier node2");
+}
+
+static void
+a_standby_of_nobody_known_is_a_warning(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].upstream = c.n[2].sender = -1;
+	c.n[0].nsenders = 1;
+	c.n[2].receiver.host = T("db9");
+	c.n[2].receiver.port = T("5433");
+	expect(&c, "");
+	c.n[2].strayed = true;
+	expect(&c, "WARNING foreign-upstream node3");
+	expect_words(&c, "it streams from db9:5433, which is none of the nodes",
+	    "Is that another primary? Name it as well: -h db9 -p 5433. If it "
+	    "should follow node1, on node3: standby-follow -h db1");
+	/* It does not count; count() of this test does not know that. */
+	c.s.n = 3;
+	c.l.min_standbys = 2;
+	count(&c.s);
+	c.s.streaming = 1;
+	assert_int_equal(verdict_judge(&c.s, &c.l), 0);
+	assert_string_equal(c.s.problems[0].id, "few-standbys");
+	assert_string_equal(c.s.problems[0].message,
+	    "1 of 2 standbys stream, fewer than 2; node3 streams from "
+	    "elsewhere");
+	done(&c);
+}
+
+static void
+a_receiver_that_hears_nothing_is_critical(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].receiver.heard = 200;
+	expect(&c, "");
+	c.n[1].silent = true;
+	c.n[1].receive_lag = c.n[1].replay_lag = -1;
+	expect(&c, "CRITICAL receiver-silent node2");
+	expect_words(&c,
+	    "its receiver streams, but has heard nothing for 3 min 20 s",
+	    "Is its walsender on node1 stopped, the network path dead? As a "
+	    "superuser on node2: SELECT pg_terminate_backend(pid) FROM "
+	    "pg_stat_wal_receiver; makes it connect again. "
+	    "wal_receiver_timeout should not be 0.");
+}
+
+static void
+synchronous_standbys_that_are_asked_for_must_stream(void **state)
+{
+	static const struct {
+		const char *names, *a, *b, *state, *want;
+	} t[] = {
+	    {NULL, "async", "async", "streaming", ""},
+	    {" ", "async", "async", "streaming", ""},
+	    {"a, b", "sync", "potential", "streaming", ""},
+	    {"a, b", "async", "async", "streaming",
+		"CRITICAL no-sync-standby node1"},
+	    {"first", "sync", "async", "streaming", ""},
+	    {"any (a)", "async", "potential", "streaming",
+		"CRITICAL no-sync-standby node1"},
+	    {"FIRST 2 (a, b)", "sync", "sync", "streaming", ""},
+	    {"FIRST 2 (a, b)", "sync", "async", "streaming",
+		"CRITICAL no-sync-standby node1"},
+	    {"any 2(a, b)", "quorum", "quorum", "streaming", ""},
+	    {"2 (a, b)", "sync", "async", "streaming",
+		"CRITICAL no-sync-standby node1"},
+	    {"*", "sync", "async", "catchup",
+		"CRITICAL no-sync-standby node1, WARNING not-streaming "
+		"node2"},
+	};
+	struct scene c;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		begin(&c);
+		c.n[0].synchronous_names = T(t[i].names);
+		c.row[0].sync_state = T(t[i].a);
+		c.row[1].sync_state = T(t[i].b);
+		c.row[0].state = T(t[i].state);
+		expect(&c, t[i].want);
+	}
+	begin(&c);
+	c.n[0].synchronous_names = T("a");
+	expect_words(&c,
+	    "commits wait: 0 synchronous standbys stream, "
+	    "synchronous_standby_names (a) asks for 1",
+	    "Start one of them or, to wait for nobody, on node1: ALTER SYSTEM "
+	    "SET synchronous_standby_names = ''; SELECT pg_reload_conf();");
+	c.row[1].hidden = true;
+	expect(&c, "UNKNOWN rights node1");
+	c.row[1].hidden = false;
+	c.n[0].partial = T("rows: too many");
+	expect(&c, "UNKNOWN read-failed node1");
+	/* A standby has the setting, too, and waits for nobody. */
+	begin(&c);
+	c.n[1].synchronous_names = T("a");
+	expect(&c, "");
+}
+
+static void
+a_slot_in_use_is_judged_when_the_lag_of_its_user_is_not(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].retained = 900 * MB;
+	expect(&c, ""); /* node2 uses it */
+	c.row[0].node = -1;
+	c.row[0].application_name = T("arc");
+	expect(&c, "CRITICAL slot-retains node1");
+	expect_words(&c,
+	    "active slot \"s'1\" keeps 900 MB of WAL, above 128 MB",
+	    "What reads it is slow or stands still (arc, pid 100). On node1: "
+	    "SELECT * FROM pg_stat_replication;");
+	c.slot[0].retained = 16 * MB;
+	expect(&c, "");
+	c.slot[0].retained = 900 * MB;
+	c.slot[0].wal_status = T("unreserved");
+	expect(&c, "WARNING slot-unreserved node1");
+	/* A subscriber that has confirmed nearly all: one step milder. */
+	begin(&c);
+	c.slot[0].logical = c.row[0].logical = true;
+	c.row[0].node = -1;
+	c.slot[0].retained = 900 * MB;
+	expect(&c, "CRITICAL slot-retains node1");
+	c.row[0].flush = END;
+	expect(&c, "WARNING slot-retains node1");
+	c.slot[0].retained = 20 * MB;
+	expect(&c, "");
+	c.row[0].flush = END - 17 * MB;
+	expect(&c, "WARNING slot-retains node1");
+}
+
+static void
+the_lag_of_receivewal_is_judged(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].role = ROLE_RECEIVEWAL;
+	c.n[2].reach = REACH_NOT_ASKED;
+	c.n[2].replay_lag = -1;
+	c.n[2].receive_lag = 16 * MB;
+	expect(&c, "");
+	c.n[2].receive_lag = 17 * MB;
+	expect(&c, "WARNING receive-lag node3");
+}
+
+static void
+who_asks_for_a_primary_is_told_that_it_is_gone(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.s.n = 1;
+	c.s.whole = false;
+	c.s.primary = -1;
+	c.n[0].role = c.n[0].says = ROLE_UNKNOWN;
+	c.n[0].reach = REACH_FAILED;
+	expect(&c, "UNKNOWN unreachable node1");
+	c.n[0].named_primary = true;
+	expect(&c, "CRITICAL no-primary, UNKNOWN unreachable node1");
+	c.n[0].alive = true;
+	expect(&c, "UNKNOWN no-primary, UNKNOWN unreachable node1");
+	c.n[0].alive = c.n[0].named_primary = false;
+	c.s.last_primary = "node2";
+	expect(&c, "UNKNOWN unreachable node1");
+	c.s.last_primary = "node1";
+	expect(&c, "CRITICAL no-primary, UNKNOWN unreachable node1");
+}
+
+static void
+who_looks_at_standbys_of_another_server_misses_no_primary(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.s.nodes = &c.n[1];
+	c.s.n = 2;
+	c.s.primary = -1;
+	for (int i = 1; i < 3; i++) {
+		c.n[i].upstream = c.n[i].sender = -1;
+		c.n[i].port = T(i == 1 ? "5433" : "5434");
+	}
+	expect(&c, "CRITICAL no-primary");
+	c.n[1].receiver.host = T("db9");
+	c.n[1].receiver.port = T("5432");
+	expect(&c, "");
+	/* One that hears nothing tells of nobody who lives. */
+	c.n[1].silent = true;
+	expect(&c, "CRITICAL no-primary, CRITICAL receiver-silent node2");
+	c.n[1].silent = false;
+	/* A silent node may be that server, by another name. */
+	c.n[2].role = c.n[2].says = ROLE_UNKNOWN;
+	c.n[2].reach = REACH_HUNG;
+	c.n[2].port = T("5432");
+	expect(&c, "CRITICAL no-primary, UNKNOWN hung node3");
+}
+
+static void
+a_silent_node_that_nobody_feeds_does_not_stream(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[2].role = c.n[2].says = ROLE_UNKNOWN;
+	c.n[2].reach = REACH_FAILED;
+	c.n[2].receiver = (struct status_receiver){.sight = SIGHT_NONE};
+	c.n[2].senders_sight = SIGHT_NONE;
+	c.n[2].sender = -1;
+	c.n[2].state = "down";
+	c.n[0].nsenders = 1;
+	expect(&c, "CRITICAL not-streaming node3, UNKNOWN unreachable node3");
+	expect_words(&c, "node1 has no walsender for it",
+	    "Start it; one that is gone for good is to be taken out of the "
+	    "file.");
+	c.n[2].upstream = -1;
+	expect_words(&c, "no node has a walsender for it", NULL);
+	/* A row that may be it; rows that are not seen; nobody named it. */
+	c.n[0].nsenders = 2;
+	c.row[1].node = -1;
+	expect(&c, "UNKNOWN unreachable node3");
+	c.n[0].nsenders = 1;
+	c.n[0].senders_sight = SIGHT_NONE;
+	expect(&c, "UNKNOWN unreachable node3");
+	c.n[0].senders_sight = SIGHT_SEEN;
+	c.n[2].expected = false;
+	expect(&c, "");
+}
+
+static void
+a_delayed_standby_is_judged_where_no_time_is_asked_of_it(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.n[1].apply_delay = 3600000;
+	c.n[1].replay_lag = 900 * MB;
+	c.n[1].delay = -1;
+	expect(&c, "UNKNOWN lag-unknown node2");
+	c.l.warning.time.set = c.l.critical.time.set = false;
+	expect(&c, "UNKNOWN lag-unknown node2");
+	c.n[1].delay = 3500;
+	expect(&c, "");
+	c.n[1].delay = 3700;
+	expect(&c, "CRITICAL replay-lag node2");
+	c.n[1].apply_delay = 0;
+	c.n[1].replay_lag = 0;
+	c.n[1].delay = -1;
+	expect(&c, "");
+}
+
+static void
+a_problem_that_is_added_keeps_the_order(void **state)
+{
+	static const char *const want[] = {
+	    "no-primary", "overlap", "receive-lag", "state-file", "hung"};
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	assert_int_equal(
+	    status_add_problem(&c.s, "overlap", SEV_UNKNOWN, "m", NULL), 0);
+	assert_int_equal(c.s.severity, SEV_UNKNOWN);
+	assert_int_equal(c.s.nproblems, 1);
+	assert_int_equal(c.s.problems[0].node, -1);
+	done(&c);
+	c.n[0].reach = REACH_HUNG;
+	c.s.primary = -1;
+	c.n[1].receive_lag = 17 * MB;
+	judge(&c);
+	assert_int_equal(
+	    status_add_problem(&c.s, "state-file", SEV_UNKNOWN, "m", "h"), 0);
+	assert_int_equal(c.s.severity, SEV_CRITICAL);
+	assert_int_equal(
+	    status_add_problem(&c.s, "overlap", SEV_CRITICAL, "m", NULL), 0);
+	assert_int_equal(c.s.nproblems, NELEM(want));
+	for (size_t i = 0; i < NELEM(want); i++)
+		assert_string_equal(c.s.problems[i].id, want[i]);
+	assert_string_equal(c.s.problems[3].hint, "h");
+	done(&c);
+}
+
 int
 main(void)
 {
@@ -1124,6 +1733,7 @@ main(void)
 	    cmocka_unit_test(two_primaries_of_one_system_are_critical),
 	    cmocka_unit_test(
 		no_primary_is_critical_where_a_cluster_is_looked_at),
+	    cmocka_unit_test(a_primary_that_refuses_the_login_is_not_gone),
 	    cmocka_unit_test(
 		a_node_of_another_cluster_is_critical_and_nothing_else),
 	    cmocka_unit_test(a_standby_on_another_timeline_is_critical),
@@ -1149,11 +1759,36 @@ main(void)
 		a_paused_replay_is_a_warning_with_the_words_of_the_version),
 	    cmocka_unit_test(
 		too_few_standbys_are_critical_when_a_primary_is_seen),
+	    cmocka_unit_test(
+		of_nodes_picked_out_a_number_is_asked_only_when_given),
 	    cmocka_unit_test(standbys_that_may_not_be_seen_are_not_too_few),
+	    cmocka_unit_test(
+		a_standby_that_is_ahead_of_the_primary_is_critical),
+	    cmocka_unit_test(a_standby_of_nobody_known_is_a_warning),
+	    cmocka_unit_test(a_receiver_that_hears_nothing_is_critical),
+	    cmocka_unit_test(
+		synchronous_standbys_that_are_asked_for_must_stream),
+	    cmocka_unit_test(
+		a_slot_in_use_is_judged_when_the_lag_of_its_user_is_not),
+	    cmocka_unit_test(the_lag_of_receivewal_is_judged),
+	    cmocka_unit_test(who_asks_for_a_primary_is_told_that_it_is_gone),
+	    cmocka_unit_test(
+		who_looks_at_standbys_of_another_server_misses_no_primary),
+	    cmocka_unit_test(a_silent_node_that_nobody_feeds_does_not_stream),
+	    cmocka_unit_test(
+		a_delayed_standby_is_judged_where_no_time_is_asked_of_it),
+	    cmocka_unit_test(a_problem_that_is_added_keeps_the_order),
 	    cmocka_unit_test(a_lost_slot_is_critical),
 	    cmocka_unit_test(an_unreserved_slot_is_a_warning),
 	    cmocka_unit_test(
 		an_inactive_slot_is_a_warning_and_judged_by_its_size),
+	    cmocka_unit_test(the_slot_of_a_node_is_not_to_be_dropped),
+	    cmocka_unit_test(replay_lag_is_what_has_come_and_is_not_replayed),
+	    cmocka_unit_test(one_cause_is_named_by_all_that_follow_from_it),
+	    cmocka_unit_test(
+		a_silent_upstream_is_why_its_standbys_do_not_stream),
+	    cmocka_unit_test(
+		where_only_time_counts_an_unknown_delay_is_unknown),
 	    cmocka_unit_test(
 		the_worst_comes_first_and_the_cluster_before_its_nodes),
 	    cmocka_unit_test(a_second_verdict_replaces_the_first),
