@@ -229,41 +229,6 @@ cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 	return cli_default_dbname(c, e);
 }
 
-/* [USER@]HOST[:PORT], HOST may be [IPv6]. */
-static int
-split_ssh(char *text, struct remote_opts *r, struct err *e)
-{
-	char *at = strrchr(text, '@'), *host = text, *colon, *end;
-	unsigned long port;
-
-	if (at != NULL) {
-		*at = '\0';
-		r->user = text;
-		host = at + 1;
-	}
-	if (host[0] == '[' && (end = strchr(host, ']')) != NULL) {
-		*end = '\0';
-		host++;
-		colon = end[1] == ':' ? end + 1 : NULL;
-	} else {
-		colon = strchr(host, ':');
-		if (colon != NULL && strchr(colon + 1, ':') != NULL)
-			colon = NULL; /* a bare IPv6 address */
-	}
-	if (colon != NULL) {
-		*colon = '\0';
-		port = strtoul(colon + 1, &end, 10);
-		if (*end != '\0' || port == 0 || port > 65535)
-			return err_set(e, ERR_USAGE,
-			    "--ssh: \"%s\" is not a port", colon + 1);
-		r->port = (unsigned)port;
-	}
-	r->host = host;
-	return host[0] == '\0' || host[0] == '-'
-		   ? err_set(e, ERR_USAGE, "--ssh: no host name")
-		   : 0;
-}
-
 int
 cli_remote(const struct opt_set *s, const char *host, const char *ssh,
     struct remote_opts *r, char **text, struct err *e)
@@ -290,7 +255,7 @@ cli_remote(const struct opt_set *s, const char *host, const char *ssh,
 	if ((*text = strdup(ssh != NULL ? ssh : host)) == NULL)
 		return err_set_nomem(e);
 	if (ssh != NULL)
-		return split_ssh(*text, r, e);
+		return remote_target(*text, r, e);
 	(*text)[strcspn(*text, ",")] = '\0'; /* the first of several */
 	r->host = *text;
 	return 0;

@@ -1,5 +1,6 @@
 /*
- * standby-agent: reads a data directory for standby-clone on another host.
+ * standby-agent: reads a data directory for standby-clone on another host, and
+ * does a few things to its server for standby-promote where it may.
  * Started over SSH, talks frames on stdin and stdout (standby-wire(5)).
  */
 #include "base/std.h"
@@ -12,17 +13,10 @@
 #include "io/transport.h"
 
 #include <signal.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-
-/* linux/ioprio.h is not part of the C library. */
-#define IOPRIO_OF_PROCESS 1
-#define IOPRIO_IDLE (3 << 13)
-
-#define MEMORY_MAX (1024L * 1024 * 1024)
 
 static const char usage[] =
-    "standby-agent reads a PostgreSQL data directory for standby-clone.\n"
+    "standby-agent reads a PostgreSQL data directory for standby-clone, and\n"
+    "operates its server for standby-promote where standby.conf allows it.\n"
     "\n"
     "Usage:\n"
     "  standby-agent [OPTION]\n"
@@ -31,7 +25,7 @@ static const char usage[] =
     "  -V, --version  output version information, then exit\n"
     "  -?, --help     show this help, then exit\n"
     "\n"
-    "It is started over SSH by standby-clone, as the user that runs the\n"
+    "It is started over SSH by these commands, as the user that runs the\n"
     "server, and talks a binary protocol (man 5 standby-wire) on its standard\n"
     "input and output.  There is nothing to do with it by hand.\n"
     "\n"
@@ -56,24 +50,24 @@ wrong_use(const char *what)
 	return STATUS_USAGE;
 }
 
-/* Be a guest on the primary: last in the queue for its disk and processor,
- * no core files with table data in them, bounded memory. */
-static void
-be_polite(void)
+/* Where standby-follow and standby-clone are: beside us in a build tree, else
+ * where they were installed. */
+static const char *
+program_dir(char *dir, size_t size)
 {
-	static const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+	char name[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", dir, size - 1);
+	char *slash;
 
-	(void)umask(077);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)setrlimit(RLIMIT_CORE, &none);
-#ifndef SANITIZED
-	static const struct rlimit memory = {
-	    .rlim_cur = MEMORY_MAX, .rlim_max = MEMORY_MAX};
-
-	(void)setrlimit(RLIMIT_AS, &memory);
-#endif
-	(void)syscall(SYS_ioprio_set, IOPRIO_OF_PROCESS, 0, IOPRIO_IDLE);
-	(void)!nice(10);
+	dir[n > 0 ? n : 0] = '\0';
+	if ((slash = strrchr(dir, '/')) == NULL)
+		return PROGRAM_DIR;
+	*slash = '\0';
+	if (snprintf(name, sizeof(name), "%s/standby-clone", dir) <
+		(int)sizeof(name) &&
+	    access(name, X_OK) == 0)
+		return dir;
+	return PROGRAM_DIR;
 }
 
 static int
@@ -82,13 +76,14 @@ serve(void)
 	struct err e = ERR_INIT;
 	struct chan c = {.t = NULL};
 	struct transport *t;
+	char dir[PATH_MAX];
 
-	be_polite();
+	(void)signal(SIGPIPE, SIG_IGN);
 	rsdelta_init();
 	if ((t = transport_fds(STDIN_FILENO, STDOUT_FILENO, "client", &e)) !=
 	    NULL) {
 		chan_init(&c, t);
-		(void)agent_serve(&c, &e);
+		(void)agent_serve(&c, program_dir(dir, sizeof(dir)), &e);
 		chan_close(&c, deadline_in(1000), NULL);
 	} else {
 		(void)fprintf(stderr, "standby-agent: error: %s\n", e.text);

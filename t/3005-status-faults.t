@@ -6,7 +6,7 @@
 #
 #	t/3005-status-faults.t [FUNCTION]...	only some of the cases
 #
-# 11, 15 and 18; more with STANDBY_TEST_WORLD=1 or STANDBY_TEST_MAJORS.  Not
+# 11 and 18; more with STANDBY_TEST_WORLD=1 or STANDBY_TEST_MAJORS.  Not
 # 10: the WAL receiver of the tests' build of 10 crashes whenever its connection
 # ends, and takes the standby with it, so that no fault stays as it was made.
 # t/3000 and the stub of t/3010 have that version.
@@ -287,16 +287,17 @@ receiver_is_stopped() {
 node_is_stopped() {
 	local m=$1
 	pg_stop s2
-	poll_until 20 status_is 3 -f "$T/conf"
-	every_format 3 unreachable UNKNOWN s2 "$m: stopped" -f "$T/conf"
+	poll_until 20 status_is 2 -f "$T/conf"
+	every_format 2 not-streaming CRITICAL s2 "$m: stopped" -f "$T/conf"
 	look -f "$T/conf"
+	found UNKNOWN unreachable s2 "$m: stopped: it does not answer"
 	is "$(js '[n["s2"][x] for x in ("reachable", "received_lsn",
 	    "replay_lag_bytes", "delay_seconds")]')" "false null null null" \
 	    "$m: stopped: nothing is known of it"
 	is "$(js '[n[x]["state"] for x in ("s1", "c")]')" "streaming streaming" \
 	    "$m: stopped: the others are shown"
-	isnt "$(js '[x["hint"] for x in d["problems"] if x["id"] ==
-	    "unreachable"][0]')" null "$m: stopped: there is a hint"
+	isnt "$(js '[x["hint"] for x in d["problems"] if x["node"] == "s2" and
+	    x["hint"] is not None] or None')" null "$m: stopped: there is a hint"
 	run "$REPL_STATUS" -f "$T/conf" -F pgpool
 	like "$out" '(^| )-1( |$)' "$m: stopped: -1 for pgpool"
 	every_format 3 unreachable UNKNOWN "127.0.0.1:${PG_PORT[s2]}" \
@@ -362,7 +363,7 @@ standby_hangs() {
 	timed "$REPL_STATUS" -F json -f "$T/conf" -t 1500ms
 	rc_is 3 "$m: hung standby: unknown"
 	found UNKNOWN hung s2 "$m: hung standby: is named"
-	cmp_le "$ms" 2200 "$m: hung standby: it takes the timeout"
+	bound "$ms" 2200 "$m: hung standby: it takes the timeout"
 	cmp_le 700 "$ms" "$m: hung standby: and not much less"
 	is "$(js '[n[x]["state"] for x in ("p", "s1", "c")]')" \
 	    "running streaming streaming" "$m: hung standby: the others are shown"
@@ -371,11 +372,11 @@ standby_hangs() {
 	every_format 3 hung UNKNOWN s2 "$m: hung standby" -f "$T/conf" -t 500ms
 	timed "$REPL_STATUS" -d "$(status_conninfo s2)" -t 500ms
 	rc_is 3 "$m: hung standby alone"
-	cmp_le "$ms" 1200 "$m: hung standby alone: the timeout"
+	bound "$ms" 1200 "$m: hung standby alone: the timeout"
 	# Two of them cost the time once.
 	freeze c
 	timed "$REPL_STATUS" -F json -f "$T/conf" -t 1500ms
-	cmp_le "$ms" 2200 "$m: two hung standbys: the timeout, once"
+	bound "$ms" 2200 "$m: two hung standbys: the timeout, once"
 	found UNKNOWN hung c "$m: two hung standbys: one"
 	found UNKNOWN hung s2 "$m: two hung standbys: the other"
 	thaw c
@@ -421,7 +422,7 @@ statement_hangs() {
 	done
 	timed "$REPL_STATUS" -F json -f "$T/conf" -t 1500ms
 	rc_is 2 "$m: statements hang: no primary"
-	cmp_le "$ms" 2200 "$m: statements hang: it takes the timeout once"
+	bound "$ms" 2200 "$m: statements hang: it takes the timeout once"
 	is "$(problems | grep -c '^UNKNOWN hung \(p\|s1\|s2\|c\)$')" 4 \
 	    "$m: statements hang: all four are named" || diag "$(problems)"
 	ok "$m: statements hang: they are cancelled" poll_until 10 \
@@ -437,7 +438,7 @@ primary_hangs() {
 	freeze p
 	timed "$REPL_STATUS" -F json -f "$T/conf" -t 1500ms
 	rc_is 2 "$m: hung primary: critical"
-	cmp_le "$ms" 2200 "$m: hung primary: it takes the timeout"
+	bound "$ms" 2200 "$m: hung primary: it takes the timeout"
 	found CRITICAL no-primary - "$m: hung primary: no primary"
 	found UNKNOWN hung p "$m: hung primary: is named"
 	is "$(js '[n[x]["role"] for x in ("s1", "s2", "c")]')" \
@@ -749,7 +750,7 @@ cases=(role_without_rights login_fails replay_is_paused thresholds
     other_cluster second_primary)
 
 [ "${STANDBY_TEST_WORLD:-0}" = 1 ] ||
-    : "${STANDBY_TEST_MAJORS:=11 15 18}"
+    : "${STANDBY_TEST_MAJORS:=11 18}"
 for m in $(status_majors | grep -vx 10); do
 	if ! ok "$m: a primary, two standbys, a cascaded one" status_up "$m"; then
 		status_down x

@@ -269,7 +269,7 @@ stub late
 survey -t 1000 "$(to db1)" "$(to db2)"
 is "$(of db1 reach) $(of db1 written)" 'yes 1/100' \
     "when the second read of the primary hangs, the first one counts"
-cmp_le "$(sed -n 's/^ms //p' <<<"$out")" 1200 "and the time is kept"
+bound "$(sed -n 's/^ms //p' <<<"$out")" 1200 "and the time is kept"
 
 # --- standbys that nobody named ------------------------------------------------
 
@@ -296,7 +296,7 @@ unlike "$out" '^node (walreceiver|127.0.0.8)' "and is no second node"
 is "$(of db11 reach)" not-asked "a socket leads nowhere"
 unlike "$out" '^node (sub|other)' "no node is made of the wrong servers"
 is "$(grep -c '"sub"' "$T/stub.log")" 0 "the logical receiver is not asked"
-cmp_le "$(sed -n 's/^ms //p' <<<"$out")" 1900 \
+bound "$(sed -n 's/^ms //p' <<<"$out")" 1900 \
     "the one that hangs costs a fifth of the time, not all of it"
 survey -n "$(to db1)"
 is "$(of db2 reach)" not-asked "without discovery nobody else is asked"
@@ -304,7 +304,7 @@ n=$(sessions)
 survey -r 3 "$(to db1)" "$(to db9 127.0.0.9)"
 is "$(of db2 reach) $(of db3 reach) $(of db4 reach)" 'yes yes not-asked' \
     "looked at again and again, they stay"
-cmp_le "$(($(sessions) - n))" 10 \
+bound "$(($(sessions) - n))" 10 \
     "over the same sessions, and others are left alone for a while"
 
 # With the answers of the primary that db12 is: it was promoted.
@@ -340,7 +340,7 @@ quick() {
 		[ "$best" -gt "$limit" ] || break
 	done
 	diag "$3: $best ms, $(sed -n 's/^rss //p' <<<"$out") kB"
-	cmp_le "$best" "$limit" "$3"
+	bound "$best" "$limit" "$3"
 }
 
 rss_is_small() {
@@ -363,7 +363,7 @@ like "$(below s2)" 'why took the connection, but did not answer within 1\.2 s' \
     "with the time that they had"
 is "$(of db1 written)" 0/3000000 "the primary is known"
 rss_is_small "ten hung: in less than 32 MB"
-is "$(grep -c '"query", "db1"' "$T/stub.log")" 2 \
+like "$(grep -c '"query", "db1"' "$T/stub.log")" '^([2-9]|[0-9]{2,})$' \
     "the primary was read once more, after the others"
 
 # The same by the program, from its start to its end.
@@ -377,7 +377,7 @@ program() {
 		[ "$best" -gt "$limit" ] || break
 	done
 	diag "$3: $best ms, $kb kB"
-	cmp_le "$best" "$limit" "$3"
+	bound "$best" "$limit" "$3"
 	if grep -q __asan_init "$REPL_STATUS"; then
 		skip "repl-status: in less than 32 MB" "a sanitizer build"
 	else

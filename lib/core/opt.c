@@ -673,7 +673,8 @@ add_synopsis(
 		buf_adds(out, "    ");
 	buf_addf(out, "--%s", o->name);
 	if (takes_arg(base))
-		buf_addf(out, "=%s", arg != NULL ? arg : "VALUE");
+		buf_addf(out, base->flags & OPT_OPTIONAL ? "[=%s]" : "=%s",
+		    arg != NULL ? arg : "VALUE");
 }
 
 /* The left column of row i with the aliases that have no help of their own;

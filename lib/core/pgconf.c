@@ -19,6 +19,7 @@ static const struct {
 	const char *name;
 	enum key_kind kind;
 } our_keys[] = {
+    {"standby_mode", KEY_ALWAYS},
     {"primary_conninfo", KEY_ALWAYS},
     {"primary_slot_name", KEY_ALWAYS},
     {TRIGGER_GUC, KEY_ALWAYS},
@@ -287,32 +288,6 @@ add_recovery_line(const struct pgconf_recovery *r, struct buf *out,
 	return check_old_line(name, value, out->len - from - 1, e);
 }
 
-int
-pgconf_recovery_conf(
-    const struct pgconf_recovery *r, struct buf *out, struct err *e)
-{
-	if (check_recovery(r, false, e) == -1)
-		return -1;
-	const struct {
-		const char *name, *value;
-	} lines[] = {
-	    {"standby_mode", "on"},
-	    {"primary_conninfo", r->primary_conninfo},
-	    {pgver(r->version, PGFACT_SLOT_PARAM), r->slot},
-	    {pgver(r->version, PGFACT_TRIGGER_PARAM), r->trigger_file},
-	    {"restore_command", r->restore_command},
-	    {pgver(r->version, PGFACT_DELAY_PARAM), r->min_apply_delay},
-	    {"recovery_target_timeline", "latest"},
-	};
-
-	buf_adds(out, "# Written by standby-clone.\n");
-	for (size_t i = 0; i < NELEM(lines); i++)
-		if (add_recovery_line(
-			r, out, lines[i].name, lines[i].value, e) == -1)
-			return -1;
-	return buf_ok(out) ? 0 : err_set_nomem(e);
-}
-
 static enum key_kind
 key_kind(const char *line)
 {
@@ -363,12 +338,49 @@ add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
 		kind = key_kind(old);
 		if (in_block && kind != KEY_NONE)
 			continue;
+		/* The reader without escapes takes what is behind its longest
+		 * line for a line of its own. */
+		if (is_replaced(r, kind) && !escapes(r->version))
+			continue;
 		if (is_replaced(r, kind))
 			buf_adds(out, "# ");
 		buf_add(out, old, (size_t)(next - old));
 	}
 	if (out->len > 0 && out->data[out->len - 1] != '\n')
 		buf_addc(out, '\n');
+}
+
+int
+pgconf_recovery_conf(
+    const struct pgconf_recovery *r, struct buf *out, struct err *e)
+{
+	if (check_recovery(r, false, e) == -1)
+		return -1;
+	const struct {
+		const char *name, *value;
+	} lines[] = {
+	    {"standby_mode", "on"},
+	    {"primary_conninfo", r->primary_conninfo},
+	    {pgver(r->version, PGFACT_SLOT_PARAM), r->slot},
+	    {pgver(r->version, PGFACT_TRIGGER_PARAM), r->trigger_file},
+	    {"restore_command", r->restore_command},
+	    {pgver(r->version, PGFACT_DELAY_PARAM), r->min_apply_delay},
+	    {"recovery_target_timeline", "latest"},
+	};
+
+	if (r->old == NULL)
+		buf_adds(out, "# Written by standby-clone.\n");
+	else
+		add_kept(r, r->old, out);
+	if (r->old != NULL)
+		buf_adds(out, BLOCK_BEGIN "\n");
+	for (size_t i = 0; i < NELEM(lines); i++)
+		if (add_recovery_line(
+			r, out, lines[i].name, lines[i].value, e) == -1)
+			return -1;
+	if (r->old != NULL)
+		buf_adds(out, BLOCK_END "\n");
+	return buf_ok(out) ? 0 : err_set_nomem(e);
 }
 
 int

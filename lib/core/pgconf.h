@@ -16,6 +16,9 @@ struct pgconf_recovery {
 	const char *trigger_file;     /* or NULL; refused from 16 */
 	const char *restore_command;  /* or NULL */
 	const char *min_apply_delay;  /* or NULL */
+	/* Below 12: text of the recovery.conf that is there and whose other
+	 * lines stay; NULL: a new file. */
+	const char *old;
 };
 
 /*
@@ -29,9 +32,10 @@ void pgconf_add_quoted(struct buf *b, const char *value, int version);
 ssize_t pgconf_unquote(const char *text, int version, struct buf *value);
 
 /*
- * recovery.conf (< 12): whole file.  ERR_RECOVERY_CONF: a setting that this
- * version does not have, or (9.0) a line above 1022 bytes or a line end within
- * a value.
+ * recovery.conf (< 12): whole file; or, with r->old, its lines as
+ * pgconf_auto_conf keeps them, and our block.  ERR_RECOVERY_CONF: a setting
+ * that this version does not have, or (9.0) a line above 1022 bytes or a line
+ * end within a value.
  */
 int pgconf_recovery_conf(
     const struct pgconf_recovery *r, struct buf *out, struct err *e);

@@ -27,4 +27,42 @@ void pgpool_add_shell_word(struct buf *b, const char *word);
 void pgpool_recovery_command(const struct pgpool_recovery *r, const char *host,
     const char *program, struct buf *command);
 
+/*
+ * failover_command and follow_primary_command: the 12 words
+ * %d %h %p %D %m %H %M %P %r %R %N %S, bare and in this order.
+ *
+ * A word may be empty ("", or two quote characters), with blanks around it
+ * (pgpool 4.4 writes " 1" for %d %p %m), or left out: %D and %R when
+ * backend_data_directory is empty, %N and %S where the command does not name
+ * them (pgpool without them).  What stands behind %m < 0 is not looked at.
+ */
+struct pgpool_failover {
+	int node_id; /* ids: -1 (or less) none */
+	const char *host;
+	int port;           /* ports: 0 not told */
+	const char *pgdata; /* texts: NULL not told; borrowed from words */
+	int new_main_id;    /* follow_primary_command: the new primary */
+	const char *new_main_host;
+	int new_main_port;
+	const char *new_main_pgdata;
+	int old_main_id, old_primary_id;
+	const char *old_primary_host;
+	int old_primary_port;
+};
+/* option: "--pgpool", for messages.  ERR_USAGE names the word that is wrong. */
+int pgpool_failover_words(const char *option, const char *const *words,
+    size_t n, struct pgpool_failover *w, struct err *e);
+
+enum pgpool_action { PGPOOL_NOTHING, PGPOOL_PROMOTE, PGPOOL_FOLLOW };
+
+/*
+ * What the words alone decide.  PGPOOL_NOTHING: exit 0, *reason is the line
+ * for the log (static).  Whether the new main node is a primary already, and
+ * whether the node of follow_primary_command answers, is for the caller to see.
+ */
+enum pgpool_action pgpool_failover_decide(
+    const struct pgpool_failover *w, const char **reason);
+enum pgpool_action pgpool_follow_decide(
+    const struct pgpool_failover *w, const char **reason);
+
 #endif

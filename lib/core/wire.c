@@ -546,6 +546,70 @@ wire_decode_done(const void *d, size_t n, struct wire_done *m, struct err *e)
 }
 
 void
+wire_encode_operate(struct buf *b, const struct wire_operate *o)
+{
+	buf_add_u8(b, o->verb);
+	buf_add_u64(b, o->system_identifier);
+	buf_add_u32(b, o->timeline);
+	buf_add_u64(b, o->from);
+	buf_add_u32(b, o->timeout_ms);
+	add_str(b, o->pgdata);
+	add_str(b, o->self);
+	add_str(b, o->node);
+}
+
+int
+wire_decode_operate(
+    const void *d, size_t n, struct wire_operate *o, struct err *e)
+{
+	struct reader r = reader_over(d, n);
+
+	o->verb = take_u8(&r);
+	o->system_identifier = take_u64(&r);
+	o->timeline = take_u32(&r);
+	o->from = take_u64(&r);
+	o->timeout_ms = take_u32(&r);
+	o->pgdata = take_str(&r, 1, TEXT_BYTES);
+	o->self = take_text(&r);
+	o->node = take_text(&r);
+	if (o->verb == 0 || o->verb > WIRE_VERB_MAX || o->timeout_ms == 0 ||
+	    o->timeout_ms > WIRE_OPERATE_MS_MAX || o->pgdata.len == 0 ||
+	    o->pgdata.s[0] != '/')
+		r.bad = true;
+	return finish(&r, "OPERATE", e);
+}
+
+void
+wire_encode_operated(struct buf *b, const struct wire_operated *o)
+{
+	buf_add_u8(b, o->running);
+	buf_add_u64(b, o->pid);
+	buf_add_u32(b, o->status);
+	buf_add_u64(b, o->wal_end);
+	buf_add_u32(b, o->timeline);
+	buf_add(b, o->text.s, o->text.len);
+}
+
+int
+wire_decode_operated(
+    const void *d, size_t n, struct wire_operated *o, struct err *e)
+{
+	struct reader r = reader_over(d, n);
+
+	o->running = take_u8(&r);
+	o->pid = take_u64(&r);
+	o->status = take_u32(&r);
+	o->wal_end = take_u64(&r);
+	o->timeline = take_u32(&r);
+	o->text = take_rest(&r);
+	if (o->running > WIRE_RUNS_UNKNOWN || o->status > 255 ||
+	    o->pid > INT32_MAX || o->text.len > WIRE_OUTPUT_MAX ||
+	    (o->text.len > 0 && memchr(o->text.s, '\0', o->text.len) != NULL))
+		r.bad = true;
+	return finish(&r, "OPERATED", e);
+}
+
+void
 wire_encode_err(struct buf *b, uint32_t id, const struct err *what)
 {
 	buf_add_u32(b, id);

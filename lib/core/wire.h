@@ -37,6 +37,7 @@ enum wire_type {
 	WIRE_PAGES = 'P',    /* RUN*, FILE_END after the last */
 	WIRE_SIG = 'S',      /* DELTA* FILE_END after the last */
 	WIRE_CONTROL = 'C',  /* CONTROL_DATA */
+	WIRE_OPERATE = 'V',  /* OPERATED; needs no OPEN */
 	WIRE_DONE = 'X',     /* DONE back, then the agent exits 0 */
 	/* agent to client */
 	WIRE_OPENED = 'o',
@@ -50,7 +51,8 @@ enum wire_type {
 			      * but the last, and after its RUNs */
 	WIRE_DELTA = 'D',    /* u32 id, librsync delta bytes */
 	WIRE_FILE_END = 'F', /* struct wire_file_end */
-	WIRE_CONTROL_DATA = 'c'
+	WIRE_CONTROL_DATA = 'c',
+	WIRE_OPERATED = 'v' /* struct wire_operated */
 };
 
 struct wire_str {
@@ -162,6 +164,34 @@ struct wire_done {                 /* agent -> client */
 	uint8_t digest[WIRE_HASH]; /* XXH3-128 of all FILE_END payloads */
 };
 
+/* Something about the server of a directory (flow/operate.h has the verbs).
+ * Names are looked up in the agent's own standby.conf. */
+#define WIRE_VERB_MAX 8
+#define WIRE_OPERATE_MS_MAX (60u * 60 * 1000)
+#define WIRE_OUTPUT_MAX (64u * 1024)
+struct wire_operate {
+	uint8_t verb;               /* 1..WIRE_VERB_MAX */
+	uint64_t system_identifier; /* 0: any */
+	uint32_t timeline;          /* WAL_END */
+	uint64_t from;              /* WAL_END */
+	uint32_t timeout_ms;        /* 1..WIRE_OPERATE_MS_MAX */
+	struct wire_str pgdata;     /* absolute */
+	struct wire_str self;       /* name of the node there, or "" */
+	struct wire_str node;       /* FOLLOW: name of the new primary */
+};
+
+#define WIRE_RUNS_NOT 0
+#define WIRE_RUNS 1
+#define WIRE_RUNS_UNKNOWN 2
+struct wire_operated {
+	uint8_t running;
+	uint64_t pid;         /* 0: unknown */
+	uint32_t status;      /* of the command, 0..255 */
+	uint64_t wal_end;     /* WAL_END, 0: none found */
+	uint32_t timeline;    /* of wal_end */
+	struct wire_str text; /* the rest, at most WIRE_OUTPUT_MAX, no NUL */
+};
+
 struct wire_err {
 	uint32_t id; /* of the file, or WIRE_NO_ID */
 	struct wire_str code, text, detail, hint;
@@ -209,6 +239,12 @@ int wire_decode_file_end(
 void wire_encode_done(struct buf *b, const struct wire_done *);
 int wire_decode_done(
     const void *d, size_t n, struct wire_done *, struct err *e);
+void wire_encode_operate(struct buf *b, const struct wire_operate *);
+int wire_decode_operate(
+    const void *d, size_t n, struct wire_operate *, struct err *e);
+void wire_encode_operated(struct buf *b, const struct wire_operated *);
+int wire_decode_operated(
+    const void *d, size_t n, struct wire_operated *, struct err *e);
 void wire_encode_err(struct buf *b, uint32_t id, const struct err *what);
 /* Always fills *e from the frame (code by name, texts escaped and cut); e must
  * be clear.  Returns -1, the id through *id (may be NULL). */

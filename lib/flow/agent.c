@@ -79,7 +79,7 @@ static const struct request {
     {WIRE_CONTROL, agent_open_control},
 };
 
-/* HELLO, OPEN, then requests; 1 after DONE. */
+/* HELLO, OPEN, then requests, OPERATE at any time; 1 after DONE. */
 static int
 serve_one(struct agent *a, struct err *e)
 {
@@ -93,6 +93,8 @@ serve_one(struct agent *a, struct err *e)
 			   : err_set(e, ERR_PROTOCOL,
 				 "the first frame is not HELLO but type %u",
 				 type);
+	if (type == WIRE_OPERATE)
+		return agent_operate(a, e);
 	if (type == WIRE_DONE)
 		return send_done(a, e) == -1 ? -1 : 1;
 	if (a->t == NULL)
@@ -154,12 +156,13 @@ agent_free(struct agent *a)
 }
 
 int
-agent_serve(struct chan *c, struct err *e)
+agent_serve(struct chan *c, const char *program_dir, struct err *e)
 {
 	int64_t now = clock_ms();
 	struct err own = ERR_INIT;
 	struct agent a = {
 	    .c = c,
+	    .program_dir = program_dir,
 	    .id = WIRE_NO_ID,
 	    .heard = now,
 	    .next_ping = now + WIRE_PING_MS,
@@ -171,6 +174,7 @@ agent_serve(struct chan *c, struct err *e)
 
 	if (e == NULL)
 		e = &own;
+	agent_guest_begin(&a);
 	a.data = malloc(AGENT_READ);
 	a.ends = streamdigest_new();
 	if (a.data == NULL || a.ends == NULL)

@@ -1,7 +1,8 @@
 /*
  * Inside of flow/agent.c and its parts: agent_io.c (the channel: keep-alive,
  * bounds, rate), agent_open.c (OPEN, CONTROL, MANIFEST), agent_files.c (BATCH,
- * SIG), agent_pages.c (PAGES).
+ * SIG), agent_pages.c (PAGES), agent_operate.c (OPERATE), agent_guest.c
+ * (limits).
  */
 #ifndef FLOW_AGENT_INT_H
 #define FLOW_AGENT_INT_H
@@ -16,6 +17,8 @@
 #include "io/rsdelta.h"
 #include "io/tree.h"
 #include "io/zip.h"
+
+#include <sys/resource.h>
 
 #define AGENT_OUT_MAX (1024u * 1024u)     /* bytes that wait for the client */
 #define AGENT_IN_MAX (8u * 1024u * 1024u) /* requests that wait for us */
@@ -35,6 +38,11 @@ struct agent_file {
 struct agent {
 	struct chan *c;
 	bool greeted; /* HELLO came and matched */
+	const char *program_dir;
+
+	/* As they were when we began: for what we start. */
+	struct rlimit memory, core;
+	mode_t umask;
 
 	/* Requests that came in while another one was served. */
 	struct buf queue;
@@ -77,6 +85,8 @@ int agent_io_tick(struct agent *a, struct err *e);
 int agent_io_breathe(struct agent *a, struct err *e);
 /* The same for that long. */
 int agent_io_sleep(struct agent *a, int64_t ms, struct err *e);
+/* The same until fd (-1: none) is readable or the time has come. */
+int agent_io_wait(struct agent *a, int fd, int64_t until, struct err *e);
 /* The next request in *type and a->req; waits for it. */
 int agent_io_next(struct agent *a, uint8_t *type, struct err *e);
 /* Send a frame of which much may come: compressed when it pays, at the rate
@@ -102,5 +112,13 @@ int agent_files_batch(struct agent *a, struct err *e);
 int agent_files_sig(struct agent *a, struct err *e);
 
 int agent_pages(struct agent *a, struct err *e);
+int agent_operate(struct agent *a, struct err *e);
+
+/* Bounded memory, no core files, private files. */
+void agent_guest_begin(struct agent *a);
+/* Without these bounds, around the start of a program; and with them again. */
+void agent_guest_lift(const struct agent *a, bool lifted);
+/* Last in the queue for disk and processor, from now on. */
+void agent_guest_yield(void);
 
 #endif

@@ -2,6 +2,8 @@
 #include "base/clock.h"
 #include "flow/agent_int.h"
 
+#include <poll.h>
+
 #define PONG_ROOM (4 * AGENT_OUT_MAX)
 #define TICK_BYTES (128u * 1024u) /* agent_io_breathe */
 #define TICK_MS 50
@@ -113,6 +115,17 @@ static int
 wait_a_while(struct agent *a, int64_t deadline, struct err *e)
 {
 	if (chan_wait(a->c, NULL, 0, MIN_OF(deadline, a->next_ping), e) == -1)
+		return -1;
+	return agent_io_tick(a, e);
+}
+
+int
+agent_io_wait(struct agent *a, int fd, int64_t until, struct err *e)
+{
+	struct pollfd extra = {.fd = fd, .events = POLLIN};
+
+	if (chan_wait(a->c, &extra, fd == -1 ? 0 : 1,
+		MIN_OF(until, a->next_ping), e) == -1)
 		return -1;
 	return agent_io_tick(a, e);
 }

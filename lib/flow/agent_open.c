@@ -5,12 +5,11 @@
 #include "core/path.h"
 #include "core/pgver.h"
 #include "flow/agent_int.h"
+#include "flow/datadir.h"
 #include "flow/walk.h"
 
 #include <gnu/libc-version.h>
 
-#define CONTROL "global/pg_control"
-#define CONTROL_TRIES 100 /* of 50 ms */
 #define PATTERNS_MAX 1000
 #define ENTRIES_BYTES WIRE_CHUNK
 
@@ -18,45 +17,18 @@
  */
 
 static int
-read_control(struct agent *a, struct buf *b, struct err *e)
+nap(void *arg, int64_t ms, struct err *e)
 {
-	if (tree_read_file(a->t, CONTROL, PGCONTROL_MAX, b) == -1)
-		return err_set_errno(e, ERR_SOURCE_IO,
-		    "could not read file \"%s/" CONTROL "\"", tree_path(a->t));
-	a->bytes_read += b->len;
-	return 0;
+	return agent_io_sleep(arg, ms, e);
 }
 
-/*
- * pg_control is written while we read (faults B15): read again until its CRC
- * matches.  The same bad bytes twice are not a torn read.
- */
 static int
 good_control(struct agent *a, struct buf *b, struct err *e)
 {
-	struct buf last = BUF_INIT;
-	int rc, ok = 0;
+	int rc = datadir_control(a->t, b, nap, a, e);
 
-	for (int i = 0; i < CONTROL_TRIES; i++) {
-		if ((rc = read_control(a, b, e)) == -1)
-			break;
-		ok = pgcontrol_check(b->data, b->len, e);
-		if (ok != 0)
-			break;
-		if (last.len == b->len && b->len > 0 &&
-		    memcmp(last.data, b->data, b->len) == 0)
-			break;
-		buf_reset(&last);
-		buf_add(&last, b->data, b->len);
-		if ((rc = agent_io_sleep(a, 50, e)) == -1)
-			break;
-	}
-	buf_free(&last);
-	if (ok == 0)
-		(void)err_set(e, ERR_SOURCE,
-		    "file \"%s/" CONTROL "\" has a wrong checksum",
-		    tree_path(a->t));
-	return ok == 1 ? 0 : -1;
+	a->bytes_read += b->len;
+	return rc;
 }
 
 int
@@ -75,74 +47,6 @@ agent_open_control(struct agent *a, struct err *e)
 
 /* --- OPEN ------------------------------------------------------------------
  */
-
-static int
-check_owner(int fd, const char *dir, struct stat *st, struct err *e)
-{
-	if (fstat(fd, st) == -1)
-		return err_set_errno(
-		    e, ERR_SOURCE, "could not stat directory \"%s\"", dir);
-	if (st->st_uid == geteuid())
-		return 0;
-	(void)err_set(e, ERR_PRIVILEGE,
-	    "directory \"%s\" belongs to user id %lu, but the agent runs as "
-	    "user id %lu",
-	    dir, (unsigned long)st->st_uid, (unsigned long)geteuid());
-	return err_hint(e, "Log in as the user that runs the server: "
-			   "--ssh=USER@HOST.");
-}
-
-static int
-check_mode(const struct agent *a, const struct stat *st, struct err *e)
-{
-	unsigned mode = st->st_mode & 07777;
-
-	if (mode == 0700 || mode == 0750)
-		return 0;
-	(void)err_set(e, ERR_SOURCE,
-	    "data directory \"%s\" has mode 0%o, not 0700 or 0750",
-	    tree_path(a->t), mode);
-	return err_hint(
-	    e, "On the primary: chmod 0700 \"%s\"", tree_path(a->t));
-}
-
-/* PG_VERSION without its newline. */
-static int
-read_version(struct agent *a, char *text, size_t size, struct err *e)
-{
-	struct buf b = BUF_INIT;
-	size_t n;
-	int rc = 0;
-
-	if (tree_read_file(a->t, "PG_VERSION", 64, &b) == -1)
-		rc = err_set_errno(e, ERR_SOURCE,
-		    "\"%s\" is not a data directory: file \"PG_VERSION\"",
-		    tree_path(a->t));
-	n = strspn(buf_str(&b), "0123456789.");
-	if (rc == 0 && (n == 0 || n >= size || n > 16 ||
-			   strcmp(buf_str(&b) + n, "\n") != 0))
-		rc = err_set(e, ERR_SOURCE,
-		    "file \"%s/PG_VERSION\" does not hold a version",
-		    tree_path(a->t));
-	if (rc == 0)
-		(void)snprintf(text, size, "%.*s", (int)n, buf_str(&b));
-	buf_free(&b);
-	return rc;
-}
-
-static int
-check_identifier(const struct agent *a, const struct pgcontrol *c,
-    uint64_t want, struct err *e)
-{
-	if (want == 0 || want == c->system_identifier)
-		return 0;
-	(void)err_set(e, ERR_SOURCE,
-	    "data directory \"%s\" belongs to another cluster: its system "
-	    "identifier is %" PRIu64 ", not %" PRIu64,
-	    tree_path(a->t), c->system_identifier, want);
-	return err_hint(e, "Name the data directory of the server in question: "
-			   "--source-pgdata=DIR.");
-}
 
 static bool
 is_root(const struct agent *a, const char *path, size_t n)
@@ -163,7 +67,7 @@ add_links(struct agent *a, struct err *e)
 	if (tree_add_links(a->t, a->wal_dir, e) == -1)
 		return -1;
 	for (size_t i = 0; i < tree_nroots(a->t); i++)
-		if (check_owner(tree_root_fd(a->t, i), tree_root_dir(a->t, i),
+		if (datadir_owner(tree_root_fd(a->t, i), tree_root_dir(a->t, i),
 			&st, e) == -1)
 			return -1;
 	return 0;
@@ -179,27 +83,6 @@ agent_open_tablespace(struct agent *a, const char *path, struct err *e)
 	if (n == 0 || is_root(a, path, n))
 		return 0;
 	return add_links(a, e);
-}
-
-static int
-open_dir(struct agent *a, const struct wire_str *pgdata, struct err *e)
-{
-	struct err cause = ERR_INIT;
-	char *dir;
-
-	if (pgdata->len == 0 || pgdata->len >= PATH_MAX ||
-	    pgdata->s[0] != '/' || memchr(pgdata->s, '\0', pgdata->len) != NULL)
-		return err_set(e, ERR_PROTOCOL,
-		    "the data directory asked for is not an absolute path");
-	if ((dir = strndup(pgdata->s, pgdata->len)) == NULL)
-		return err_set_nomem(e);
-	if ((a->t = tree_open(dir, &cause)) == NULL) {
-		(void)err_set(e, ERR_SOURCE, "%s", cause.text);
-		(void)err_hint(e, "Name the data directory on the primary: "
-				  "--source-pgdata=DIR.");
-	}
-	free(dir);
-	return a->t == NULL ? -1 : 0;
 }
 
 /* First line of the file, for boot_id. */
@@ -300,20 +183,22 @@ agent_open(struct agent *a, struct err *e)
 	int rc = -1;
 
 	if (wire_decode_open(a->req.data, a->req.len, &o, e) == -1 ||
-	    take_options(a, &o, e) == -1 || open_dir(a, &o.pgdata, e) == -1)
+	    take_options(a, &o, e) == -1 ||
+	    (a->t = datadir_open(o.pgdata.s, o.pgdata.len, e)) == NULL)
 		return -1;
-	if (check_owner(tree_fd(a->t), tree_path(a->t), &st, e) == -1 ||
-	    check_mode(a, &st, e) == -1 ||
-	    read_version(a, version, sizeof(version), e) == -1 ||
+	if (datadir_owner(tree_fd(a->t), tree_path(a->t), &st, e) == -1 ||
+	    datadir_mode(a->t, &st, e) == -1 ||
+	    datadir_version(a->t, version, sizeof(version), e) == -1 ||
 	    good_control(a, &b, e) == -1 ||
 	    pgcontrol_parse(b.data, b.len, &c, e) == -1 ||
-	    check_identifier(a, &c, o.system_identifier, e) == -1)
+	    datadir_identifier(a->t, &c, o.system_identifier, e) == -1)
 		goto out;
 	a->wal_dir = pgver(c.version, PGFACT_DIR_WAL);
 	(void)snprintf(a->tblspc_dir, sizeof(a->tblspc_dir), "PG_%s_%u",
 	    version, c.catalog_version);
 	if (add_links(a, e) == -1)
 		goto out;
+	agent_guest_yield();
 	rc = send_opened(a, &c, &st, version, e);
 out:
 	buf_free(&b);

@@ -1,79 +1,8 @@
 #include "base/std.h"
 #include "core/pgconf.h"
-#include "core/pgver.h"
 #include "flow/clone_int.h"
+#include "flow/passfile.h"
 #include "flow/recovery.h"
-
-#define PASSFILE ".standby-clone.pgpass"
-
-/* ':' and '\' are escaped in a password file. */
-static void
-add_field(struct buf *b, const char *s)
-{
-	for (; *s != '\0'; s++) {
-		if (*s == ':' || *s == '\\')
-			buf_addc(b, '\\');
-		buf_addc(b, *s);
-	}
-}
-
-/*
- * A password given by PGPASSWORD or a conninfo works for us and would not for
- * the standby: it goes to a password file in its data directory, 0600, never
- * into primary_conninfo, which pg_monitor may read.
- */
-static int
-write_passfile(struct clone *c, const struct conninfo *from,
-    struct conninfo *to, struct err *e)
-{
-	const char *password = conninfo_get(from, "password");
-	struct buf b = BUF_INIT, path = BUF_INIT;
-	int rc;
-
-	if (password == NULL || password[0] == '\0') {
-		/* One of an earlier run is used no more. */
-		(void)tree_unlink(c->target.tree, PASSFILE);
-		return 0;
-	}
-	if (pgver(c->facts.version, PGFACT_PASSFILE) == NULL) {
-		clone_note(c, "the password is not written to recovery.conf: "
-			      "put it into ~/.pgpass of this user (database "
-			      "\"replication\")");
-		return 0;
-	}
-	buf_adds(&b, "*:*:*:*:");
-	add_field(&b, password);
-	buf_addc(&b, '\n');
-	buf_addf(&path, "%s/" PASSFILE, c->target.path);
-	rc = !buf_ok(&b) || !buf_ok(&path)
-		 ? err_set_nomem(e)
-		 : tree_write_file(c->target.tree, PASSFILE, b.data, b.len,
-		       0600, c->target.sync, e);
-	if (rc == 0 && conninfo_set(to, "passfile", buf_str(&path)) == -1)
-		rc = err_set_nomem(e);
-	if (b.data != NULL)
-		explicit_bzero(b.data, b.len);
-	buf_free(&b);
-	buf_free(&path);
-	return rc;
-}
-
-/* The default password file is found by the standby itself. */
-static int
-drop_default_passfile(struct conninfo *ci, struct err *e)
-{
-	const char *file = conninfo_get(ci, "passfile"), *home = getenv("HOME");
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (file == NULL)
-		return 0;
-	(void)snprintf(
-	    path, sizeof(path), "%s/.pgpass", home == NULL ? "" : home);
-	if (strcmp(file, path) != 0 && stat(file, &st) == 0)
-		return 0;
-	return conninfo_set(ci, "passfile", NULL) == -1 ? err_set_nomem(e) : 0;
-}
 
 const char *
 clone_application_name(const struct clone *c)
@@ -89,6 +18,7 @@ int
 clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e)
 {
 	struct conninfo from = {0}, to = {0};
+	const char *why = NULL;
 	int rc = -1;
 
 	if (c->o->upstream != NULL) {
@@ -98,15 +28,19 @@ clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e)
 		(void)err_set_nomem(e);
 		goto out;
 	}
-	if (drop_default_passfile(&from, e) == -1)
+	if (passfile_drop_default(&from, e) == -1)
 		goto out;
 	if (conninfo_for_standby(&from, c->facts.version,
 		c->o->replication_user, clone_application_name(c), &to) == -1) {
 		(void)err_set_nomem(e);
 		goto out;
 	}
-	if (write && write_passfile(c, &from, &to, e) == -1)
+	if (write && passfile_write(c->target.tree, c->facts.version,
+			 conninfo_get(&from, "password"), &to, c->target.sync,
+			 &why, e) == -1)
 		goto out;
+	if (why != NULL)
+		clone_note(c, "%s", why);
 	conninfo_render(&to, false, out);
 	rc = buf_ok(out) ? 0 : err_set_nomem(e);
 out:

@@ -3,164 +3,12 @@
 #include "base/log.h"
 #include "core/pgver.h"
 #include "core/text.h"
-#include "flow/pidfile.h"
 #include "flow/server.h"
 #include "io/proc.h"
 
-#include <dirent.h>
-#include <signal.h>
-#include <sys/ipc.h>
-#include <sys/shm.h>
-#include <sys/vfs.h>
-
-#define NFS_MAGIC 0x6969 /* NFS_SUPER_MAGIC of linux/magic.h */
 #define START_WAIT_S "3" /* pg_ctl notices a server that dies at once */
 #define VERSION_MS 10000 /* postgres --version */
 #define POLL_MS 100
-
-/* --- is it running? ------------------------------------------------------- */
-
-/* Works a process of PostgreSQL with this directory as its working directory?
- * Every server process does (ChangeToDataDir), and nothing else that is called
- * postgres.  1 yes, 0 no, -1 may not be looked at. */
-static int
-works_in(long pid, const struct stat *dir)
-{
-	char path[64], comm[32] = "";
-	struct stat st;
-	ssize_t n;
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	n = read(fd, comm, sizeof(comm) - 1);
-	(void)close(fd);
-	if (n <= 0 || (strncmp(comm, "postgres", 8) != 0 &&
-			  strncmp(comm, "postmaster", 10) != 0))
-		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%ld/cwd", pid);
-	if (stat(path, &st) == -1)
-		return errno == EACCES || errno == EPERM ? -1 : 0;
-	return st.st_dev == dir->st_dev && st.st_ino == dir->st_ino;
-}
-
-/* A server process that works there, whatever postmaster.pid says: in a
- * container its pid is another one.  0: none is seen. */
-static long
-find_worker(const struct stat *dir)
-{
-	DIR *d = opendir("/proc");
-	const struct dirent *de;
-	long pid, found = 0;
-	char *end;
-
-	if (d == NULL)
-		return 0;
-	while (found == 0 && (de = readdir(d)) != NULL) {
-		pid = strtol(de->d_name, &end, 10);
-		if (pid > 0 && *end == '\0' && works_in(pid, dir) == 1)
-			found = pid;
-	}
-	(void)closedir(d);
-	return found;
-}
-
-/* Do processes hold the server's shared memory?  Left-over backends do, after
- * their postmaster was killed. */
-static unsigned long
-shmem_users(const struct pidfile *p)
-{
-	struct shmid_ds ds;
-
-	if (p->shmid < 0 || p->shmid > INT_MAX ||
-	    shmctl((int)p->shmid, IPC_STAT, &ds) == -1)
-		return 0;
-	/* The id may be somebody else's by now. */
-	if (p->shmkey != 0 && (unsigned long)(uint32_t)ds.shm_perm.__key !=
-				  (p->shmkey & UINT32_MAX))
-		return 0;
-	return ds.shm_nattch;
-}
-
-static void say(struct buf *why, const char *fmt, ...) PRINTFLIKE(2, 3);
-static void
-say(struct buf *why, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (why != NULL)
-		buf_adds(why, text);
-}
-
-/* The pid of the file is alive, or dead: is that a server of this directory? */
-static int
-judge_pid(
-    int fd, const struct pidfile *p, const struct stat *dir, struct buf *why)
-{
-	unsigned long users;
-	struct statfs fs;
-
-	if (p->pid == 0) {
-		say(why, "postmaster.pid cannot be understood");
-		return 1;
-	}
-	/* Looked at first, so that a process that ends meanwhile is gone. */
-	if (works_in(p->pid, dir) == -1 &&
-	    (kill((pid_t)p->pid, 0) == 0 || errno == EPERM)) {
-		say(why,
-		    "process %ld of postmaster.pid lives and may not be "
-		    "looked at",
-		    p->pid);
-		return 1;
-	}
-	users = shmem_users(p);
-	if (users > 0) {
-		say(why,
-		    "%lu processes use the shared memory of "
-		    "postmaster.pid",
-		    users);
-		return 1;
-	}
-	if (fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == NFS_MAGIC) {
-		say(why, "postmaster.pid is there, and on NFS another host "
-			 "may run the server");
-		return 1;
-	}
-	return 0;
-}
-
-int
-server_running(int pgdata_fd, long *pid, struct buf *why, struct err *e)
-{
-	struct pidfile p;
-	struct stat dir;
-	long worker;
-	int have;
-
-	*pid = 0;
-	if (fstat(pgdata_fd, &dir) == -1)
-		return err_set_errno(
-		    e, ERR_IO, "could not stat the data directory");
-	have = pidfile_read(pgdata_fd, &p, e);
-	if (have == -1)
-		return -1;
-	worker = find_worker(&dir);
-	if (worker != 0) {
-		*pid = have == 1 && works_in(p.pid, &dir) == 1 ? p.pid : worker;
-		say(why, "process %ld works in it", *pid);
-		return 1;
-	}
-	if (have == 0)
-		return 0;
-	*pid = p.pid;
-	return judge_pid(pgdata_fd, &p, &dir, why);
-}
 
 /* --- server programs ------------------------------------------------------ */
 
@@ -357,12 +205,27 @@ server_bindir(
 	    "-uPGSSLCERT", "-uPGSSLKEY", "-uPGSSLROOTCERT", "-uPGGSSENCMODE",  \
 	    "-uPGCHANNELBINDING"
 
-/* Run argv behind env(1); *said gets what it prints. */
-static int
-run_clean(const char *const *argv, size_t n, const struct server_start *s,
-    struct buf *said, int *status, struct err *e)
+int
+server_words(
+    const char *const *argv, const char **words, size_t max, struct err *e)
 {
 	static const char *const unset[] = {"env", UNSET_VARIABLES};
+	size_t n = 0;
+
+	while (argv[n] != NULL)
+		n++;
+	if (NELEM(unset) + n + 1 > max)
+		return err_set(e, ERR_INTERNAL, "too many words");
+	memcpy(words, unset, sizeof(unset));
+	memcpy(words + NELEM(unset), argv, (n + 1) * sizeof(*argv));
+	return 0;
+}
+
+/* Run argv behind env(1); *said gets what it prints. */
+static int
+run_clean(const char *const *argv, const struct server_start *s,
+    struct buf *said, int *status, struct err *e)
+{
 	const char *words[64];
 	struct proc_opts o = {.argv = words,
 	    .out = said,
@@ -371,11 +234,8 @@ run_clean(const char *const *argv, size_t n, const struct server_start *s,
 	    .sigfd = s->sigfd,
 	    .new_session = true};
 
-	if (NELEM(unset) + n + 1 > NELEM(words))
-		return err_set(e, ERR_INTERNAL, "too many words");
-	memcpy(words, unset, sizeof(unset));
-	memcpy(words + NELEM(unset), argv, n * sizeof(*argv));
-	words[NELEM(unset) + n] = NULL;
+	if (server_words(argv, words, NELEM(words), e) == -1)
+		return -1;
 	return proc_run(&o, status, e);
 }
 
@@ -385,16 +245,15 @@ run_command(const char *command, const struct server_start *s, struct buf *said,
     int *status, struct err *e)
 {
 	struct buf script = BUF_INIT;
-	const char *argv[4] = {"/bin/sh", "-c", NULL, s->log};
+	const char *argv[5] = {"/bin/sh", "-c", NULL, s->log};
 	int rc;
 
 	if (s->log != NULL)
 		buf_adds(&script, "exec >>\"$0\" 2>&1 </dev/null\n");
 	buf_adds(&script, command);
 	argv[2] = buf_str(&script);
-	rc = buf_ok(&script)
-		 ? run_clean(argv, s->log != NULL ? 4 : 3, s, said, status, e)
-		 : err_set_nomem(e);
+	rc = buf_ok(&script) ? run_clean(argv, s, said, status, e)
+			     : err_set_nomem(e);
 	buf_free(&script);
 	return rc;
 }
@@ -405,7 +264,7 @@ run_pg_ctl(const struct server_start *s, bool start, struct buf *said,
 {
 	char seconds[16];
 	struct buf path = BUF_INIT;
-	const char *argv[9];
+	const char *argv[10];
 	size_t n = 0;
 	int ms = deadline_poll_ms(s->deadline), rc;
 
@@ -413,7 +272,9 @@ run_pg_ctl(const struct server_start *s, bool start, struct buf *said,
 	    ms < 0 ? 3600 : MAX_OF(1, ms / 1000));
 	buf_addf(&path, "%s/pg_ctl", s->bindir);
 	argv[n++] = buf_str(&path);
-	argv[n++] = start ? "start" : "stop";
+	/* pg_ctl reads postmaster.opts only when it is told to restart, and
+	 * then starts what does not run. */
+	argv[n++] = !start ? "stop" : s->again ? "restart" : "start";
 	argv[n++] = "-D";
 	argv[n++] = s->pgdata;
 	argv[n++] = start ? "-l" : "-m";
@@ -421,7 +282,8 @@ run_pg_ctl(const struct server_start *s, bool start, struct buf *said,
 	argv[n++] = "-w";
 	argv[n++] = "-t";
 	argv[n++] = start ? START_WAIT_S : seconds;
-	rc = buf_ok(&path) ? run_clean(argv, n, s, said, status, e)
+	argv[n] = NULL;
+	rc = buf_ok(&path) ? run_clean(argv, s, said, status, e)
 			   : err_set_nomem(e);
 	buf_free(&path);
 	return rc;

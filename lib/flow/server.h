@@ -18,6 +18,14 @@
 int server_running(int pgdata_fd, long *pid, struct buf *why, struct err *e);
 
 /*
+ * Is it proven that none runs?  1: one does, as above; 0: none does; -1: that
+ * cannot be told, why says it (another container, another host of a shared file
+ * system, a process that may not be looked at); -2 error.  A pid in
+ * postmaster.pid that is dead, or of something else, is not a server.
+ */
+int server_alive(int pgdata_fd, long *pid, struct buf *why, struct err *e);
+
+/*
  * Directory of the server programs for a version: given, pg_config,
  * /usr/lib/postgresql/N/bin, /usr/pgsql-N/bin, /usr/local/pgsql/bin, PATH.
  * "postgres --version" must say the same major: ERR_VERSION, with what was
@@ -32,6 +40,8 @@ struct server_start {
 	const char *bindir;
 	const char *command; /* --start-command run by /bin/sh -c, or NULL */
 	const char *log;     /* pg_ctl -l */
+	bool again; /* with the options of its last start, as postmaster.opts
+		     * has them (configuration elsewhere, port) */
 	int64_t deadline;
 	int sigfd;
 };
@@ -68,6 +78,11 @@ struct server_state {
 /* ERR_NOT_STREAMING (7) with the likely cause from both sides (C7). */
 int server_wait_streaming(
     const struct server_wait *w, struct server_state *s, struct err *e);
+
+/* argv behind env(1), which takes the client variables of libpq away; words
+ * borrow from argv.  -1: more than max. */
+int server_words(
+    const char *const *argv, const char **words, size_t max, struct err *e);
 
 /* Add the last 16 kB of the start log, and of the newest file of the logging
  * collector that it names, to text. */

@@ -109,6 +109,8 @@ static const struct key {
     {"promote", "fence", KIND_TEXT, "\"/etc/standby/fence.sh\""},
     {"promote", "trust_pgpool", KIND_BOOL, "false"},
     {"promote", "witness", KIND_LIST, "[ \"gw1\" ]"},
+    {"promote", "candidate", KIND_TEXT, "\"best\""},
+    {"promote", "siblings_follow", KIND_BOOL, "true"},
 
     {"status", "warning", KIND_QUANTITY, "\"16MB,30s\""},
     {"status", "critical", KIND_QUANTITY, "\"128MB,5min\""},

@@ -102,5 +102,9 @@ int pg_slot_reserve_at(
 /* IDENTIFY_SYSTEM over a replication session. */
 int pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
     uint32_t *timeline, uint64_t *lsn, struct err *e);
+/* TIMELINE_HISTORY over a replication session (9.3): the contents of the file
+ * are added to text, at most 1 MiB.  Timeline 1 has none. */
+int pg_timeline_history(const struct pg_opts *o, uint32_t timeline,
+    struct buf *text, struct err *e);
 
 #endif

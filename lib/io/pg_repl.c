@@ -4,7 +4,8 @@
 
 #include <poll.h>
 
-#define DRAIN_MAX (1 << 17) /* messages dropped at the end of a stream */
+#define HISTORY_MAX (1 << 20) /* TLI_HISTORY_MAX of core/lsn.h */
+#define DRAIN_MAX (1 << 17)   /* messages dropped at the end of a stream */
 
 /* --- replication sessions ------------------------------------------------- */
 
@@ -142,6 +143,46 @@ pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
 		"IDENTIFY_SYSTEM", 0, NULL, e) == 0)
 		rc =
 		    read_identity(pg, res, system_identifier, timeline, lsn, e);
+	PQclear(res);
+	pg_close(pg);
+	return rc;
+}
+
+static int
+read_history(
+    struct pg *pg, const PGresult *res, struct buf *text, struct err *e)
+{
+	int n;
+
+	if (PQntuples(res) != 1 || PQnfields(res) < 2 || PQgetisnull(res, 0, 1))
+		return err_set(
+		    e, ERR_SQL, "%s: odd answer to TIMELINE_HISTORY", pg->name);
+	n = PQgetlength(res, 0, 1);
+	if (n > HISTORY_MAX)
+		return err_set(e, ERR_SQL,
+		    "%s: a timeline history of %d bytes is too long", pg->name,
+		    n);
+	buf_add(text, PQgetvalue(res, 0, 1), (size_t)n);
+	return buf_ok(text) ? 0 : err_set_nomem(e);
+}
+
+int
+pg_timeline_history(
+    const struct pg_opts *o, uint32_t timeline, struct buf *text, struct err *e)
+{
+	struct pg_opts ro = *o;
+	char sql[64];
+	PGresult *res = NULL;
+	struct pg *pg;
+	int rc = -1;
+
+	(void)snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu32, timeline);
+	ro.replication = true;
+	if (pg_open(&pg, &ro, e) == -1)
+		return -1;
+	if (pg_run(pg, true, &res, deadline_in(PG_CONNECT_MS), sql, 0, NULL,
+		e) == 0)
+		rc = read_history(pg, res, text, e);
 	PQclear(res);
 	pg_close(pg);
 	return rc;

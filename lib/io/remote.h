@@ -40,4 +40,10 @@ struct remote_opts {
 int remote_start(struct transport **t, const struct remote_opts *o,
     const char *command, int sigfd, struct err *e);
 
+/*
+ * [USER@]HOST[:PORT], HOST may be [IPv6]: sets host, and user and port where
+ * they are named.  text is cut into pieces and must outlive r.  ERR_USAGE.
+ */
+int remote_target(char *text, struct remote_opts *r, struct err *e);
+
 #endif

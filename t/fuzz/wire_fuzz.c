@@ -50,7 +50,15 @@ decode_requests(const uint8_t *d, size_t n)
 	struct wire_open o;
 	struct wire_pages p;
 	struct wire_sig s;
+	struct wire_operate v;
 
+	if (wire_decode_operate(d, n, &v, NULL) == 0) {
+		no_nul(v.pgdata);
+		no_nul(v.self);
+		no_nul(v.node);
+		wire_encode_operate(&b, &v);
+		same(&b, d, n);
+	}
 	if (wire_decode_open(d, n, &o, NULL) == 0) {
 		wire_encode_open(&b, &o);
 		same(&b, d, n);
@@ -73,8 +81,14 @@ decode_answers(const uint8_t *d, size_t n)
 	struct wire_end m;
 	struct wire_file_end f;
 	struct wire_done done;
+	struct wire_operated v;
 	uint64_t bytes;
 
+	if (wire_decode_operated(d, n, &v, NULL) == 0) {
+		no_nul(v.text);
+		wire_encode_operated(&b, &v);
+		same(&b, d, n);
+	}
 	if (wire_decode_opened(d, n, &o, NULL) == 0) {
 		wire_encode_opened(&b, &o);
 		same(&b, d, n);

@@ -27,7 +27,7 @@ status_needs() {
 # status_majors: as pg_majors; the short set is smaller.
 status_majors() {
 	STANDBY_TEST_MAJORS=${STANDBY_TEST_MAJORS:-$(
-	    [ "${STANDBY_TEST_WORLD:-0}" = 1 ] || echo '10 15 18')} pg_majors
+	    [ "${STANDBY_TEST_WORLD:-0}" = 1 ] || echo '10 18')} pg_majors
 }
 
 # --- running it

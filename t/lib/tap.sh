@@ -40,6 +40,17 @@ note() { printf '[%d s] %s\n' "$SECONDS" "$*"; }
 
 plan() { TAP_PLAN=$1; echo "1..$1" >&3; }
 
+# bound VALUE LIMIT NAME: what depends on how busy the machine is decides in the
+# long run (make installcheck-world) only; else it is told.
+bound() {
+	if [ "${STANDBY_TEST_WORLD:-0}" = 1 ]; then
+		cmp_le "$@"
+	else
+		note "$3: $1, limit $2"
+		pass "$3: measured"
+	fi
+}
+
 pass() {
 	TAP_RUN=$((TAP_RUN + 1))
 	echo "ok $TAP_RUN - $*" >&3

@@ -24,6 +24,8 @@ RECURSE, INIT = 1, 2
 TO_EOF, SAME = 1, 2
 FIRST, LAST = 1, 2
 OK, VANISHED, CHANGED, NOT_REGULAR = 0, 1, 2, 3
+STATUS, START, STOP, PROMOTE, WAL_END, FOLLOW, DELTA, MAY = range(1, 9)
+RUNS_NOT, RUNS, RUNS_UNKNOWN = 0, 1, 2
 SYSTEM = 7281936400112233445
 
 # --- primitives ------------------------------------------------------------
@@ -128,6 +130,12 @@ def sig(data=b"", path="", id=1, flags=FIRST | LAST, limit=0, basis=0):
     return u32(id) + u8(flags) + head + data
 
 
+def operate(verb, pgdata, system=0, timeline=0, start=0, timeout=30000,
+            me="", node=""):
+    return (u8(verb) + u64(system) + u32(timeline) + u64(start)
+            + u32(timeout) + text(pgdata) + text(me) + text(node))
+
+
 # --- answers ---------------------------------------------------------------
 
 
@@ -151,6 +159,14 @@ def parse_opened(data):
         ("boot_id", "text"), ("version", "text"), ("resolved", "text"),
         ("libc", "text"), ("wal_link", "text"))}
     assert r.left() == 0
+    return o
+
+
+def parse_operated(data):
+    r = Reader(data)
+    o = {"running": r.u8(), "pid": r.u64(), "status": r.u32(),
+         "wal_end": r.u64(), "timeline": r.u32()}
+    o["text"] = r.take(r.left())
     return o
 
 
@@ -399,6 +415,10 @@ class agent:
         self.greet()
         self.send("O", open_(pgdata, **kw))
         return parse_opened(self.expect("o"))
+
+    def operate(self, verb, pgdata, **kw):
+        self.send("V", operate(verb, pgdata, **kw))
+        return parse_operated(self.expect("v"))
 
     def answer(self, kind):
         """Frames of that kind up to FILE_END: (list of payloads, end)."""

@@ -74,7 +74,8 @@ static const char sample[] =
     "clone   : { exclude = [ \"*.bak\", \"*.tmp\" ]; keep = ( \"a\" ); "
     "max_rate = \"80MB\"; jobs = 4; no_sync = true; max_delete = 7; };\n"
     "promote : { timeout = \"60s\"; max_lag = \"16MB\"; fence = \"/f\"; "
-    "trust_pgpool = false; witness = [ \"gw1\" ]; };\n"
+    "trust_pgpool = false; witness = [ \"gw1\" ]; candidate = \"best\"; "
+    "siblings_follow = true; };\n"
     "status  : { warning = \"16MB,30s\"; critical = \"128MB,5min\"; "
     "min_standbys = 1; };\n"
     "agent   : { operate = false; };\n"
@@ -98,6 +99,8 @@ the_contract_s_own_file_is_read(void **state)
 	    {"clone.max_delete", "7"},
 	    {"promote.trust_pgpool", "false"},
 	    {"promote.witness", "gw1"},
+	    {"promote.candidate", "best"},
+	    {"promote.siblings_follow", "true"},
 	    {"status.warning", "16MB,30s"},
 	    {"status.min_standbys", "1"},
 	    {"agent.operate", "false"},

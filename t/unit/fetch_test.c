@@ -177,7 +177,7 @@ run_agent(int fd)
 	if ((t = transport_fds(fd, fd, "client", &e)) == NULL)
 		_exit(2);
 	chan_init(&c, t);
-	_exit(agent_serve(&c, &e) == 0 ? 0 : 1);
+	_exit(agent_serve(&c, NULL, &e) == 0 ? 0 : 1);
 }
 
 static int

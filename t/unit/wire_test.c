@@ -146,6 +146,38 @@ make_done(struct buf *b)
 	wire_encode_done(b, &m);
 }
 
+static const struct wire_operate operate_value = {
+    .verb = 5,
+    .system_identifier = UINT64_MAX,
+    .timeline = 3,
+    .from = UINT64_C(0x1600000028),
+    .timeout_ms = 60000,
+    .pgdata = STR("/srv/pg data"),
+    .self = STR("node1"),
+    .node = STR(""),
+};
+
+static void
+make_operate(struct buf *b)
+{
+	wire_encode_operate(b, &operate_value);
+}
+
+static const struct wire_operated operated_value = {
+    .running = WIRE_RUNS_UNKNOWN,
+    .pid = 4711,
+    .status = 143,
+    .wal_end = UINT64_C(0x1600000060),
+    .timeline = 4,
+    .text = STR(""),
+};
+
+static void
+make_operated(struct buf *b)
+{
+	wire_encode_operated(b, &operated_value);
+}
+
 static void
 make_pong(struct buf *b)
 {
@@ -236,6 +268,22 @@ pong(const void *d, size_t n, struct err *e)
 }
 
 static int
+operate(const void *d, size_t n, struct err *e)
+{
+	struct wire_operate v;
+
+	return wire_decode_operate(d, n, &v, e);
+}
+
+static int
+operated(const void *d, size_t n, struct err *e)
+{
+	struct wire_operated v;
+
+	return wire_decode_operated(d, n, &v, e);
+}
+
+static int
 sig(const void *d, size_t n, struct err *e)
 {
 	struct wire_sig v;
@@ -258,6 +306,8 @@ static const struct kind {
     {"more pages", make_more_pages, pages},
     {"file end", make_file_end, file_end},
     {"done", make_done, done},
+    {"operate", make_operate, operate},
+    {"operated", make_operated, operated}, /* the byte more is a NUL */
     {"pong", make_pong, pong},
 };
 
@@ -366,6 +416,88 @@ open_with_values_out_of_range_is_refused(void **state)
 		assert_int_equal(e.code, ERR_PROTOCOL);
 		buf_free(&b);
 	}
+}
+
+static void
+operate_comes_back(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct wire_operate o;
+
+	(void)state;
+	make_operate(&b);
+	assert_int_equal(wire_decode_operate(b.data, b.len, &o, NULL), 0);
+	assert_int_equal(o.verb, 5);
+	assert_true(o.system_identifier == UINT64_MAX);
+	assert_int_equal(o.timeline, 3);
+	assert_true(o.from == operate_value.from);
+	assert_int_equal(o.timeout_ms, 60000);
+	assert_true(is(o.pgdata, "/srv/pg data") && is(o.self, "node1"));
+	assert_true(is(o.node, ""));
+	buf_free(&b);
+}
+
+static void
+operate_with_values_out_of_range_is_refused(void **state)
+{
+	struct wire_operate t[9];
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++)
+		t[i] = operate_value;
+	t[0].verb = 0;
+	t[1].verb = WIRE_VERB_MAX + 1;
+	t[2].timeout_ms = 0;
+	t[3].timeout_ms = WIRE_OPERATE_MS_MAX + 1;
+	t[4].pgdata = (struct wire_str)STR("");
+	t[5].pgdata = (struct wire_str)STR("srv");
+	t[6].pgdata = (struct wire_str)STR("/s\0v");
+	t[7].self = (struct wire_str)STR("a\0b");
+	t[8].node = (struct wire_str)STR("\0");
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct buf b = BUF_INIT;
+		struct err e = ERR_INIT;
+		struct wire_operate o;
+
+		wire_encode_operate(&b, &t[i]);
+		if (wire_decode_operate(b.data, b.len, &o, &e) == 0)
+			fail_msg("case %zu was accepted", i);
+		assert_int_equal(e.code, ERR_PROTOCOL);
+		buf_free(&b);
+	}
+}
+
+static void
+operated_comes_back_and_is_bounded(void **state)
+{
+	static char much[WIRE_OUTPUT_MAX + 1];
+	struct wire_operated v = operated_value, o;
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	memset(much, 'x', sizeof(much));
+	v.text = (struct wire_str){much, WIRE_OUTPUT_MAX};
+	wire_encode_operated(&b, &v);
+	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), 0);
+	assert_int_equal(o.running, WIRE_RUNS_UNKNOWN);
+	assert_int_equal(o.pid, 4711);
+	assert_int_equal(o.status, 143);
+	assert_true(o.wal_end == v.wal_end);
+	assert_int_equal(o.timeline, 4);
+	assert_int_equal(o.text.len, WIRE_OUTPUT_MAX);
+	buf_addc(&b, 'x');
+	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
+	buf_reset(&b);
+	v = operated_value;
+	v.running = 3;
+	wire_encode_operated(&b, &v);
+	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
+	buf_reset(&b);
+	v = operated_value;
+	v.status = 256;
+	wire_encode_operated(&b, &v);
+	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
+	buf_free(&b);
 }
 
 static void
@@ -737,6 +869,9 @@ main(void)
 		every_payload_is_accepted_whole_and_refused_cut_or_longer),
 	    cmocka_unit_test(open_comes_back),
 	    cmocka_unit_test(open_with_values_out_of_range_is_refused),
+	    cmocka_unit_test(operate_comes_back),
+	    cmocka_unit_test(operate_with_values_out_of_range_is_refused),
+	    cmocka_unit_test(operated_comes_back_and_is_bounded),
 	    cmocka_unit_test(opened_comes_back),
 	    cmocka_unit_test(manifest_gives_its_patterns_one_by_one),
 	    cmocka_unit_test(batch_gives_its_files_one_by_one),

@@ -1,0 +1,567 @@
+#include "base/std.h"
+#include "base/sig.h"
+#include "core/pgpool.h"
+#include "io/pg.h"
+#include "promote-options.h"
+
+#define HEAD(text)                                                             \
+	{                                                                      \
+		.kind = OPT_HEADING, .name = text                              \
+	}
+
+const struct opt promote_options[] = {
+    HEAD("Which node"),
+    {.kind = OPT_STRING,
+	.name = "host",
+	.letter = 'h',
+	.arg = "HOST",
+	.help = "host of the standby, or its socket directory"},
+    {.kind = OPT_INT,
+	.name = "port",
+	.letter = 'p',
+	.arg = "PORT",
+	.min = 1,
+	.max = 65535,
+	.help = "port of the standby"},
+    {.kind = OPT_STRING,
+	.name = "username",
+	.letter = 'U',
+	.arg = "NAME",
+	.key = "defaults.user",
+	.help = "role to connect as, everywhere"},
+    {.kind = OPT_STRING,
+	.name = "dbname",
+	.letter = 'd',
+	.arg = "CONNINFO",
+	.key = "defaults.dbname",
+	.flags = OPT_SECRET,
+	.help = "database, or the standby by connection string or URI"},
+    {.kind = OPT_STRING,
+	.name = "service",
+	.arg = "NAME",
+	.help = "the standby by a service of pg_service.conf"},
+    {.kind = OPT_STRING,
+	.name = "pgdata",
+	.letter = 'D',
+	.arg = "DIR",
+	.help = "the running standby of that directory on this host (default: "
+		"$PGDATA, when nothing else names a node)"},
+    {.kind = OPT_STRING,
+	.name = "candidate",
+	.choices = "best",
+	.key = "promote.candidate",
+	.help = "of the configured nodes: highest timeline, then most WAL "
+		"received"},
+    {.kind = OPT_FLAG,
+	.name = "switchover",
+	.flags = OPT_ACTION,
+	.help = "planned: stop the old primary cleanly, promote, bring it "
+		"back as a standby"},
+    {.kind = OPT_FLAG,
+	.name = "pgpool",
+	.flags = OPT_ACTION,
+	.help = "pgpool's failover_command, with its 12 words"},
+
+    HEAD("What must be certain"),
+    {.kind = OPT_STRING,
+	.name = "old-primary",
+	.arg = "CONNINFO",
+	.flags = OPT_SECRET,
+	.help = "who is replaced: a node of the file or a connection string "
+		"(default: of the file, else the standby's upstream)"},
+    {.kind = OPT_STRING,
+	.name = "fence",
+	.arg = "CMD",
+	.key = "promote.fence",
+	.help = "cuts the old primary off; its exit status 0 proves it"},
+    {.kind = OPT_LIST,
+	.name = "witness",
+	.arg = "HOST[:PORT]",
+	.key = "promote.witness",
+	.help = "one must be reachable, else we are the isolated side "
+		"(repeatable)"},
+    {.kind = OPT_SIZE,
+	.name = "max-lag",
+	.arg = "SIZE",
+	.key = "promote.max_lag",
+	.help = "refuse when more WAL would be lost, or nobody knows"},
+    {.kind = OPT_STRING,
+	.name = "state-file",
+	.arg = "FILE",
+	.help = "of repl-status: a hint where the primary was"},
+
+    HEAD("How"),
+    {.kind = OPT_FLAG,
+	.name = "trigger",
+	.flags = OPT_ACTION,
+	.help = "by the trigger file that the server is configured with"},
+    {.kind = OPT_FLAG,
+	.name = "resume-replay",
+	.flags = OPT_ACTION,
+	.help = "resume a paused replay first"},
+    {.kind = OPT_FLAG,
+	.name = "siblings-follow",
+	.key = "promote.siblings_follow",
+	.help = "run standby-follow for every other standby"},
+    {.kind = OPT_STRING,
+	.name = "pg-bindir",
+	.arg = "DIR",
+	.key = "defaults.bindir",
+	.help = "server programs"},
+
+    HEAD("SSH"),
+    {.kind = OPT_STRING,
+	.name = "ssh",
+	.arg = "[USER@]HOST[:PORT]",
+	.help = "SSH to the old primary (default: the same host)"},
+    {.kind = OPT_STRING,
+	.name = "ssh-user",
+	.arg = "NAME",
+	.key = "defaults.ssh_user",
+	.help = "user for SSH"},
+    {.kind = OPT_STRING,
+	.name = "ssh-identity",
+	.arg = "FILE",
+	.key = "defaults.ssh_identity",
+	.help = "private key"},
+    {.kind = OPT_STRING,
+	.name = "known-hosts",
+	.arg = "FILE",
+	.key = "defaults.known_hosts",
+	.help = "known host keys"},
+    {.kind = OPT_STRING,
+	.name = "host-fingerprint",
+	.arg = "SHA256:...",
+	.help = "admit the host key with this fingerprint"},
+    {.kind = OPT_STRING,
+	.name = "transport",
+	.builtin = "auto",
+	.choices = "auto|libssh2|openssh",
+	.key = "defaults.transport",
+	.help = "who speaks SSH"},
+    {.kind = OPT_STRING,
+	.name = "ssh-command",
+	.arg = "CMD",
+	.key = "defaults.ssh_command",
+	.help = "the ssh program"},
+    {.kind = OPT_STRING,
+	.name = "agent",
+	.arg = "PATH",
+	.builtin = AGENT_PATH,
+	.key = "defaults.agent",
+	.help = "standby-agent on the other hosts"},
+
+    HEAD("General"),
+    {.kind = OPT_STRING,
+	.name = "config",
+	.letter = 'f',
+	.arg = "FILE",
+	.help = "configuration file with the nodes"},
+    {.kind = OPT_FLAG,
+	.name = "list-nodes",
+	.flags = OPT_ACTION,
+	.help = "names of the nodes in the configuration file"},
+    {.kind = OPT_FLAG,
+	.name = "dry-run",
+	.letter = 'n',
+	.flags = OPT_ACTION,
+	.help = "check everything, change nothing, print the plan"},
+    {.kind = OPT_FLAG,
+	.name = "yes",
+	.letter = 'y',
+	.flags = OPT_ACTION,
+	.help = "do not ask; no proof that the old primary is down"},
+    {.kind = OPT_FLAG,
+	.name = "force",
+	.flags = OPT_ACTION,
+	.help = "continue past a refusal that may be overridden"},
+    {.kind = OPT_TIME,
+	.name = "timeout",
+	.letter = 't',
+	.arg = "TIME",
+	.builtin = "60s",
+	.key = "promote.timeout",
+	.help = "bound for the whole run"},
+    {.kind = OPT_FLAG, .name = "json", .help = "one JSON document on stdout"},
+    {.kind = OPT_FLAG,
+	.name = "quiet",
+	.letter = 'q',
+	.help = "errors and warnings only"},
+    {.kind = OPT_COUNT,
+	.name = "verbose",
+	.letter = 'v',
+	.help = "say more; twice: SQL and requests"},
+    {.kind = OPT_STRING,
+	.name = "color",
+	.key = "defaults.color",
+	.builtin = "auto",
+	.choices = "auto|always|never",
+	.help = "colours"},
+    {.kind = OPT_STRING,
+	.name = "log",
+	.key = "defaults.log",
+	.builtin = "stderr",
+	.arg = "stderr|syslog[:FACILITY]|FILE",
+	.help = "where talk goes"},
+    {.kind = OPT_FLAG,
+	.name = "show-config",
+	.flags = OPT_ACTION,
+	.help = "every setting, its value and where it came from"},
+    {.kind = OPT_FLAG,
+	.name = "version",
+	.letter = 'V',
+	.flags = OPT_ACTION,
+	.help = "print versions"},
+    {.kind = OPT_FLAG,
+	.name = "help",
+	.letter = '?',
+	.flags = OPT_ACTION,
+	.help = "print this"},
+};
+const size_t promote_noptions = NELEM(promote_options);
+
+/* --- pgpool's words ------------------------------------------------------- */
+
+/* pgpool 4.4 writes " -1". */
+static bool
+is_negative(const char *word)
+{
+	while (*word == ' ')
+		word++;
+	return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
+char *const *
+promote_options_argv(int *argc, char *const *argv, char ***copy)
+{
+	static char end[] = "--";
+	char **v = calloc((size_t)*argc + 2, sizeof(*v));
+	bool pgpool = false, done = false;
+	int n = 0;
+
+	*copy = v;
+	if (v == NULL)
+		return NULL;
+	for (int i = 0; i < *argc; i++) {
+		done |= strcmp(argv[i], "--") == 0;
+		pgpool |= strcmp(argv[i], "--pgpool") == 0;
+		if (pgpool && !done && is_negative(argv[i])) {
+			v[n++] = end;
+			done = true;
+		}
+		v[n++] = argv[i];
+	}
+	*argc = n;
+	return v;
+}
+
+static bool
+typed(const struct opt_set *s, const char *name)
+{
+	return opt_get(s, name)->source >= OPT_FROM_ENV;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcasecmp(a, b) == 0;
+}
+
+/* The node of the file at that address; of several the one with the directory
+ * too. */
+static const struct conf_node *
+node_at(const struct conf *conf, const char *host, int port, const char *pgdata)
+{
+	const struct conf_node *found = NULL;
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", port);
+	for (size_t i = 0; i < conf->nnodes; i++) {
+		const struct conf_node *n = &conf->nodes[i];
+		struct conninfo c = {.n = 0}, x = {.n = 0};
+
+		if (n->conninfo != NULL &&
+		    pg_conninfo_parse(n->conninfo, &c, NULL) == 0 &&
+		    pg_conninfo_effective(&c, &x, NULL) == 0 &&
+		    (same(conninfo_get(&x, "host"), host) ||
+			same(conninfo_get(&x, "hostaddr"), host)) &&
+		    (port == 0 || same(conninfo_get(&x, "port"), text)) &&
+		    (found == NULL || same(n->pgdata, pgdata)))
+			found = n;
+		conninfo_free(&c);
+		conninfo_free(&x);
+	}
+	return found;
+}
+
+static int
+set_place(struct conninfo *c, const char *host, int port, struct err *e)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", port);
+	if (conninfo_set(c, "host", host) == -1 ||
+	    (port != 0 && conninfo_set(c, "port", text) == -1))
+		return err_set_nomem(e);
+	return 0;
+}
+
+/* %N %S, else what failed when that was the primary. */
+static int
+map_pgpool_old(const struct pgpool_failover *w, const struct conf *conf,
+    struct failover_opts *o, struct promote_owned *owned, struct err *e)
+{
+	const char *host = w->old_primary_host;
+	int port = w->old_primary_port, rc;
+	const struct conf_node *n;
+	struct conninfo c = {.n = 0};
+	struct buf b = BUF_INIT;
+
+	if (host == NULL && w->node_id == w->old_primary_id) {
+		host = w->host;
+		port = w->port;
+	}
+	if (o->old_primary != NULL || host == NULL)
+		return 0;
+	if ((n = node_at(conf, host, port, w->pgdata)) != NULL) {
+		o->old_primary = n->name;
+		return 0;
+	}
+	rc = set_place(&c, host, port, e);
+	conninfo_render(&c, false, &b);
+	conninfo_free(&c);
+	owned->old_primary = buf_steal(&b);
+	o->old_primary = owned->old_primary;
+	return rc == -1 || o->old_primary == NULL ? err_set_nomem(e) : 0;
+}
+
+static int
+map_pgpool(const struct opt_set *s, const struct conf *conf,
+    struct failover_opts *o, struct promote_owned *owned, struct err *e)
+{
+	struct pgpool_failover w;
+	const struct conf_node *n;
+
+	if (pgpool_failover_words("--pgpool", s->args, s->nargs, &w, e) == -1)
+		return -1;
+	if (pgpool_failover_decide(&w, &owned->nothing) == PGPOOL_NOTHING)
+		return 0;
+	o->pgpool = true;
+	if (map_pgpool_old(&w, conf, o, owned, e) == -1)
+		return -1;
+	if (o->best)
+		return 0;
+	if (w.new_main_host == NULL)
+		return err_set(e, ERR_USAGE,
+		    "--pgpool: the host of the new main node (%%H) is empty");
+	n = node_at(conf, w.new_main_host, w.new_main_port, w.new_main_pgdata);
+	if (n != NULL) {
+		o->node = n->name;
+		return 0;
+	}
+	o->conninfo = &owned->conninfo;
+	return set_place(&owned->conninfo, w.new_main_host, w.new_main_port, e);
+}
+
+/* --- the node ------------------------------------------------------------- */
+
+static bool
+names_place(const struct conninfo *c)
+{
+	return conninfo_get(c, "host") != NULL ||
+	       conninfo_get(c, "hostaddr") != NULL ||
+	       conninfo_get(c, "service") != NULL;
+}
+
+static int
+twice(const char *a, const char *b, struct err *e)
+{
+	return err_set(e, ERR_USAGE, "%s contradicts %s", a, b);
+}
+
+/* HOST:PORT, as nodes without a name are shown: 1, 0: it is none, -1. */
+static int
+take_address(const char *text, struct conninfo *c, struct err *e)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+	char host[256], *end;
+	long port;
+
+	if (len == 0 || len >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
+		return 0;
+	port = strtol(colon + 1, &end, 10);
+	if (*end != '\0' || port < 1 || port > 65535)
+		return 0;
+	if (text[0] == '[' && text[len - 1] == ']' && len > 2) {
+		text++;
+		len -= 2;
+	}
+	(void)snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	return set_place(c, host, (int)port, e) == -1 ? -1 : 1;
+}
+
+/* One of: an operand, -D, -h and the like, --candidate; else PGDATA, else what
+ * libpq's environment names. */
+static int
+map_node(const struct opt_set *s, const struct conf *conf,
+    struct failover_opts *o, struct promote_owned *owned, struct err *e)
+{
+	int place = names_place(&owned->conninfo);
+	bool best_typed = opt_get(s, "candidate")->source == OPT_FROM_ARGS;
+	const char *env = getenv("PGDATA");
+
+	if (s->nargs > 1)
+		return err_set(
+		    e, ERR_USAGE, "too many operands: \"%s\"", s->args[1]);
+	if (s->nargs == 1 && typed(s, "pgdata"))
+		return twice("NODE", "--pgdata", e);
+	if (s->nargs == 1 && place)
+		return twice("NODE", "--host, --service and --dbname", e);
+	if (best_typed && (s->nargs == 1 || place || typed(s, "pgdata")))
+		return twice("--candidate", "the name of a node", e);
+	if (typed(s, "pgdata") && place)
+		return twice("--pgdata", "--host", e);
+	o->best =
+	    o->best &&
+	    (best_typed || (s->nargs == 0 && !place && !typed(s, "pgdata")));
+	if (s->nargs == 1 && conf_find_node(conf, s->args[0]) == NULL &&
+	    (place = take_address(s->args[0], &owned->conninfo, e)) == -1)
+		return -1;
+	if (s->nargs == 1 && !place)
+		o->node = s->args[0];
+	else if (typed(s, "pgdata"))
+		o->pgdata = opt_text(s, "pgdata");
+	if (o->node == NULL)
+		o->conninfo = &owned->conninfo;
+	if (o->node != NULL || o->pgdata != NULL || place || o->best)
+		return 0;
+	if (env != NULL && *env != '\0') {
+		o->pgdata = env;
+		return 0;
+	}
+	if (getenv("PGHOST") != NULL || getenv("PGSERVICE") != NULL ||
+	    getenv("PGHOSTADDR") != NULL || typed(s, "port"))
+		return 0;
+	(void)err_set(e, ERR_USAGE, "no node to promote was named");
+	return err_hint(e, "Name a NODE of the configuration file, -D PGDATA "
+			   "of a standby on this host, -h HOST, or "
+			   "--candidate=best.");
+}
+
+/* --- the rest ------------------------------------------------------------- */
+
+static char *
+own_directory(void)
+{
+	char path[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	if ((slash = strrchr(path, '/')) == NULL)
+		return NULL;
+	*slash = '\0';
+	return strdup(path);
+}
+
+static bool
+is_true(const char *text)
+{
+	return text != NULL && strcmp(text, "true") == 0;
+}
+
+static int
+map_remote(const struct opt_set *s, struct failover_opts *o,
+    struct promote_owned *owned, struct err *e)
+{
+	/* Its --ssh is for one host only, and checked when it is used. */
+	if (cli_remote(s, "localhost", NULL, &o->remote, &owned->ssh, e) == -1)
+		return -1;
+	o->remote.host = NULL;
+	o->remote.user = opt_text(s, "ssh-user");
+	o->remote.port = 0;
+	o->ssh = opt_text(s, "ssh");
+	o->agent = opt_text(s, "agent");
+	return 0;
+}
+
+static int
+map_limits(const struct opt_set *s, const struct conf *conf,
+    struct failover_opts *o, struct err *e)
+{
+	o->fence = opt_text(s, "fence");
+	if (o->fence != NULL && *o->fence == '\0')
+		o->fence = NULL;
+	o->witness = opt_get(s, "witness")->list;
+	o->nwitness = opt_get(s, "witness")->nlist;
+	o->max_lag = opt_get(s, "max-lag")->set ? opt_number(s, "max-lag") : -1;
+	o->trust_pgpool = is_true(conf_get(conf, "promote.trust_pgpool"));
+	o->terminal = isatty(STDIN_FILENO);
+	o->timeout_ms = opt_number(s, "timeout");
+	if (o->timeout_ms <= 0)
+		return err_set(e, ERR_USAGE, "--timeout must be more than 0");
+	if (opt_flag(s, "switchover") && opt_flag(s, "trigger"))
+		return err_set(
+		    e, ERR_USAGE, "--switchover contradicts --trigger");
+	return 0;
+}
+
+/* What holds for nodes that say nothing else.  A connection string names the
+ * standby, a plain name the database. */
+static void
+map_defaults(
+    const struct opt_set *s, const struct conf *conf, struct failover_opts *o)
+{
+	const char *d = opt_text(s, "dbname");
+
+	o->user = opt_text(s, "username");
+	if (d != NULL && cli_plain_dbname(d))
+		o->dbname = d;
+	else
+		o->dbname = conf_get(conf, "defaults.dbname");
+	if (o->dbname != NULL && !cli_plain_dbname(o->dbname))
+		o->dbname = NULL;
+}
+
+int
+promote_options_map(const struct opt_set *s, const struct conf *conf,
+    struct failover_opts *o, struct promote_owned *owned, struct err *e)
+{
+	*o = (struct failover_opts){.package = PACKAGE_VERSION,
+	    .conf = conf,
+	    .old_primary = opt_text(s, "old-primary"),
+	    .bindir = opt_text(s, "pg-bindir"),
+	    .switchover = opt_flag(s, "switchover"),
+	    .dry_run = opt_flag(s, "dry-run"),
+	    .yes = opt_flag(s, "yes"),
+	    .force = opt_flag(s, "force"),
+	    .trigger = opt_flag(s, "trigger"),
+	    .resume_replay = opt_flag(s, "resume-replay"),
+	    .siblings_follow = opt_flag(s, "siblings-follow"),
+	    .best = opt_text(s, "candidate") != NULL,
+	    .checkpoint = true,
+	    .state_file = opt_text(s, "state-file"),
+	    .event_command = conf_get(conf, "event_command"),
+	    .sigfd = sig_fd()};
+	owned->program_dir = own_directory();
+	o->program_dir = owned->program_dir;
+	map_defaults(s, conf, o);
+	if (map_limits(s, conf, o, e) == -1 || map_remote(s, o, owned, e) == -1)
+		return -1;
+	if (opt_flag(s, "pgpool"))
+		return map_pgpool(s, conf, o, owned, e);
+	if (cli_conninfo(s, &owned->conninfo, e) == -1)
+		return -1;
+	return map_node(s, conf, o, owned, e);
+}
+
+void
+promote_options_free(struct promote_owned *owned)
+{
+	conninfo_free(&owned->conninfo);
+	free(owned->ssh);
+	free(owned->old_primary);
+	free(owned->program_dir);
+}

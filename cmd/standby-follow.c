@@ -1,0 +1,424 @@
+/* standby-follow: argv -> options -> one call -> what it says -> exit status.
+ */
+#include "base/std.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "core/lsn.h"
+#include "core/text.h"
+#include "flow/event.h"
+#include "flow/follow_pgpool.h"
+#include "follow-options.h"
+#include "io/jdoc.h"
+
+#include <sys/resource.h>
+
+/* --- what it says --------------------------------------------------------- */
+
+static void
+on_step(void *arg, const char *what, const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	(void)arg;
+	text_add_escaped(&b, text, strlen(text));
+	log_under(LVL_INFO, "%-15s %s", what, buf_str(&b));
+	buf_free(&b);
+}
+
+static void
+on_note(void *arg, const char *text)
+{
+	(void)arg;
+	log_line(LVL_INFO, "note", "%s", text);
+}
+
+static void
+on_plan(void *arg, const char *text)
+{
+	(void)fprintf(arg, "%s\n", text);
+}
+
+static void
+tell_end(const struct follow_record *r, const struct follow_opts *o)
+{
+	char lsn[LSN_TEXT];
+	struct buf b = BUF_INIT;
+
+	if (strcmp(r->status, "already-following") == 0) {
+		log_line(LVL_INFO, NULL,
+		    "nothing to do: this node streams from %s:%s on timeline "
+		    "%" PRIu32 " already",
+		    r->host, r->port, r->timeline);
+		return;
+	}
+	if (o->dry_run) {
+		log_line(LVL_INFO, NULL,
+		    "dry run: all preconditions are met, nothing was changed");
+		return;
+	}
+	text_add_duration(&b, r->ms_total);
+	if (r->streaming)
+		log_line(LVL_INFO, NULL,
+		    "done in %s: streaming from %s:%s, timeline %" PRIu32
+		    ", received %s",
+		    buf_str(&b), r->host, r->port, r->timeline,
+		    lsn_format(r->receive_lsn, lsn));
+	else
+		log_line(LVL_INFO, NULL,
+		    "done in %s: configured to follow %s:%s", buf_str(&b),
+		    r->host, r->port);
+	buf_free(&b);
+	if (!o->start && !r->reloaded)
+		log_line(
+		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' restart", o->pgdata);
+	else if (strcmp(r->port, "5432") == 0)
+		log_line(LVL_INFO, NULL, "Next: repl-status -h %s", r->host);
+	else
+		log_line(LVL_INFO, NULL, "Next: repl-status -h %s -p %s",
+		    r->host, r->port);
+}
+
+/* --- --json --------------------------------------------------------------- */
+
+static void
+put_lsn(struct jdoc *d, const char *path, uint64_t lsn)
+{
+	char text[LSN_TEXT];
+
+	jdoc_text(d, path, lsn == 0 ? NULL : lsn_format(lsn, text));
+}
+
+static void
+put_number(struct jdoc *d, const char *path, uint64_t n)
+{
+	if (n == 0)
+		jdoc_null(d, path);
+	else
+		jdoc_number(d, path, n);
+}
+
+static void
+put_error(struct jdoc *d, const struct err *e)
+{
+	if (!err_is_set(e)) {
+		jdoc_null(d, "error");
+		return;
+	}
+	jdoc_text(d, "error.id", err_name(e->code));
+	jdoc_text(d, "error.message", e->text);
+	jdoc_text(d, "error.detail", e->detail[0] ? e->detail : NULL);
+	jdoc_text(d, "error.hint", e->hint[0] ? e->hint : NULL);
+}
+
+static int
+print_record(const struct follow_record *r, const char *pgdata, int status,
+    const struct err *e)
+{
+	struct jdoc *d = jdoc_new();
+	int rc;
+
+	if (d == NULL)
+		return -1;
+	jdoc_number(d, "format", 1);
+	jdoc_text(d, "tool", FOLLOW_TOOL);
+	jdoc_text(d, "version", PACKAGE_VERSION);
+	jdoc_text(d, "status", r->status != NULL ? r->status : "failed");
+	jdoc_number(d, "code", (uint64_t)status);
+	put_error(d, e);
+	jdoc_text(d, "primary.host", r->host);
+	jdoc_text(d, "primary.port", r->port);
+	put_number(d, "primary.timeline", r->timeline);
+	jdoc_text(d, "node.pgdata", pgdata);
+	put_number(d, "node.timeline", r->own_timeline);
+	put_lsn(d, "node.lsn", r->own_end);
+	put_lsn(d, "fork_lsn", r->fork);
+	jdoc_text(d, "slot", r->slot[0] ? r->slot : NULL);
+	jdoc_text(d, "old_slot", r->old_slot[0] ? r->old_slot : NULL);
+	jdoc_flag(d, "reloaded", r->reloaded);
+	jdoc_flag(d, "restarted", r->restarted);
+	jdoc_flag(d, "started", r->started);
+	jdoc_flag(d, "streaming", r->streaming);
+	put_lsn(d, "receive_lsn", r->receive_lsn);
+	jdoc_real(d, "seconds.total", (double)r->ms_total / 1000);
+	rc = jdoc_print(d, stdout);
+	jdoc_free(d);
+	return rc;
+}
+
+/* --- --reclone ------------------------------------------------------------ */
+
+/* What is lost is told before; its name is typed by who wants that. */
+static int
+confirm(const struct opt_set *s, const struct follow_opts *o, struct err *e)
+{
+	char text[1100];
+	const char *name = o->node != NULL ? o->node : o->pgdata;
+
+	if (opt_flag(s, "yes"))
+		return 0;
+	if (!isatty(STDIN_FILENO)) {
+		err_clear(e);
+		(void)err_set(e, ERR_USAGE,
+		    "--reclone wants to ask, and there is no terminal");
+		return err_hint(e, "Say yes with -y.");
+	}
+	(void)fprintf(stderr,
+	    "This node's own WAL behind the fork will be gone. Type \"%s\" to "
+	    "go on: ",
+	    name);
+	if (fgets(text, sizeof(text), stdin) == NULL)
+		text[0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return strcmp(text, name) == 0 ? 0 : -1;
+}
+
+/* standby-clone beside this program, else by PATH. */
+static const char *
+clone_program(char *path, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 32);
+	char *slash;
+
+	if (n > 0) {
+		path[n] = '\0';
+		slash = strrchr(path, '/');
+		(void)snprintf(
+		    slash, size - (size_t)(slash - path), "/standby-clone");
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	return "standby-clone";
+}
+
+static void
+print_words(char *const *argv, FILE *to)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; argv[i] != NULL; i++) {
+		if (strncmp(argv[i], "--dbname=", 9) == 0)
+			buf_adds(&b, " --dbname=***");
+		else
+			buf_addf(&b, " %s", argv[i]);
+	}
+	(void)fprintf(to, "run%s\n", buf_str(&b));
+	buf_free(&b);
+}
+
+/* Does not return when all is well. */
+static int
+reclone(const struct opt_set *s, const struct follow_opts *o,
+    const struct follow_ui *ui, const struct follow_record *r, struct err *e)
+{
+	char path[PATH_MAX];
+	const char *program = clone_program(path, sizeof(path));
+	char **argv = follow_options_clone(s, program, o, r);
+	int rc = -1;
+
+	if (argv == NULL) {
+		err_clear(e);
+		return err_set_nomem(e);
+	}
+	if (o->dry_run) {
+		if (r->running)
+			ui->plan(ui->arg, "stop the server");
+		print_words(argv, ui->arg);
+		err_clear(e);
+		rc = 0;
+	} else if (confirm(s, o, e) == 0) {
+		log_line(LVL_INFO, "note", "%s%s%s", e->text,
+		    e->detail[0] != '\0' ? ": " : "", e->detail);
+		err_clear(e);
+		if (follow_stop(o, ui, e) == 0) {
+			log_line(
+			    LVL_INFO, NULL, "running standby-clone --delta");
+			(void)fflush(NULL);
+			(void)execvp(program, argv);
+			(void)err_set_errno(
+			    e, ERR_PROC, "could not run \"%s\"", program);
+			err_raise(
+			    e, r->running ? STATUS_INCOMPLETE : STATUS_FAILED);
+		}
+	}
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
+	return rc;
+}
+
+/* --- running -------------------------------------------------------------- */
+
+static void
+tell_event(const struct conf *conf, const struct follow_opts *o,
+    const struct follow_record *r, const struct err *e)
+{
+	const char *result = !err_is_set(e)                ? "ok"
+			     : e->status == STATUS_REFUSED ? "refused"
+							   : "failed";
+	struct err why = ERR_INIT;
+
+	if (o->dry_run || r->status == NULL ||
+	    strcmp(r->status, "already-following") == 0)
+		return;
+	if (event_run(conf_get(conf, "event_command"), "follow",
+		o->node != NULL ? o->node : o->pgdata, result,
+		err_is_set(e) ? e->text : r->host, sig_fd(), &why) == -1)
+		cli_print("warning", &why);
+}
+
+static int
+run(const struct opt_set *s, const struct conf *conf, struct err *e)
+{
+	struct follow_record rec = {.status = NULL};
+	struct follow_owned owned = {.ssh = NULL};
+	struct follow_opts o = {.pgdata = NULL};
+	struct follow_ui ui = {.step = on_step,
+	    .note = on_note,
+	    .plan = on_plan,
+	    .arg = opt_flag(s, "json") ? stderr : stdout};
+	int rc = -1;
+
+	if (follow_options_map(s, conf, &o, &owned, e) == 0) {
+		rc = follow_run(&o, &ui, &rec, e);
+		if (rc == -1 && rec.reclone && opt_flag(s, "reclone"))
+			rc = reclone(s, &o, &ui, &rec, e);
+		tell_event(conf, &o, &rec, e);
+	}
+	if (rc == -1)
+		cli_print("error", e);
+	else
+		tell_end(&rec, &o);
+	if (opt_flag(s, "json") &&
+	    print_record(&rec, o.pgdata, rc == -1 ? e->status : 0, e) == -1)
+		log_line(LVL_ERROR, "error", "could not write to stdout: %s",
+		    strerror(errno));
+	follow_record_free(&rec);
+	follow_options_free(&o, &owned);
+	return rc;
+}
+
+static int
+run_pgpool(const struct opt_set *s, const struct conf *conf, struct err *e)
+{
+	struct remote_opts r;
+	char *text = NULL, path[PATH_MAX];
+	struct follow_ui ui = {
+	    .step = on_step, .note = on_note, .plan = on_plan, .arg = stderr};
+	struct follow_pgpool_opts o = {.words = s->args,
+	    .nwords = s->nargs,
+	    .conf = conf,
+	    .user = opt_text(s, "username"),
+	    .dbname = opt_text(s, "dbname"),
+	    .package = PACKAGE_VERSION,
+	    .agent = opt_text(s, "agent"),
+	    .sync = !opt_flag(s, "no-sync"),
+	    .timeout_ms = opt_number(s, "timeout"),
+	    .sigfd = sig_fd()};
+	int rc;
+
+	rc = cli_remote(s, NULL, NULL, &r, &text, e);
+	o.remote = &r;
+	o.ssh_given = opt_get(s, "ssh")->set;
+	(void)clone_program(path, sizeof(path));
+	if (strchr(path, '/') != NULL) {
+		*strrchr(path, '/') = '\0';
+		o.program_dir = path;
+	}
+	if (rc == 0)
+		rc = follow_pgpool(&o, &ui, e);
+	if (rc == -1)
+		cli_print("error", e);
+	free(text);
+	return rc;
+}
+
+/* Requests that need no server.  1: done, 0: none of them. */
+static int
+answer_only(const struct opt_set *s, const struct conf *conf)
+{
+	struct buf b = BUF_INIT;
+
+	if (opt_flag(s, "help"))
+		opt_help(follow_options, follow_noptions, FOLLOW_USAGE,
+		    CLI_TAIL, &b);
+	else if (opt_flag(s, "version"))
+		cli_version(FOLLOW_TOOL);
+	else if (opt_flag(s, "show-config"))
+		opt_show(s, &b);
+	else if (opt_flag(s, "list-nodes"))
+		for (size_t i = 0; i < conf->nnodes; i++)
+			buf_addf(&b, "%s\n", conf->nodes[i].name);
+	else
+		return 0;
+	(void)fputs(buf_str(&b), stdout);
+	buf_free(&b);
+	return 1;
+}
+
+/* pgpool's words may begin with a minus (%m is -1): options stand before. */
+static char **
+end_options(int *argc, char **argv, char *dashes)
+{
+	char **v = calloc((size_t)*argc + 2, sizeof(*v));
+	int n = 0;
+	bool seen = false;
+
+	for (int i = 0; v != NULL && i < *argc; i++) {
+		v[n++] = argv[i];
+		if (!seen && i > 0 && strcmp(argv[i], "--pgpool") == 0) {
+			v[n++] = dashes;
+			seen = true;
+		}
+	}
+	*argc = n;
+	return v;
+}
+
+static int
+usage(const struct err *e)
+{
+	cli_print("error", e);
+	if (e->hint[0] == '\0')
+		log_line(LVL_ERROR, "hint", "Try \"%s --help\".", FOLLOW_TOOL);
+	return e->status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rlimit none = {0, 0};
+	struct err e = ERR_INIT;
+	struct conf conf = {0};
+	struct opt_set s;
+	char dashes[] = "--", **words = end_options(&argc, argv, dashes);
+	int status = 0;
+
+	if (words == NULL)
+		return STATUS_FAILED;
+	cli_std_fds();
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	log_init(FOLLOW_TOOL, LVL_INFO);
+	if (opt_init(&s, follow_options, follow_noptions, &e) == -1 ||
+	    cli_read(&s, &conf, argc, words, &e) == -1) {
+		status = usage(&e);
+		goto out;
+	}
+	if (answer_only(&s, &conf) == 1)
+		goto out;
+	if (cli_log(&s, FOLLOW_TOOL, &e) == -1 || sig_init(&e) == -1)
+		status = usage(&e);
+	else if (opt_flag(&s, "pgpool") ? run_pgpool(&s, &conf, &e) == -1
+					: run(&s, &conf, &e) == -1)
+		status = e.status;
+out:
+	opt_free(&s);
+	conf_free(&conf);
+	free(words);
+	err_clear(&e);
+	if (cli_end_stdout(&e) == -1) {
+		cli_print("error", &e);
+		status = status == 0 ? e.status : status;
+	}
+	return status;
+}

@@ -1,0 +1,36 @@
+/* May a node follow a new primary?  Pure: histories and positions in, verdict
+ * out. */
+#ifndef CORE_FOLLOW_H
+#define CORE_FOLLOW_H
+
+#include "base/std.h"
+
+enum follow_verdict {
+	FOLLOW_OK,      /* the node's history is a prefix */
+	FOLLOW_CLUSTER, /* another system identifier */
+	FOLLOW_FORKED,  /* it has WAL behind the fork */
+	FOLLOW_OLDER,   /* the new primary is on an older timeline */
+	FOLLOW_UNKNOWN  /* timeline or position of the node is not known */
+};
+
+struct follow_facts {
+	uint64_t own_system, system_identifier; /* 0 unknown */
+	uint32_t own_timeline, timeline;
+	uint64_t own_end;    /* all WAL that the node has: received, replayed,
+			      * or (stopped) the end of its last checkpoint or
+			      * minimum recovery point */
+	uint64_t end;        /* of the new primary */
+	const char *history; /* text of its timeline history; "" timeline 1 */
+};
+
+/*
+ * *fork: where the new primary left the node's timeline; 0 when it did not.
+ * A node on the same timeline that has more WAL than the primary is FORKED at
+ * `end` (it cannot come from there): read own_end before end, both of running
+ * servers.  FORKED with *fork 0: the node's timeline is none of the new
+ * primary's; where the two parted is not in its history.  Below 9.3 the history
+ * tells the start of a segment only: FORKED may then be too strict.
+ */
+enum follow_verdict follow_judge(const struct follow_facts *f, uint64_t *fork);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * May this node be promoted?  A table: one row per refusal, pure functions from
+ * facts (faults.md 3.4).  The ids are a contract (JSON, man page).
+ */
+#ifndef CORE_PROMOTE_H
+#define CORE_PROMOTE_H
+
+#include "base/std.h"
+#include "base/buf.h"
+#include "core/status.h"
+
+enum promote_old {   /* what is known of the old primary */
+	OLD_NOBODY,  /* nobody knows who it was */
+	OLD_ANSWERS, /* it answers SQL and is not in recovery */
+	OLD_RUNS,    /* SSH says that its postmaster runs */
+	OLD_SILENT,  /* no answer, nothing more known */
+	OLD_STOPPED  /* SSH says that its postmaster does not run */
+};
+
+enum promote_proof { /* that it is down, and stays down */
+	PROOF_NONE,
+	PROOF_SSH,     /* its postmaster does not run */
+	PROOF_STOPPED, /* we stopped it (switchover) */
+	PROOF_FENCE,   /* the fence command ended with 0 */
+	PROOF_NAME,    /* a person typed the node's name */
+	PROOF_PGPOOL,  /* promote.trust_pgpool */
+	PROOF_FORCE
+};
+
+enum promote_means {
+	MEANS_NONE,
+	MEANS_SQL,
+	MEANS_PG_CTL,
+	MEANS_TRIGGER,
+	MEANS_AGENT
+};
+
+struct promote_facts {
+	const struct status *s; /* all known nodes, linked; read just now */
+	int node;               /* the candidate, index; -1 none */
+	int old;                /* the old primary, index; -1 not among them */
+	enum promote_old old_state;
+	enum promote_proof proof;
+	bool typed;       /* a person typed the candidate's name, whatever
+			   * better proof there is besides */
+	bool fence_given; /* a fence will be run when nothing else refuses:
+			   * rows that it would settle wait for it */
+	bool switchover;  /* while proof is PROOF_NONE: `old` will be stopped
+			   * when nothing else refuses, likewise */
+	bool chosen;      /* --candidate=best, --pgpool: nobody looked at it */
+	int64_t max_lag;  /* bytes; -1: not set */
+	uint64_t known_end;     /* end of WAL of the old primary, the best that
+				 * is known; 0 */
+	const char *known_from; /* "receiver of s1", "pg_wal of db1" ... */
+	bool end_is_exact;      /* read from the old primary's own WAL */
+	double message_limit;   /* s: 2 x wal_receiver_status_interval */
+	bool resume_replay;     /* --resume-replay */
+	bool pause_holds;       /* a paused replay holds a promotion (< 13) */
+	enum promote_means means;
+	const char *no_means;      /* why there is none, and what to do */
+	const char *no_means_hint; /* what else would help, or NULL */
+	const char *trigger_path, *trigger_problem; /* D11; NULL */
+	int unlogged_forks; /* D19: how many; -1 could not look */
+	const char *unlogged_first;
+	int witnesses, witnesses_reached; /* D4; 0: none configured */
+	const char *locked_by;            /* D14: text, or NULL */
+	bool backup_label;                /* D8: not consumed yet */
+};
+
+struct promote_refusal {
+	const char *id;    /* static */
+	const char *fault; /* "D2", static: faults.md */
+	bool forceable;    /* --force goes on */
+	bool forced;       /* ... and did */
+	char *message, *hint;
+};
+
+struct promote_verdict {
+	struct promote_refusal *v;
+	size_t n, standing; /* standing: not forced */
+	/* What is assumed or not known, one sentence a line, for the report and
+	 * the question; its first line is that of promote_add_loss. */
+	struct buf assumed;
+	int64_t lost;       /* bytes possibly lost; -1 unknown */
+	bool lost_at_least; /* it may be more */
+};
+
+/*
+ * Messages, hints and `assumed` hold names as they came: whoever prints them
+ * escapes (text_add_escaped).  A candidate that is primary already is looked at
+ * by two-primaries only.  Siblings: a refusal for each.
+ *
+ *	two-primaries       D1   the node is not in recovery, and another
+ *	                         primary of this system answers; not forceable
+ *	old-primary-answers D2   not forceable (use --switchover)
+ *	old-primary-runs    D2   ssh says its postmaster runs; not forceable
+ *	old-primary-heard   D2   the receiver got a message a moment ago
+ *	old-primary-unproven D3
+ *	isolated            D4
+ *	sibling-ahead       D5   by timeline, then LSN
+ *	sibling-unknown     D6
+ *	lag                 D7
+ *	not-streamed        D8   never streamed, label not consumed, ...
+ *	replay-paused       D9
+ *	trigger-file        D11  not forceable
+ *	no-means            D12  not forceable
+ *	promotion-running   D14  not forceable
+ *	unlogged-fork       D19
+ *
+ * 0, -1: no memory.
+ */
+int promote_judge(
+    struct promote_verdict *v, const struct promote_facts *f, bool force);
+void promote_verdict_free(struct promote_verdict *v);
+
+/* "Possible loss: 21 MB of WAL ..." or "Possible loss unknown, at least ...": a
+ * sentence, without newline. */
+void promote_add_loss(struct buf *b, const struct promote_facts *f,
+    const struct promote_verdict *v);
+
+/*
+ * --candidate=best: the standby with the highest timeline, then the highest
+ * position received (max of receive and replay), then the highest weight, then
+ * the order of the file; nodes with promote = false (may[i] false; may NULL:
+ * all may) never, nor nodes of another system and those whose position is not
+ * known. Index, or -1: none.
+ */
+int promote_best(const struct status *s, const bool *may);
+
+const char *promote_means_name(enum promote_means m);
+const char *promote_proof_name(enum promote_proof p);
+
+#endif

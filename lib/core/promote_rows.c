@@ -1,0 +1,450 @@
+/* The refusals, in the order of faults.md 3.4: one function for each row. */
+#include "base/std.h"
+#include "base/buf.h"
+#include "core/pgver.h"
+#include "core/promote_int.h"
+#include "core/range.h"
+
+/* --- D1, D2: another primary --------------------------------------------- */
+
+static bool
+is_other_primary(const struct promote_facts *f, int i)
+{
+	const struct status_node *n = &f->s->nodes[i];
+
+	return i != f->node && n->reach == REACH_YES &&
+	       n->says == ROLE_PRIMARY && !promote_is_foreign(f, i);
+}
+
+static bool
+any_other_primary(const struct promote_facts *f)
+{
+	for (int i = 0; (size_t)i < f->s->n; i++)
+		if (is_other_primary(f, i))
+			return true;
+	return false;
+}
+
+static void
+add_primary(struct buf *b, const struct status_node *n)
+{
+	promote_add_node(b, n);
+	buf_adds(b, " answers and is not in recovery");
+	if (n->timeline != 0)
+		buf_addf(b, ", timeline %" PRIu32, n->timeline);
+	if (n->written != LSN_INVALID) {
+		buf_adds(b, ", WAL written to ");
+		promote_add_lsn(b, n->written);
+	}
+}
+
+void
+promote_look_two_primaries(struct promote_judge *j)
+{
+	const struct status_node *n = promote_candidate(j->f);
+
+	if (n->reach != REACH_YES || n->says != ROLE_PRIMARY)
+		return;
+	for (int i = 0; (size_t)i < j->f->s->n; i++) {
+		const struct status_node *other = &j->f->s->nodes[i];
+		struct promote_words w = {.message = BUF_INIT};
+
+		if (!is_other_primary(j->f, i))
+			continue;
+		buf_adds(&w.message, "two primaries: ");
+		promote_add_node(&w.message, n);
+		buf_adds(&w.message, " is primary already, and ");
+		add_primary(&w.message, other);
+		buf_addf(&w.hint,
+		    "Keep the writers away from one of them at once and stop "
+		    "it; then, on its host, with the directory of its data: "
+		    "standby-clone --master %s --delta -D PGDATA. What only it "
+		    "has is lost by that.",
+		    promote_or_else(n->host, n->name));
+		promote_refuse(j, &w);
+	}
+}
+
+static void
+add_switchover(struct buf *b, const struct promote_facts *f)
+{
+	buf_addf(b,
+	    "For a planned change, which stops it cleanly first: "
+	    "standby-promote --switchover %s",
+	    promote_candidate(f)->name);
+}
+
+void
+promote_look_answers(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	struct promote_words w = {.message = BUF_INIT};
+
+	for (int i = 0; (size_t)i < f->s->n; i++) {
+		if (!is_other_primary(f, i) ||
+		    (i == f->old && promote_will_stop(f)))
+			continue;
+		add_primary(&w.message, &f->s->nodes[i]);
+		add_switchover(&w.hint, f);
+		promote_refuse(j, &w);
+	}
+	if (f->old_state != OLD_ANSWERS || promote_will_stop(f) ||
+	    any_other_primary(f))
+		return;
+	promote_add_old(&w.message, f);
+	buf_adds(&w.message, " answers and is not in recovery");
+	add_switchover(&w.hint, f);
+	promote_refuse(j, &w);
+}
+
+void
+promote_look_runs(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	struct promote_words w = {.message = BUF_INIT};
+
+	if (f->old_state != OLD_RUNS || promote_will_stop(f))
+		return;
+	promote_add_old(&w.message, f);
+	buf_adds(&w.message,
+	    " does not answer, but its postmaster runs, as its host says");
+	buf_adds(&w.hint, "Stop it on its host: pg_ctl stop -m fast "
+			  "-D PGDATA; then run this again.");
+	promote_refuse(j, &w);
+}
+
+static bool
+is_settled(const struct promote_facts *f)
+{
+	return f->proof == PROOF_SSH || f->proof == PROOF_STOPPED ||
+	       f->proof == PROOF_FENCE || f->proof == PROOF_PGPOOL ||
+	       promote_will_fence(f) || promote_will_stop(f) ||
+	       f->old_state == OLD_STOPPED || f->old_state == OLD_ANSWERS ||
+	       f->old_state == OLD_RUNS || any_other_primary(f);
+}
+
+/* Has it got a message of the old primary, not of a standby in between? */
+static bool
+has_heard(const struct promote_facts *f, int i)
+{
+	const struct status_node *n = &f->s->nodes[i];
+	const struct status_receiver *r = &n->receiver;
+	int up = n->upstream;
+
+	if (n->reach != REACH_YES || n->says != ROLE_STANDBY ||
+	    promote_is_foreign(f, i) || i == f->old || !r->present ||
+	    !promote_is(r->status, "streaming") || r->heard < 0 ||
+	    r->heard >= f->message_limit)
+		return false;
+	if (up < 0 || (size_t)up >= f->s->n || up == f->old)
+		return true;
+	return f->s->nodes[up].says != ROLE_STANDBY;
+}
+
+void
+promote_look_heard(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+
+	for (int i = 0; (size_t)i < f->s->n; i++) {
+		const struct status_node *n = &f->s->nodes[i];
+		struct promote_words w = {.message = BUF_INIT};
+
+		if (is_settled(f) || !has_heard(f, i))
+			continue;
+		promote_add_node(&w.message, n);
+		buf_adds(&w.message, " got a message of ");
+		promote_add_old(&w.message, f);
+		buf_addc(&w.message, ' ');
+		range_add_value(&w.message, n->receiver.heard, true);
+		buf_adds(&w.message, " ago, which is less than ");
+		range_add_value(&w.message, f->message_limit, true);
+		buf_adds(&w.hint, "It seems to run: look at its host, stop it "
+				  "there, or wait that long and run this "
+				  "again. ");
+		add_switchover(&w.hint, f);
+		promote_refuse(j, &w);
+	}
+}
+
+/* --- D3, D4: is it down, are we the rest --------------------------------- */
+
+static void
+add_silence(struct buf *b, const struct promote_facts *f)
+{
+	const char *why = NULL;
+
+	promote_add_old(b, f);
+	if (f->old >= 0 && (size_t)f->old < f->s->n)
+		why = f->s->nodes[f->old].reach_text;
+	buf_adds(b, " does not answer");
+	if (why != NULL && why[0] != '\0')
+		buf_addf(b, " (%s)", why);
+	buf_adds(b, ", which does not prove that it is down");
+}
+
+void
+promote_look_unproven(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	struct promote_words w = {.message = BUF_INIT};
+
+	if ((f->proof != PROOF_NONE && f->proof != PROOF_FORCE) ||
+	    promote_will_fence(f) || promote_will_stop(f) ||
+	    f->old_state == OLD_STOPPED || f->old_state == OLD_ANSWERS ||
+	    f->old_state == OLD_RUNS || any_other_primary(f))
+		return;
+	if (f->old_state == OLD_NOBODY) {
+		buf_adds(&w.message,
+		    "nobody knows which node was the primary, so that nothing "
+		    "proves that it is down");
+		buf_adds(&w.hint, "Name it with --old-primary=CONNINFO. ");
+	} else
+		add_silence(&w.message, f);
+	buf_addf(&w.hint,
+	    "Give a proof: --fence=COMMAND that cuts it off and ends with 0, "
+	    "or ssh to its host, or type \"%s\" when asked on a terminal; when "
+	    "you know for certain that it is off: --force",
+	    promote_candidate(f)->name);
+	promote_refuse(j, &w);
+}
+
+void
+promote_look_isolated(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	struct promote_words w = {.message = BUF_INIT};
+
+	if (f->witnesses <= 0 || f->witnesses_reached > 0)
+		return;
+	buf_addf(&w.message,
+	    "%d of %d witnesses answer, at least 1 must: this host may be the "
+	    "side that is cut off, while the old primary works on",
+	    MAX_OF(f->witnesses_reached, 0), f->witnesses);
+	buf_adds(&w.hint, "Look at the network of this host (ping the witness "
+			  "of promote.witness), or run this on another one.");
+	promote_refuse(j, &w);
+}
+
+/* --- D7, D8, D9: what the candidate has ---------------------------------- */
+
+void
+promote_look_lag(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	const struct status_node *n = promote_candidate(f);
+	struct promote_words w = {.message = BUF_INIT};
+	int64_t lag;
+
+	if (f->max_lag < 0)
+		return;
+	lag = promote_distance(f, f->known_end, promote_position(n));
+	if (lag != INT64_MIN && lag <= f->max_lag)
+		return;
+	promote_add_node(&w.message, n);
+	if (lag == INT64_MIN)
+		buf_addf(&w.message,
+		    ": its lag is not known (%s), and the limit is ",
+		    f->known_end == LSN_INVALID
+			? "nobody tells where the WAL of the old primary ends"
+			: "it does not tell what WAL it has");
+	else {
+		buf_adds(&w.message,
+		    f->end_is_exact ? " lacks " : " lacks at least ");
+		promote_add_bytes(&w.message, lag);
+		buf_adds(&w.message, " of the WAL of ");
+		promote_add_old(&w.message, f);
+		buf_adds(&w.message, ": it has ");
+		promote_add_lsn(&w.message, promote_position(n));
+		buf_adds(&w.message, " of ");
+		promote_add_lsn(&w.message, f->known_end);
+		if (f->known_from != NULL)
+			buf_addf(&w.message, " (%s)", f->known_from);
+		buf_adds(&w.message, ", above the limit of ");
+	}
+	promote_add_bytes(&w.message, f->max_lag);
+	buf_adds(&w.hint, "Look whether another node has more: repl-status; to "
+			  "accept the loss: --max-lag=SIZE, or --force");
+	promote_refuse(j, &w);
+}
+
+static bool
+is_fed(const struct status_node *n)
+{
+	return n->receiver.sight != SIGHT_SEEN ||
+	       (n->receiver.present &&
+		   promote_is(n->receiver.status, "streaming"));
+}
+
+void
+promote_look_not_streamed(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	const struct status_node *n = promote_candidate(f);
+	struct promote_words w = {.message = BUF_INIT};
+
+	promote_add_node(&w.message, n);
+	if (f->backup_label)
+		buf_adds(&w.message,
+		    " still has its backup_label: it has not replayed to the "
+		    "end of the backup that it was made from, and is not "
+		    "consistent");
+	else if (n->reach != REACH_YES)
+		buf_addf(&w.message,
+		    " does not answer (%s): what WAL it has is not known",
+		    promote_or_else(n->reach_text, "no reason is known"));
+	else if (promote_position(n) == LSN_INVALID)
+		buf_adds(&w.message,
+		    " has never received WAL, as far as it tells: it is not "
+		    "known what is missing");
+	else if (promote_will_stop(f) && !is_fed(n))
+		buf_adds(&w.message,
+		    " is not streaming: it would not receive the last WAL of "
+		    "the primary that is to be stopped");
+	else {
+		buf_free(&w.message);
+		return;
+	}
+	buf_adds(&w.hint, "Wait until it streams: repl-status");
+	if (n->host != NULL && n->host[0] != '\0')
+		buf_addf(&w.hint, " -h %s", n->host);
+	if (n->host != NULL && n->host[0] != '\0' && n->port != NULL)
+		buf_addf(&w.hint, " -p %s", n->port);
+	buf_adds(&w.hint, "; or promote another one: standby-promote "
+			  "--candidate=best");
+	promote_refuse(j, &w);
+}
+
+void
+promote_look_paused(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	const struct status_node *n = promote_candidate(f);
+	const char *resume = pgver(n->version, PGFACT_RESUME_SQL);
+	struct promote_words w = {.message = BUF_INIT};
+	int64_t left = promote_distance(f, n->received, n->replayed);
+
+	if (n->paused != 1 || !f->pause_holds || f->resume_replay || left == 0)
+		return;
+	promote_add_node(&w.message, n);
+	buf_adds(&w.message, ": replay is paused at ");
+	promote_add_lsn(&w.message, n->replayed);
+	buf_adds(&w.message, " of ");
+	promote_add_lsn(&w.message, n->received);
+	if (left > 0) {
+		buf_adds(&w.message, ", ");
+		promote_add_bytes(&w.message, left);
+		buf_adds(&w.message, " before the end");
+	}
+	buf_adds(&w.message, "; this version would not promote until somebody "
+			     "resumes it");
+	buf_adds(&w.hint, "Repeat with --resume-replay");
+	if (resume != NULL)
+		buf_addf(&w.hint, ", or on %s: %s;", n->name, resume);
+	promote_refuse(j, &w);
+}
+
+/* --- D11, D12, D14, D19: can it be done ---------------------------------- */
+
+void
+promote_look_trigger(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	const char *name =
+	    pgver(promote_candidate(f)->version, PGFACT_TRIGGER_PARAM);
+	struct promote_words w = {.message = BUF_INIT};
+
+	if (f->means != MEANS_TRIGGER || f->trigger_problem == NULL)
+		return;
+	buf_adds(&w.message, "trigger file");
+	if (f->trigger_path != NULL)
+		buf_addf(&w.message, " \"%s\"", f->trigger_path);
+	buf_addf(&w.message, " of %s: %s", promote_candidate(f)->name,
+	    f->trigger_problem);
+	if (name != NULL)
+		buf_addf(&w.hint,
+		    "Correct %s on that server, or promote without --trigger.",
+		    name);
+	else
+		buf_adds(&w.hint, "Promote without --trigger.");
+	promote_refuse(j, &w);
+}
+
+static void
+add_identifier(struct buf *b, const char *name)
+{
+	buf_addc(b, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"')
+			buf_addc(b, '"');
+		buf_addc(b, *name);
+	}
+	buf_addc(b, '"');
+}
+
+void
+promote_look_no_means(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	const struct status_node *n = promote_candidate(f);
+	struct promote_words w = {.message = BUF_INIT};
+
+	if (f->means != MEANS_NONE)
+		return;
+	buf_adds(&w.message, "there is no way to promote ");
+	promote_add_node(&w.message, n);
+	buf_addf(&w.message, " from here: %s",
+	    promote_or_else(f->no_means,
+		"neither SQL, nor its data directory, nor its agent is at "
+		"hand"));
+	if (f->no_means_hint != NULL)
+		buf_addf(&w.hint, "%s Or: ", f->no_means_hint);
+	if (n->version != 0 && pgver(n->version, PGFACT_PROMOTE_SQL) != NULL) {
+		buf_adds(&w.hint, "On the primary, while there is one, as a "
+				  "superuser: GRANT EXECUTE ON FUNCTION "
+				  "pg_catalog.pg_promote(boolean, integer) "
+				  "TO ");
+		add_identifier(&w.hint, promote_or_else(n->user, "ROLE"));
+		buf_adds(&w.hint, "; now, ");
+	} else
+		buf_adds(&w.hint, "Run it ");
+	buf_adds(&w.hint, "on its own host, as the owner of its directory: "
+			  "standby-promote -D PGDATA");
+	promote_refuse(j, &w);
+}
+
+void
+promote_look_running(struct promote_judge *j)
+{
+	struct promote_words w = {.message = BUF_INIT};
+
+	if (j->f->locked_by == NULL)
+		return;
+	buf_addf(&w.message, "another promotion of this cluster runs: %s",
+	    j->f->locked_by);
+	buf_adds(&w.hint, "Wait for its end, then look: repl-status");
+	promote_refuse(j, &w);
+}
+
+void
+promote_look_unlogged(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	struct promote_words w = {.message = BUF_INIT};
+
+	if (f->unlogged_forks <= 0)
+		return;
+	promote_add_node(&w.message, promote_candidate(f));
+	buf_addf(&w.message,
+	    " holds %d unlogged relation%s whose data lie beside the initial "
+	    "fork, 0 are allowed: a promotion would stop the server (could "
+	    "not create file: file exists)",
+	    f->unlogged_forks, f->unlogged_forks == 1 ? "" : "s");
+	if (f->unlogged_first != NULL)
+		buf_addf(&w.message, " (first: \"%s\")", f->unlogged_first);
+	buf_addf(&w.hint,
+	    "Restart the standby %s first, which removes them; then run this "
+	    "again.",
+	    promote_candidate(f)->name);
+	promote_refuse(j, &w);
+}

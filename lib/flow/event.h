@@ -1,0 +1,17 @@
+/* event_command of standby.conf: tells a person or a machine what happened. */
+#ifndef FLOW_EVENT_H
+#define FLOW_EVENT_H
+
+#include "base/std.h"
+#include "base/err.h"
+
+/*
+ * Run it (by /bin/sh -c; bound to 10 s, its output to the log, its failure is
+ * a warning and nothing more) with STANDBY_EVENT ("promote", "switchover",
+ * "follow", "clone"), STANDBY_NODE, STANDBY_RESULT ("ok", "failed", "refused"),
+ * STANDBY_DETAIL in its environment.  command NULL: nothing.  0, -1 with e.
+ */
+int event_run(const char *command, const char *event, const char *node,
+    const char *result, const char *detail, int sigfd, struct err *e);
+
+#endif

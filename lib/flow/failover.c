@@ -1,0 +1,439 @@
+/* The order of steps of a failover, and its one way out. */
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "core/text.h"
+#include "flow/event.h"
+#include "flow/failover_int.h"
+#include "io/proc.h"
+
+#define FENCE_LINES 20
+
+/* --- talk ----------------------------------------------------------------- */
+
+void
+failover_step(struct failover *f, const char *what, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	f->ui->step(f->ui->arg, what, text);
+}
+
+void
+failover_note(struct failover *f, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	f->ui->note(f->ui->arg, text);
+}
+
+void
+failover_warn(struct failover *f, const char *hint, const char *fmt, ...)
+{
+	struct err w = ERR_INIT;
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)err_set(&w, ERR_PREFLIGHT, "%s", text);
+	if (hint != NULL && *hint != '\0')
+		(void)err_hint(&w, "%s", hint);
+	f->ui->warning(f->ui->arg, &w);
+}
+
+int64_t
+failover_by(const struct failover *f, int64_t ms)
+{
+	return MIN_OF(f->deadline, deadline_in(ms));
+}
+
+int
+failover_interrupted(const struct failover *f, struct err *e)
+{
+	return f->o->sigfd == -1 || f->committed ? 0 : sig_check(e);
+}
+
+/* --- dry run -------------------------------------------------------------- */
+
+/* Would a name that is typed settle what stands?  Then it is worth asking. */
+static bool
+will_be_asked(const struct failover *f)
+{
+	return !f->o->yes && !f->o->pgpool &&
+	       (!f->o->dry_run || f->o->terminal);
+}
+
+static int
+plan(struct failover *f, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc = 0;
+
+	if (will_be_asked(f))
+		buf_addf(&b, "ask for the name %s to be typed\n", f->rec->node);
+	if (f->o->switchover) {
+		rc = failover_switchover_plan(f, &b, e);
+	} else {
+		if (f->o->fence != NULL) {
+			buf_adds(&b, "run the fence command: ");
+			text_add_escaped(&b, f->o->fence, strlen(f->o->fence));
+			buf_addc(&b, '\n');
+		}
+		if (f->facts.resume_replay &&
+		    failover_candidate(f)->paused == 1)
+			buf_adds(&b, "resume replay\n");
+		buf_addf(&b, "promote %s by ", f->rec->node);
+		failover_means_add(f, &b);
+		buf_adds(&b, "\nwait until it is out of recovery, on a new "
+			     "timeline, and a write works\n");
+	}
+	if (rc == 0) {
+		failover_after_plan(f, &b);
+		f->ui->plan(f->ui->arg, buf_str(&b));
+		f->rec->status = "dry-run";
+	}
+	buf_free(&b);
+	return rc;
+}
+
+/* --- fence ---------------------------------------------------------------- */
+
+static void
+log_output(const struct buf *out)
+{
+	struct buf text = BUF_INIT;
+	char *line, *rest;
+
+	text_add_tail(&text, out->data, out->len, FENCE_LINES, "");
+	rest = text.data;
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL &&
+	       *line != '\0')
+		log_line(LVL_INFO, "fence", "%s", line);
+	buf_free(&text);
+}
+
+static char *
+variable(const char *name, const char *value)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "%s=%s", name, value != NULL ? value : "");
+	return buf_steal(&b);
+}
+
+/* By a shell; it may be a command with words.  *status as proc_run. */
+static int
+run_fence(struct failover *f, int *status, struct err *e)
+{
+	const struct status_node *old =
+	    f->old >= 0 ? &f->s.nodes[f->old] : NULL;
+	char *own[] = {variable("STANDBY_NODE", f->rec->node),
+	    variable("STANDBY_OLD_PRIMARY", old != NULL ? old->name : NULL),
+	    variable("STANDBY_OLD_HOST", old != NULL ? old->host : NULL),
+	    variable("STANDBY_OLD_PORT", old != NULL ? old->port : NULL)};
+	const char *env[] = {own[0], own[1], own[2], own[3], NULL};
+	const char *argv[] = {"/bin/sh", "-c", f->o->fence, NULL};
+	struct buf out = BUF_INIT;
+	struct proc_opts o = {.argv = argv,
+	    .env = env,
+	    .out = &out,
+	    .err = &out,
+	    .deadline = f->deadline,
+	    .sigfd = f->o->sigfd};
+	int rc = 0;
+
+	for (size_t i = 0; i < NELEM(own); i++)
+		if (own[i] == NULL)
+			rc = err_set_nomem(e);
+	if (rc == 0)
+		rc = proc_run(&o, status, e);
+	log_output(&out);
+	for (size_t i = 0; i < NELEM(own); i++)
+		free(own[i]);
+	buf_free(&out);
+	return rc;
+}
+
+/* D3.  What is not 0 is no proof: refused, unless forced. */
+static int
+fence(struct failover *f, struct err *e)
+{
+	int64_t begin = clock_ms();
+	struct err why = ERR_INIT;
+	char message[1200];
+	int status = 0;
+
+	if (f->o->fence == NULL)
+		return 0;
+	failover_step(f, "fence", "%s", f->o->fence);
+	if (run_fence(f, &status, &why) == -1) {
+		if (why.code == ERR_INTERRUPTED || why.code == ERR_NOMEM) {
+			*e = why;
+			return -1;
+		}
+		(void)snprintf(message, sizeof(message),
+		    "the fence command failed: %s", why.text);
+	} else if (status != 0) {
+		(void)snprintf(message, sizeof(message),
+		    "the fence command ended with status %d, it must be 0: "
+		    "nothing proves that the old primary is down",
+		    status);
+	} else {
+		f->fenced = true;
+	}
+	f->rec->ms_fence = clock_ms() - begin;
+	if (f->fenced)
+		return 0;
+	f->fence_failed = true;
+	if (failover_add_refusal(f, "fence-failed", "D3", true, message,
+		"Look at its output and correct it; when you know for certain "
+		"that the old primary is off: --force",
+		e) == -1)
+		return -1;
+	return f->o->force ? 0 : failover_refused(f, e);
+}
+
+/* --- steps ---------------------------------------------------------------- */
+
+static bool
+is_primary(const struct failover *f)
+{
+	const struct status_node *n = failover_candidate(f);
+
+	return n != NULL && n->reach == REACH_YES && n->says == ROLE_PRIMARY;
+}
+
+static int
+already_primary(struct failover *f, struct err *e)
+{
+	const struct status_node *n = failover_candidate(f);
+
+	if (f->rec->verdict.standing > 0)
+		return failover_refused(f, e);
+	f->rec->status = "already-primary";
+	f->rec->timeline = n->timeline;
+	f->rec->timeline_before = n->timeline;
+	f->rec->lsn = n->written;
+	return 0;
+}
+
+static int
+ask(struct failover *f, struct err *e)
+{
+	const char *name = f->rec->node;
+	const char *assumed = buf_str(&f->rec->verdict.assumed);
+	int64_t begin = clock_ms();
+
+	if (f->o->yes || f->o->pgpool) {
+		f->ui->assumed(f->ui->arg, assumed);
+		return 0;
+	}
+	switch (f->ui->confirm(f->ui->arg, name, assumed)) {
+	case 1:
+		f->typed = true;
+		/* A person's time does not count. */
+		f->started += clock_ms() - begin;
+		f->deadline = deadline_in(f->o->timeout_ms);
+		return 0;
+	case 0:
+		if (failover_interrupted(f, e) == -1)
+			return -1;
+		f->refused = true;
+		f->rec->status = "refused";
+		return err_set(e, ERR_PREFLIGHT,
+		    "%s is not promoted, nothing was changed: its name was not "
+		    "typed",
+		    name);
+	default:
+		(void)err_set(e, ERR_USAGE,
+		    "nobody can be asked: standard input is not a terminal");
+		return err_hint(e, "Give -y to go on without a question; it "
+				   "is no proof that the old primary is "
+				   "down.");
+	}
+}
+
+static int
+look_and_judge(struct failover *f, bool assume_typed, struct err *e)
+{
+	if (failover_look(f, e) == -1)
+		return -1;
+	return failover_judge(f, assume_typed, e);
+}
+
+/* Nobody else may begin now; then all is read again, since it took time. */
+static int
+lock_and_fence(struct failover *f, struct err *e)
+{
+	if (failover_lock(f, e) == -1)
+		return -1;
+	if (f->locked_by != NULL || f->o->fence == NULL || f->o->switchover) {
+		if (look_and_judge(f, false, e) == -1)
+			return -1;
+	} else {
+		/* The fence must not shoot what came back meanwhile. */
+		if (look_and_judge(f, false, e) == -1)
+			return -1;
+		if (is_primary(f) || f->rec->verdict.standing > 0)
+			return 0;
+		if (fence(f, e) == -1 || look_and_judge(f, false, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+promote(struct failover *f, struct err *e)
+{
+	if (f->o->switchover) {
+		if (failover_switchover(f, e) == -1)
+			return -1;
+	} else if (failover_request(f, e) == -1 ||
+		   failover_confirm(f, e) == -1) {
+		return -1;
+	}
+	f->rec->status = "ok";
+	failover_step(f, "promoted", "%s, timeline %" PRIu32 ", after %.2f s",
+	    f->rec->node, f->rec->timeline, (double)f->rec->ms_promote / 1000);
+	return failover_after(f, e);
+}
+
+static int
+steps(struct failover *f, struct err *e)
+{
+	if (failover_nodes(f, e) == -1 ||
+	    look_and_judge(f, will_be_asked(f), e) == -1)
+		return -1;
+	f->rec->ms_facts = clock_ms() - f->started;
+	if (is_primary(f))
+		return already_primary(f, e);
+	if (f->rec->verdict.standing > 0)
+		return failover_refused(f, e);
+	if (f->o->dry_run) {
+		f->ui->assumed(f->ui->arg, buf_str(&f->rec->verdict.assumed));
+		return plan(f, e);
+	}
+	if (ask(f, e) == -1 || lock_and_fence(f, e) == -1)
+		return -1;
+	/* Another one was quicker, with the same node. */
+	if (is_primary(f))
+		return already_primary(f, e);
+	if (f->rec->verdict.standing > 0)
+		return failover_refused(f, e);
+	return promote(f, e);
+}
+
+/* --- the end -------------------------------------------------------------- */
+
+static void
+tell_event(struct failover *f, int rc, const struct err *e)
+{
+	const struct failover_record *r = f->rec;
+	const char *result = "failed";
+	struct buf detail = BUF_INIT;
+	struct err why = ERR_INIT;
+
+	if (f->o->event_command == NULL || f->o->dry_run ||
+	    (rc == -1 && e->status == STATUS_USAGE) ||
+	    strcmp(r->status, "already-primary") == 0)
+		return;
+	if (rc == 0)
+		result = "ok";
+	else if (f->refused)
+		result = "refused";
+	if (rc == -1)
+		buf_adds(&detail, e->text);
+	else {
+		const char *assumed = buf_str(&r->verdict.assumed);
+
+		/* Its first line is about the loss, as it was judged: what has
+		 * been read since shows a primary. */
+		buf_addf(&detail, "timeline %" PRIu32 "; ", r->timeline);
+		buf_add(&detail, assumed, strcspn(assumed, "\n"));
+	}
+	if (event_run(f->o->event_command,
+		f->o->switchover ? "switchover" : "promote", r->node, result,
+		buf_str(&detail), -1, &why) == -1)
+		f->ui->warning(f->ui->arg, &why);
+	buf_free(&detail);
+}
+
+static void
+release(struct failover *f)
+{
+	failover_unlock(f);
+	pg_close(f->pg);
+	survey_free(f->survey);
+	status_free(&f->s);
+	failover_self_free(&f->self);
+	failover_nodes_free(f);
+	free(f->locked_by);
+	free(f->known_from);
+	free(f->old_place);
+	free(f->old_pgdata);
+}
+
+int
+failover_run(const struct failover_opts *o, const struct failover_ui *ui,
+    struct failover_record *rec, struct err *e)
+{
+	struct failover f = {.o = o,
+	    .ui = ui,
+	    .rec = rec,
+	    .started = clock_ms(),
+	    .deadline = deadline_in(
+		o->timeout_ms > 0 ? o->timeout_ms : FAILOVER_TIMEOUT_MS),
+	    .s = {.primary = -1},
+	    .node = -1,
+	    .old = -1};
+	int rc;
+
+	*rec = (struct failover_record){.status = "failed",
+	    .lost = -1,
+	    .ms_facts = -1,
+	    .ms_fence = -1,
+	    .ms_promote = -1,
+	    .ms_checkpoint = -1,
+	    .ms_gap = -1};
+	rc = steps(&f, e);
+	/* The new primary stands, or may: whatever went wrong, that is 7. */
+	if (rc == -1 && f.requested)
+		err_raise(e, STATUS_INCOMPLETE);
+	else if (rc == -1 && e->status == STATUS_REFUSED) {
+		f.refused = true;
+		rec->status = "refused";
+	}
+	rec->ms_total = clock_ms() - f.started;
+	tell_event(&f, rc, e);
+	release(&f);
+	return rc;
+}
+
+void
+failover_record_free(struct failover_record *r)
+{
+	free(r->node);
+	free(r->host);
+	free(r->port);
+	free(r->old_node);
+	promote_verdict_free(&r->verdict);
+	for (size_t i = 0; i < r->nsiblings; i++) {
+		free(r->siblings[i].node);
+		free(r->siblings[i].problem);
+	}
+	free(r->siblings);
+	buf_free(&r->next);
+	buf_free(&r->failed);
+	*r = (struct failover_record){.lost = -1};
+}

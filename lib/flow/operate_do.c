@@ -1,0 +1,389 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "core/wire.h"
+#include "core/words.h"
+#include "flow/datadir.h"
+#include "flow/operate_int.h"
+#include "flow/server.h"
+
+#define START_LOG ".standby-clone.start.log" /* never copied, as clone's */
+#define START_WAIT_S "3" /* pg_ctl notices a server that dies at once */
+#define POLL_MS 50
+
+/* One verb at work. */
+struct job {
+	struct operate_dir *d;
+	const struct operate_request *q;
+	const struct operate_means *m;
+	const struct operate_host *h;
+	int64_t deadline;
+	struct operate_answer *a;
+	struct buf text;
+};
+
+void
+operate_answer_free(struct operate_answer *a)
+{
+	if (a != NULL) {
+		free(a->text);
+		*a = (struct operate_answer){.text = NULL};
+	}
+}
+
+bool
+operate_do_runs(enum operate_verb verb)
+{
+	return verb != OPERATE_STATUS && verb != OPERATE_WAL_END;
+}
+
+/* --- the directory -------------------------------------------------------- */
+
+static int
+nap(void *arg, int64_t ms, struct err *e)
+{
+	const struct operate_host *h = arg;
+	int64_t until = deadline_in(ms);
+
+	do {
+		if (h->wait(h->arg, -1, until, e) == -1)
+			return -1;
+	} while (!deadline_passed(until));
+	return 0;
+}
+
+static int
+check_dir(struct operate_dir *d, const struct operate_request *q,
+    const struct operate_host *h, struct err *e)
+{
+	struct operate_host host = *h;
+	struct buf b = BUF_INIT;
+	char version[32];
+	struct stat st;
+	int rc = -1;
+
+	if (datadir_owner(tree_fd(d->t), tree_path(d->t), &st, e) == 0 &&
+	    datadir_mode(d->t, &st, e) == 0 &&
+	    datadir_version(d->t, version, sizeof(version), e) == 0 &&
+	    datadir_control(d->t, &b, nap, &host, e) == 0 &&
+	    pgcontrol_parse(b.data, b.len, &d->control, e) == 0)
+		rc = datadir_identifier(
+		    d->t, &d->control, q->system_identifier, e);
+	buf_free(&b);
+	return rc;
+}
+
+int
+operate_do_open(struct operate_dir *d, const struct operate_request *q,
+    const struct operate_host *h, struct err *e)
+{
+	*d = (struct operate_dir){.t = NULL};
+	d->t = datadir_open(q->pgdata, strlen(q->pgdata), e);
+	if (d->t != NULL && check_dir(d, q, h, e) == 0)
+		return 0;
+	if (e != NULL && e->code == ERR_SOURCE) { /* not about a clone */
+		e->hint[0] = '\0';
+		(void)err_hint(
+		    e, "Look at pgdata of that node in standby.conf.");
+	}
+	operate_do_close(d);
+	return -1;
+}
+
+void
+operate_do_close(struct operate_dir *d)
+{
+	tree_close(d->t);
+	*d = (struct operate_dir){.t = NULL};
+}
+
+/* --- verbs ---------------------------------------------------------------- */
+
+static int
+look(struct job *j, struct buf *why, struct err *e)
+{
+	j->a->running = server_alive(tree_fd(j->d->t), &j->a->pid, why, e);
+	return j->a->running == -2 ? -1 : 0;
+}
+
+/* Milliseconds left as whole seconds, for the commands' own limits. */
+static int
+seconds_left(const struct job *j)
+{
+	int ms = deadline_poll_ms(j->deadline);
+
+	return MAX_OF(1, (ms < 0 ? OPERATE_MS_MAX : ms) / 1000);
+}
+
+/* A command line of the user: split by us, run without his libpq variables. */
+static int
+run_configured(struct job *j, const char *command, struct err *e)
+{
+	const char *argv[WORDS_MAX + 1], *words[2 * WORDS_MAX];
+	struct words w;
+	int rc;
+
+	if (words_split(command, &w, e) == -1)
+		return -1;
+	for (size_t i = 0; i <= w.n; i++)
+		argv[i] = w.v[i];
+	rc = server_words(argv, words, NELEM(words), e);
+	if (rc == 0)
+		rc = operate_run(
+		    j->h, words, j->deadline, &j->text, &j->a->status, e);
+	words_free(&w);
+	return rc;
+}
+
+/* bindir/pg_ctl WORD -D DIR OPTION... */
+static int
+run_pg_ctl(
+    struct job *j, const char *word, const char *const *options, struct err *e)
+{
+	const char *argv[16], *words[64];
+	char *bindir = NULL;
+	struct buf path = BUF_INIT;
+	int minor, rc = -1;
+	size_t n = 0;
+
+	if (server_bindir(
+		j->m->bindir, j->d->control.version, &bindir, &minor, e) == -1)
+		return -1;
+	buf_addf(&path, "%s/pg_ctl", bindir);
+	argv[n++] = buf_str(&path);
+	argv[n++] = word;
+	argv[n++] = "-D";
+	argv[n++] = j->m->pgdata;
+	while (*options != NULL && n < NELEM(argv) - 1)
+		argv[n++] = *options++;
+	argv[n] = NULL;
+	if (!buf_ok(&path))
+		(void)err_set_nomem(e);
+	else if (server_words(argv, words, NELEM(words), e) == 0)
+		rc = operate_run(
+		    j->h, words, j->deadline, &j->text, &j->a->status, e);
+	buf_free(&path);
+	free(bindir);
+	return rc;
+}
+
+static int
+pg_ctl_start(struct job *j, struct err *e)
+{
+	const char *options[] = {"-l", NULL, "-w", "-t", START_WAIT_S, NULL};
+	struct buf log = BUF_INIT;
+	int rc;
+
+	buf_addf(&log, "%s/" START_LOG, j->m->pgdata);
+	options[1] = buf_str(&log);
+	(void)tree_unlink(j->d->t, START_LOG); /* of an earlier start */
+	rc = buf_ok(&log) ? run_pg_ctl(j, "start", options, e)
+			  : err_set_nomem(e);
+	if (rc == 0)
+		rc = look(j, NULL, e);
+	/* A standby that is not consistent yet is not ready: it lives. */
+	if (rc == 0 && j->a->status != 0 && j->a->running == 1)
+		j->a->status = 0;
+	if (rc == 0 && j->a->status != 0)
+		server_log_tail(j->m->pgdata, options[1], &j->text);
+	buf_free(&log);
+	return rc;
+}
+
+static int
+do_start(struct job *j, struct err *e)
+{
+	if (look(j, NULL, e) == -1)
+		return -1;
+	if (j->a->running == 1)
+		return 0;
+	if (j->m->start == NULL)
+		return pg_ctl_start(j, e);
+	return run_configured(j, j->m->start, e);
+}
+
+/* The command may return early. */
+static int
+wait_stopped(struct job *j, struct err *e)
+{
+	while (j->a->status == 0) {
+		if (look(j, NULL, e) == -1)
+			return -1;
+		if (j->a->running != 1)
+			return 0;
+		if (deadline_passed(j->deadline))
+			return err_set(e, ERR_TIMEOUT,
+			    "the server in \"%s\" did not stop in time",
+			    j->m->pgdata);
+		if (j->h->wait(j->h->arg, -1,
+			MIN_OF(j->deadline, deadline_in(POLL_MS)), e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+do_stop(struct job *j, struct err *e)
+{
+	char seconds[16];
+	const char *options[] = {"-m", "fast", "-w", "-t", seconds, NULL};
+	int rc;
+
+	if (look(j, NULL, e) == -1)
+		return -1;
+	if (j->a->running == 0)
+		return 0;
+	(void)snprintf(seconds, sizeof(seconds), "%d", seconds_left(j));
+	rc = j->m->stop != NULL ? run_configured(j, j->m->stop, e)
+				: run_pg_ctl(j, "stop", options, e);
+	return rc == 0 ? wait_stopped(j, e) : -1;
+}
+
+/* -W: the caller looks at the server itself, sooner than pg_ctl would. */
+static int
+do_promote(struct job *j, struct err *e)
+{
+	static const char *const options[] = {"-W", NULL};
+
+	return run_pg_ctl(j, "promote", options, e);
+}
+
+/* One of our own programs: PROGRAM ARG... -D DIR? -y -t N. */
+static int
+run_ours(
+    struct job *j, const char *name, const char *const *args, struct err *e)
+{
+	struct buf program = BUF_INIT, timeout = BUF_INIT, bindir = BUF_INIT;
+	const char *argv[16];
+	size_t n = 0;
+	int rc;
+
+	if (j->m->program_dir != NULL)
+		buf_addf(&program, "%s/", j->m->program_dir);
+	buf_adds(&program, name);
+	buf_addf(&timeout, "--timeout=%ds", seconds_left(j));
+	argv[n++] = buf_str(&program);
+	while (*args != NULL && n < 8)
+		argv[n++] = *args++;
+	argv[n++] = "-y";
+	argv[n++] = buf_str(&timeout);
+	/* A file says it itself. */
+	if (j->m->bindir != NULL && j->m->config == NULL) {
+		buf_addf(&bindir, "--pg-bindir=%s", j->m->bindir);
+		argv[n++] = buf_str(&bindir);
+	}
+	if (j->m->config != NULL) {
+		argv[n++] = "-f";
+		argv[n++] = j->m->config;
+	}
+	argv[n] = NULL;
+	rc = buf_ok(&program) && buf_ok(&timeout) && buf_ok(&bindir)
+		 ? operate_run(
+		       j->h, argv, j->deadline, &j->text, &j->a->status, e)
+		 : err_set_nomem(e);
+	buf_free(&program);
+	buf_free(&timeout);
+	buf_free(&bindir);
+	return rc;
+}
+
+static int
+do_follow(struct job *j, struct err *e)
+{
+	const char *args[] = {"-d", j->m->primary, "-D", j->m->pgdata, NULL};
+
+	if (j->m->primary == NULL)
+		return err_set(
+		    e, ERR_CONFIG, "the new primary has no conninfo");
+	/* Arguments can be seen by every user of the host. */
+	if (strcasestr(j->m->primary, "password") != NULL) {
+		(void)err_set(e, ERR_CONFIG,
+		    "the conninfo of the new primary holds a password");
+		return err_hint(e, "Move it into ~/.pgpass.");
+	}
+	return run_ours(j, "standby-follow", args, e);
+}
+
+static int
+do_delta(struct job *j, struct err *e)
+{
+	const char *args[] = {j->m->self, "--delta", NULL};
+
+	if (j->m->self == NULL)
+		return err_set(e, ERR_CONFIG,
+		    "no node of standby.conf has that directory");
+	return run_ours(j, "standby-clone", args, e);
+}
+
+static int
+do_wal_end(struct job *j, struct err *e)
+{
+	if (look(j, &j->text, e) == -1)
+		return -1;
+	if (j->a->running == 1)
+		return 0;
+	return operate_wal_end(j->d, j->q, j->h, j->a, e);
+}
+
+static int
+dispatch(struct job *j, struct err *e)
+{
+	switch (j->q->verb) {
+	case OPERATE_STATUS:
+	case OPERATE_MAY: /* it was judged before */
+		return look(j, &j->text, e);
+	case OPERATE_WAL_END:
+		return do_wal_end(j, e);
+	case OPERATE_START:
+		return do_start(j, e);
+	case OPERATE_STOP:
+		return do_stop(j, e);
+	case OPERATE_PROMOTE:
+		return do_promote(j, e);
+	case OPERATE_FOLLOW:
+		return do_follow(j, e);
+	case OPERATE_DELTA:
+		return do_delta(j, e);
+	}
+	return err_set(e, ERR_PROTOCOL, "verb %d is not known", j->q->verb);
+}
+
+/* Any bytes but NUL, and not more than fits into an answer. */
+static int
+keep_text(struct job *j, struct err *e)
+{
+	struct buf *b = &j->text;
+
+	if (b->len > WIRE_OUTPUT_MAX)
+		buf_consume(b, b->len - WIRE_OUTPUT_MAX);
+	for (size_t i = 0; i < b->len; i++)
+		if (b->data[i] == '\0')
+			b->data[i] = ' ';
+	j->a->text = buf_steal(b);
+	return j->a->text == NULL ? err_set_nomem(e) : 0;
+}
+
+int
+operate_do(struct operate_dir *d, const struct operate_request *q,
+    const struct operate_means *m, const struct operate_host *h,
+    int64_t deadline, struct operate_answer *a, struct err *e)
+{
+	struct job j = {.d = d,
+	    .q = q,
+	    .m = m,
+	    .h = h,
+	    .deadline = deadline,
+	    .a = a,
+	    .text = BUF_INIT};
+	int rc = -1;
+
+	*a = (struct operate_answer){.text = NULL};
+	if (m == NULL && operate_do_runs(q->verb))
+		return err_set(e, ERR_INTERNAL, "a command without its means");
+	rc = dispatch(&j, e);
+	if (rc == 0 && operate_do_runs(q->verb))
+		rc = look(&j, NULL, e);
+	if (rc == 0)
+		rc = keep_text(&j, e);
+	buf_free(&j.text);
+	return rc;
+}
