@@ -365,7 +365,7 @@ at_once() {
 		    diag "exit ${rcs[*]}, in recovery $a $b, waits ${wait[*]}" \
 		    "$(cat "$T/at.1.err" "$T/at.2.err")"
 		[ -z "$n" ] || like "$(cat "$T/at.$n.err")" \
-		    '\[(promotion-running|old-primary-answers)\]' \
+		    '\[(promotion-running|old-primary-answers|sibling-ahead|two-primaries)\]' \
 		    "D14, round $round: and says why"
 	done
 }

@@ -17,6 +17,16 @@ without_p() { crash p && alone s1 ${1+"$@"}; }
 old() { [ "${PG_MAJOR[cold]}" != 10 ] || echo --old-primary=p; }
 startup() { children "$1" 'startup|recovering'; }
 
+no_login() {
+	cp -p "$T/$1/pg_hba.conf" "$T/hba"
+	echo "host all all all reject" >"$T/$1/pg_hba.conf"
+	pg_reload "$1"
+}
+login() {
+	cp "$T/hba" "$T/$1/pg_hba.conf"
+	pg_reload "$1"
+}
+
 D1() {
 	promote_up p s1 || return 2
 	promote_conf "$CONF" p s1
@@ -58,6 +68,12 @@ D2() {
 	    -f "$CONF" s1 -y --force
 	thaw p
 	ok "D2 (it is back)" poll_until 20 pg_is p "SELECT 1" 1
+
+	no_login p
+	refused old-primary-answers 'stop it on its host' "D2 no login" \
+	    -f "$CONF" s1 -y --force --fence="touch $T/fenced"
+	not_ok "D2 no login: the fence was not run" test -e "$T/fenced"
+	login p
 
 	# It cannot be reached from here, but the standby hears it.
 	promote_conf "$CONF" "p=$(port_of_ours)" s1
@@ -117,6 +133,25 @@ D3() {
 	unchanged "$before" "D3 ^C at the question" s1 s2
 	typed s1 -f "$CONF" s1
 	promoted s1 2 "D3 the name is typed"
+
+	# The upstream is a standby that is stopped: that is no proof, and the
+	# primary above it, which no file names, lives.
+	promote_make p s1 s2
+	promote_standby s2 s1
+	for before in p s1 s2; do pg_start "$before" || return 2; done
+	for before in s1 s2; do
+		poll_until 60 pg_streams "$before" || return 2
+	done
+	promote_conf "$CONF" s1 s2
+	pg_stop s1
+	alone s2
+	refused "old-primary-unproven, sibling-unknown" '--old-primary' \
+	    "D3 upstream standby stopped" -f "$CONF" s2 -y --old-primary=s1
+	like "$err" 's1.* is a standby' "D3 upstream standby stopped: what it is"
+	refused "old-primary-unproven, sibling-unknown" '--old-primary' \
+	    "D3 upstream standby stopped, a guess" -f "$CONF" s2 -y \
+	    --fence="touch $T/fenced"
+	not_ok "D3 upstream standby stopped: no fence" test -e "$T/fenced"
 
 	promote_up p s1 || return 2
 	promote_conf "$CONF" p- s1

@@ -41,6 +41,11 @@ struct promote_facts {
 	int old;                /* the old primary, index; -1 not among them */
 	enum promote_old old_state;
 	enum promote_proof proof;
+	double fenced_for; /* s from the end of the fence to the look that s is
+			    * of */
+	const char *old_standby; /* the node that was taken for it is a standby
+				  * (so OLD_NOBODY); NULL */
+	bool old_misnamed;       /* ... and was named with --old-primary */
 	bool typed;       /* a person typed the candidate's name, whatever
 			   * better proof there is besides */
 	bool fence_given; /* a fence will be run when nothing else refuses:
@@ -91,11 +96,14 @@ struct promote_verdict {
  * by two-primaries only.  Siblings: a refusal for each.
  *
  *	two-primaries       D1   the node is not in recovery, and another
- *	                         primary of this system answers; not forceable
- *	old-primary-answers D2   not forceable (use --switchover)
+ *	                         primary of this system answers, or the old one
+ *	                         does and refuses the login; not forceable
+ *	old-primary-answers D2   also with a refusal of the login; not forceable
  *	old-primary-runs    D2   ssh says its postmaster runs; not forceable
- *	old-primary-heard   D2   the receiver got a message a moment ago
- *	old-primary-unproven D3
+ *	old-primary-heard   D2   the receiver got a message a moment ago, or
+ *	                         after the end of the fence
+ *	old-primary-unproven D3  no proof; or a fence, and whom it cuts off is
+ *	                         not known
  *	isolated            D4
  *	sibling-ahead       D5   by timeline, then LSN
  *	sibling-unknown     D6
@@ -112,6 +120,10 @@ struct promote_verdict {
 int promote_judge(
     struct promote_verdict *v, const struct promote_facts *f, bool force);
 void promote_verdict_free(struct promote_verdict *v);
+
+/* Seconds since the last message of the old primary, as the standbys tell that
+ * still stream, when that is too short a time ago; < 0: none. */
+double promote_heard(const struct promote_facts *f);
 
 /* "Possible loss: 21 MB of WAL ..." or "Possible loss unknown, at least ...": a
  * sentence, without newline. */

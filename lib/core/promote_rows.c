@@ -25,6 +25,30 @@ any_other_primary(const struct promote_facts *f)
 	return false;
 }
 
+/* The old primary refuses the login: it may take the writes of others. */
+static bool
+is_locked(const struct promote_facts *f)
+{
+	const struct status_node *n;
+
+	if (f->old < 0 || (size_t)f->old >= f->s->n || f->old == f->node)
+		return false;
+	n = &f->s->nodes[f->old];
+	return n->reach == REACH_FAILED && n->alive;
+}
+
+static void
+add_locked(struct buf *b, const struct promote_facts *f)
+{
+	const struct status_node *n = &f->s->nodes[f->old];
+
+	promote_add_old(b, f);
+	buf_addf(b, " answers, but refuses the login (%s)",
+	    promote_or_else(n->reach_text, "no reason is known"));
+	if (f->proof == PROOF_FENCE)
+		buf_adds(b, ": the fence, which ended with 0, has failed");
+}
+
 static void
 add_primary(struct buf *b, const struct status_node *n)
 {
@@ -63,6 +87,18 @@ promote_look_two_primaries(struct promote_judge *j)
 		    promote_or_else(n->host, n->name));
 		promote_refuse(j, &w);
 	}
+	if (is_locked(j->f)) {
+		struct promote_words w = {.message = BUF_INIT};
+
+		buf_adds(&w.message, "two primaries, maybe: ");
+		promote_add_node(&w.message, n);
+		buf_adds(&w.message, " is primary already, and ");
+		add_locked(&w.message, j->f);
+		buf_adds(&w.hint, "Look at its host at once what it is, and "
+				  "stop it if it takes writes: pg_ctl stop "
+				  "-m fast -D PGDATA");
+		promote_refuse(j, &w);
+	}
 }
 
 static void
@@ -87,6 +123,17 @@ promote_look_answers(struct promote_judge *j)
 		add_primary(&w.message, &f->s->nodes[i]);
 		add_switchover(&w.hint, f);
 		promote_refuse(j, &w);
+	}
+	if (is_locked(f) && !promote_will_stop(f) &&
+	    f->proof != PROOF_STOPPED) {
+		add_locked(&w.message, f);
+		buf_adds(&w.hint,
+		    "It may take the writes of others: stop it on its host, "
+		    "pg_ctl stop -m fast -D PGDATA; or let this role in, and "
+		    "run this again. ");
+		add_switchover(&w.hint, f);
+		promote_refuse(j, &w);
+		return;
 	}
 	if (f->old_state != OLD_ANSWERS || promote_will_stop(f) ||
 	    any_other_primary(f))
@@ -113,14 +160,21 @@ promote_look_runs(struct promote_judge *j)
 	promote_refuse(j, &w);
 }
 
+/* Other rows speak of it, or it is still to be cut off. */
 static bool
 is_settled(const struct promote_facts *f)
 {
-	return f->proof == PROOF_SSH || f->proof == PROOF_STOPPED ||
-	       f->proof == PROOF_FENCE || f->proof == PROOF_PGPOOL ||
-	       promote_will_fence(f) || promote_will_stop(f) ||
-	       f->old_state == OLD_STOPPED || f->old_state == OLD_ANSWERS ||
+	return f->proof == PROOF_STOPPED || promote_will_fence(f) ||
+	       promote_will_stop(f) || f->old_state == OLD_ANSWERS ||
 	       f->old_state == OLD_RUNS || any_other_primary(f);
+}
+
+/* Messages are a sign of life that are younger than this: what came before the
+ * end of a fence is none. */
+static double
+heard_limit(const struct promote_facts *f)
+{
+	return f->proof == PROOF_FENCE ? f->fenced_for : f->message_limit;
 }
 
 /* Has it got a message of the old primary, not of a standby in between? */
@@ -134,11 +188,23 @@ has_heard(const struct promote_facts *f, int i)
 	if (n->reach != REACH_YES || n->says != ROLE_STANDBY ||
 	    promote_is_foreign(f, i) || i == f->old || !r->present ||
 	    !promote_is(r->status, "streaming") || r->heard < 0 ||
-	    r->heard >= f->message_limit)
+	    r->heard >= heard_limit(f))
 		return false;
 	if (up < 0 || (size_t)up >= f->s->n || up == f->old)
 		return true;
 	return f->s->nodes[up].says != ROLE_STANDBY;
+}
+
+double
+promote_heard(const struct promote_facts *f)
+{
+	double last = -1;
+
+	for (int i = 0; (size_t)i < f->s->n; i++)
+		if (!is_settled(f) && has_heard(f, i) &&
+		    (last < 0 || f->s->nodes[i].receiver.heard < last))
+			last = f->s->nodes[i].receiver.heard;
+	return last;
 }
 
 void
@@ -157,8 +223,15 @@ promote_look_heard(struct promote_judge *j)
 		promote_add_old(&w.message, f);
 		buf_addc(&w.message, ' ');
 		range_add_value(&w.message, n->receiver.heard, true);
-		buf_adds(&w.message, " ago, which is less than ");
-		range_add_value(&w.message, f->message_limit, true);
+		if (f->proof == PROOF_FENCE) {
+			buf_adds(&w.message, " ago, after the fence command "
+					     "had ended with 0, ");
+			range_add_value(&w.message, f->fenced_for, true);
+			buf_adds(&w.message, " ago");
+		} else {
+			buf_adds(&w.message, " ago, which is less than ");
+			range_add_value(&w.message, f->message_limit, true);
+		}
 		buf_adds(&w.hint, "It seems to run: look at its host, stop it "
 				  "there, or wait that long and run this "
 				  "again. ");
@@ -183,21 +256,38 @@ add_silence(struct buf *b, const struct promote_facts *f)
 	buf_adds(b, ", which does not prove that it is down");
 }
 
+/* A fence that cuts off nobody knows whom; a name that is wrong. */
+static bool
+is_aimless(const struct promote_facts *f)
+{
+	return f->old_state == OLD_NOBODY && f->proof != PROOF_STOPPED &&
+	       (f->old_misnamed || f->fence_given || f->proof == PROOF_FENCE);
+}
+
 void
 promote_look_unproven(struct promote_judge *j)
 {
 	const struct promote_facts *f = j->f;
 	struct promote_words w = {.message = BUF_INIT};
 
-	if ((f->proof != PROOF_NONE && f->proof != PROOF_FORCE) ||
-	    promote_will_fence(f) || promote_will_stop(f) ||
+	if ((f->proof != PROOF_NONE && f->proof != PROOF_FORCE &&
+		!is_aimless(f)) ||
+	    (promote_will_fence(f) && !is_aimless(f)) || promote_will_stop(f) ||
 	    f->old_state == OLD_STOPPED || f->old_state == OLD_ANSWERS ||
 	    f->old_state == OLD_RUNS || any_other_primary(f))
 		return;
 	if (f->old_state == OLD_NOBODY) {
+		if (f->old_standby != NULL)
+			buf_addf(&w.message, "%s%s is a standby, and ",
+			    f->old_standby,
+			    f->old_misnamed ? ", which --old-primary names,"
+					    : "");
 		buf_adds(&w.message,
 		    "nobody knows which node was the primary, so that nothing "
 		    "proves that it is down");
+		if (promote_will_fence(f))
+			buf_adds(
+			    &w.message, ", and whom the fence would cut off");
 		buf_adds(&w.hint, "Name it with --old-primary=CONNINFO. ");
 	} else
 		add_silence(&w.message, f);

@@ -587,6 +587,8 @@ wire_encode_operated(struct buf *b, const struct wire_operated *o)
 	buf_add_u32(b, o->status);
 	buf_add_u64(b, o->wal_end);
 	buf_add_u32(b, o->timeline);
+	buf_add_u8(b, o->state);
+	buf_add_u8(b, o->standby);
 	buf_add(b, o->text.s, o->text.len);
 }
 
@@ -595,15 +597,20 @@ wire_decode_operated(
     const void *d, size_t n, struct wire_operated *o, struct err *e)
 {
 	struct reader r = reader_over(d, n);
+	uint8_t standby;
 
 	o->running = take_u8(&r);
 	o->pid = take_u64(&r);
 	o->status = take_u32(&r);
 	o->wal_end = take_u64(&r);
 	o->timeline = take_u32(&r);
+	o->state = take_u8(&r);
+	standby = take_u8(&r);
+	o->standby = standby == 1;
 	o->text = take_rest(&r);
 	if (o->running > WIRE_RUNS_UNKNOWN || o->status > 255 ||
-	    o->pid > INT32_MAX || o->text.len > WIRE_OUTPUT_MAX ||
+	    o->state > WIRE_STATE_MAX || standby > 1 || o->pid > INT32_MAX ||
+	    o->text.len > WIRE_OUTPUT_MAX ||
 	    (o->text.len > 0 && memchr(o->text.s, '\0', o->text.len) != NULL))
 		r.bad = true;
 	return finish(&r, "OPERATED", e);

@@ -183,12 +183,15 @@ struct wire_operate {
 #define WIRE_RUNS_NOT 0
 #define WIRE_RUNS 1
 #define WIRE_RUNS_UNKNOWN 2
+#define WIRE_STATE_MAX 6
 struct wire_operated {
 	uint8_t running;
 	uint64_t pid;         /* 0: unknown */
 	uint32_t status;      /* of the command, 0..255 */
 	uint64_t wal_end;     /* WAL_END, 0: none found */
 	uint32_t timeline;    /* of wal_end */
+	uint8_t state;        /* enum pgcontrol_state, of pg_control */
+	bool standby;         /* a signal file or recovery.conf is there */
 	struct wire_str text; /* the rest, at most WIRE_OUTPUT_MAX, no NUL */
 };
 

@@ -206,6 +206,8 @@ send_answer(struct agent *a, const struct operate_answer *o, struct err *e)
 		    .status = (uint32_t)o->status & 255,
 		    .wal_end = o->wal_end,
 		    .timeline = o->timeline,
+		    .state = o->state,
+		    .standby = o->signal_file,
 		    .text = {.s = o->text, .len = strlen(o->text)},
 		});
 	rc = buf_ok(&b) ? chan_send_buf(a->c, WIRE_OPERATED, &b, e)

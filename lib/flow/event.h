@@ -8,8 +8,14 @@
 /*
  * Run it (by /bin/sh -c; bound to 10 s, its output to the log, its failure is
  * a warning and nothing more) with STANDBY_EVENT ("promote", "switchover",
- * "follow", "clone"), STANDBY_NODE, STANDBY_RESULT ("ok", "failed", "refused"),
- * STANDBY_DETAIL in its environment.  command NULL: nothing.  0, -1 with e.
+ * "follow", "clone"), STANDBY_NODE, STANDBY_RESULT, STANDBY_DETAIL in its
+ * environment.  STANDBY_RESULT:
+ * "ok";
+ * "refused"	nothing was done;
+ * "failed"	a promotion was not asked for: this run makes no new primary;
+ * "unknown"	it was asked for, and not seen to be done: it may still be;
+ * "incomplete"	the new primary stands, and a later step failed.
+ * command NULL: nothing.  0, -1 with e.
  */
 int event_run(const char *command, const char *event, const char *node,
     const char *result, const char *detail, int sigfd, struct err *e);

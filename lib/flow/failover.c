@@ -9,6 +9,7 @@
 #include "io/proc.h"
 
 #define FENCE_LINES 20
+#define FENCE_SETTLE_MS 500
 
 /* --- talk ----------------------------------------------------------------- */
 
@@ -136,8 +137,9 @@ variable(const char *name, const char *value)
 static int
 run_fence(struct failover *f, int *status, struct err *e)
 {
+	/* Not f->old: never one that answers as a standby. */
 	const struct status_node *old =
-	    f->old >= 0 ? &f->s.nodes[f->old] : NULL;
+	    f->facts.old >= 0 ? &f->s.nodes[f->facts.old] : NULL;
 	char *own[] = {variable("STANDBY_NODE", f->rec->node),
 	    variable("STANDBY_OLD_PRIMARY", old != NULL ? old->name : NULL),
 	    variable("STANDBY_OLD_HOST", old != NULL ? old->host : NULL),
@@ -165,6 +167,19 @@ run_fence(struct failover *f, int *status, struct err *e)
 	return rc;
 }
 
+/* Then what the old primary sends, if it lives, is seen after the fence. */
+static bool
+any_streams(const struct failover *f)
+{
+	for (size_t i = 0; i < f->s.n; i++)
+		if (f->s.nodes[i].reach == REACH_YES &&
+		    f->s.nodes[i].receiver.present &&
+		    f->s.nodes[i].receiver.status != NULL &&
+		    strcmp(f->s.nodes[i].receiver.status, "streaming") == 0)
+			return true;
+	return false;
+}
+
 /* D3.  What is not 0 is no proof: refused, unless forced. */
 static int
 fence(struct failover *f, struct err *e)
@@ -176,6 +191,8 @@ fence(struct failover *f, struct err *e)
 
 	if (f->o->fence == NULL)
 		return 0;
+	if (failover_in_time(f, e) == -1)
+		return -1;
 	failover_step(f, "fence", "%s", f->o->fence);
 	if (run_fence(f, &status, &why) == -1) {
 		if (why.code == ERR_INTERRUPTED || why.code == ERR_NOMEM) {
@@ -192,9 +209,13 @@ fence(struct failover *f, struct err *e)
 	} else {
 		f->fenced = true;
 	}
-	f->rec->ms_fence = clock_ms() - begin;
-	if (f->fenced)
+	f->fenced_at = clock_ms();
+	f->rec->ms_fence = f->fenced_at - begin;
+	if (f->fenced) {
+		if (any_streams(f))
+			clock_sleep_ms(FENCE_SETTLE_MS, f->deadline);
 		return 0;
+	}
 	f->fence_failed = true;
 	if (failover_add_refusal(f, "fence-failed", "D3", true, message,
 		"Look at its output and correct it; when you know for certain "
@@ -221,6 +242,13 @@ already_primary(struct failover *f, struct err *e)
 
 	if (f->rec->verdict.standing > 0)
 		return failover_refused(f, e);
+	for (size_t i = 0; i < f->s.n; i++)
+		if ((int)i != f->node && f->s.nodes[i].expected &&
+		    f->s.nodes[i].reach == REACH_FAILED && f->s.nodes[i].alive)
+			failover_warn(f,
+			    "Look at it: it may be a second primary.",
+			    "%s answers, but refuses the login",
+			    f->s.nodes[i].name);
 	f->rec->status = "already-primary";
 	f->rec->timeline = n->timeline;
 	f->rec->timeline_before = n->timeline;
@@ -340,7 +368,9 @@ static void
 tell_event(struct failover *f, int rc, const struct err *e)
 {
 	const struct failover_record *r = f->rec;
-	const char *result = "failed";
+	const char *result = !f->requested  ? "failed"
+			     : f->confirmed ? "incomplete"
+					    : "unknown";
 	struct buf detail = BUF_INIT;
 	struct err why = ERR_INIT;
 
@@ -381,6 +411,7 @@ release(struct failover *f)
 	free(f->locked_by);
 	free(f->known_from);
 	free(f->old_place);
+	free(f->old_standby);
 	free(f->old_pgdata);
 }
 

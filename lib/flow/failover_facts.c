@@ -14,6 +14,7 @@
 #define WITNESS_MS 1500
 #define WITNESS_PORT 22 /* of one that is named without */
 #define HUNG_LOOK_MS 1000
+#define SILENCE_POLL_MS 500
 #define ORPHANS_MS                                                             \
 	1000 /* backends outlive a killed postmaster for a moment              \
 	      */
@@ -73,6 +74,7 @@ look(struct failover *f, struct err *e)
 		hung |= f->s.nodes[i].reach == REACH_HUNG;
 	if ((f->survey == NULL || hung) && new_survey(f, e) == -1)
 		return -1;
+	f->looked_at = clock_ms();
 	if (survey_look(f->survey, &f->s, e) == -1)
 		return -1;
 	return failover_timelines(f, e);
@@ -401,9 +403,10 @@ ask_once(struct failover *f, struct operate_answer *a, struct err *e)
 	return failover_nodes_operate(f, f->old, &q, a, FAILOVER_SSH_MS, e);
 }
 
-/* 1 it runs, 0 it does not, -1 cannot be told. */
+/* 1 it runs, 0 it does not, -1 cannot be told.  *standby: its directory is that
+ * of a standby. */
 static int
-postmaster_runs(struct failover *f, struct err *why)
+postmaster_runs(struct failover *f, bool *standby, struct err *why)
 {
 	int64_t by =
 	    deadline_in(failover_nodes_is_here(f, f->old) ? ORPHANS_MS : 0);
@@ -414,6 +417,8 @@ postmaster_runs(struct failover *f, struct err *why)
 		if (ask_once(f, &a, why) == -1)
 			return -1;
 		running = a.running;
+		*standby =
+		    f->facts.proof != PROOF_STOPPED && operate_is_standby(&a);
 		if (running == -1)
 			(void)err_set(why, ERR_AGENT, "%s",
 			    a.text != NULL ? a.text : "it cannot be told");
@@ -434,8 +439,32 @@ tell_unasked(struct failover *f, const struct err *why)
 	    f->s.nodes[f->old].name, why->text);
 }
 
+/* f->old is a standby, as it answers or its directory says: what was above it,
+ * by the file, may be the old primary.  1: f->old is another one. */
 static int
-look_at_old(struct failover *f, struct err *e)
+climb_on(struct failover *f, struct err *e)
+{
+	const char *name = f->s.nodes[f->old].conf_upstream;
+	int was = f->old;
+
+	if (keep(&f->old_standby, f->s.nodes[was].name, e) == -1)
+		return -1;
+	f->wal_end = LSN_INVALID;
+	f->agent_asked = f->agent_silent = false;
+	failover_note(
+	    f, "%s is a standby, not the old primary", f->s.nodes[was].name);
+	f->old = -1;
+	for (size_t i = 0; name != NULL && !f->old_given && i < f->nnodes; i++)
+		if (f->conf[i] != NULL && strcmp(f->conf[i]->name, name) == 0 &&
+		    (int)i != was && (int)i != f->node &&
+		    !says(f, (int)i, ROLE_STANDBY))
+			return found_old(
+			    f, (int)i, "the upstream of that standby", e);
+	return 0;
+}
+
+static int
+look_at_this_old(struct failover *f, bool *standby, struct err *e)
 {
 	struct promote_facts *p = &f->facts;
 	struct err why = ERR_INIT;
@@ -443,10 +472,11 @@ look_at_old(struct failover *f, struct err *e)
 
 	p->old = f->old;
 	p->old_state = OLD_NOBODY;
-	/* It is a standby by now: nobody knows who takes writes. */
-	if (says(f, f->old, ROLE_STANDBY))
-		p->old = -1;
 	if (p->old == -1)
+		return 0;
+	/* By now: nobody knows who takes writes. */
+	*standby = says(f, f->old, ROLE_STANDBY);
+	if (*standby)
 		return 0;
 	p->old_state = OLD_ANSWERS;
 	if (says(f, f->old, ROLE_PRIMARY))
@@ -454,7 +484,7 @@ look_at_old(struct failover *f, struct err *e)
 	p->old_state = OLD_SILENT;
 	if (failover_nodes_pgdata(f, f->old) == NULL || f->agent_silent)
 		return 0;
-	runs = postmaster_runs(f, &why);
+	runs = postmaster_runs(f, standby, &why);
 	if (why.code == ERR_INTERRUPTED) {
 		*e = why;
 		return -1;
@@ -474,6 +504,33 @@ look_at_old(struct failover *f, struct err *e)
 		p->old_state = OLD_RUNS;
 	if (runs == 0)
 		p->old_state = OLD_STOPPED;
+	return 0;
+}
+
+/* A stopped standby in between is not the old primary, and that it is down is
+ * no proof. */
+static int
+look_at_old(struct failover *f, struct err *e)
+{
+	int more = 1;
+
+	for (size_t steps = 0; more == 1 && steps <= f->nnodes; steps++) {
+		bool standby = false;
+
+		if (look_at_this_old(f, &standby, e) == -1)
+			return -1;
+		more = 0;
+		if (!standby)
+			break;
+		f->facts.old = -1;
+		f->facts.old_state = OLD_NOBODY;
+		if (f->facts.proof != PROOF_STOPPED &&
+		    (more = climb_on(f, e)) == -1)
+			return -1;
+	}
+	f->facts.old_standby = f->old_standby;
+	f->facts.old_misnamed =
+	    f->old_given && f->facts.old == -1 && f->old_standby != NULL;
 	return 0;
 }
 
@@ -608,6 +665,36 @@ look_at_witnesses(struct failover *f, struct err *e)
 
 /* --- judge ---------------------------------------------------------------- */
 
+/*
+ * What pgpool says, and the word of a host, are no answer to a message that
+ * came a moment ago: let it become old, unless another one comes.
+ */
+static int
+wait_for_silence(struct failover *f, struct err *e)
+{
+	struct promote_facts *p = &f->facts;
+	double before, now = promote_heard(p);
+	bool told = false;
+
+	while (now >= 0 && !f->o->dry_run && !deadline_passed(f->deadline) &&
+	       (p->proof == PROOF_SSH || p->proof == PROOF_PGPOOL)) {
+		if (!told)
+			failover_note(f,
+			    "a message came %.1f s ago, which is less than "
+			    "%.1f s: waiting whether another one comes",
+			    now, p->message_limit);
+		told = true;
+		clock_sleep_ms(SILENCE_POLL_MS, f->deadline);
+		if (failover_interrupted(f, e) == -1 || look(f, e) == -1)
+			return -1;
+		before = now;
+		now = promote_heard(p);
+		if (now >= 0 && now < before)
+			break;
+	}
+	return 0;
+}
+
 static int
 fill(struct failover *f, bool typed, struct err *e)
 {
@@ -623,6 +710,8 @@ fill(struct failover *f, bool typed, struct err *e)
 	p->resume_replay = f->o->resume_replay;
 	p->message_limit = 2 * f->self.status_interval;
 	p->locked_by = f->locked_by;
+	p->fenced_for = (double)(f->looked_at - f->fenced_at) / 1000;
+	p->old = f->old;
 	if (f->node == -1 || says(f, f->node, ROLE_PRIMARY))
 		return 0;
 	p->pause_holds = failover_pause_holds(f->s.nodes[f->node].version);
@@ -630,6 +719,8 @@ fill(struct failover *f, bool typed, struct err *e)
 	    find_end(f, e) == -1)
 		return -1;
 	p->proof = proof_of(f, typed);
+	if (wait_for_silence(f, e) == -1)
+		return -1;
 	return failover_means_choose(f, e);
 }
 

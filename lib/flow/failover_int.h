@@ -79,8 +79,9 @@ struct failover {
 	bool requested; /* from here on nothing is "not promoted" */
 	int64_t requested_at;
 	bool confirmed;
-	bool fenced, fence_failed; /* the fence ended with 0; it did not */
-	bool looked;               /* the candidate's directory was looked at */
+	bool fenced, fence_failed;    /* the fence ended with 0; it did not */
+	int64_t fenced_at, looked_at; /* end of the fence; begin of the look */
+	bool looked; /* the candidate's directory was looked at */
 	bool agent_asked, agent_silent; /* about the old primary */
 	bool refused;                   /* refusals stand: nothing was done */
 
@@ -89,10 +90,11 @@ struct failover {
 	const struct conf_node **conf; /* parallel; NULL: not of the file */
 	size_t nnodes;
 	struct survey *survey;
-	struct status s; /* of the last look */
-	int node, old;   /* -1: not known */
-	bool old_given;  /* by --old-primary */
-	char *old_place; /* where it is known from: "--old-primary" ... */
+	struct status s;   /* of the last look */
+	int node, old;     /* -1: not known */
+	bool old_given;    /* by --old-primary */
+	char *old_standby; /* was taken for it, and is a standby; NULL */
+	char *old_place;   /* where it is known from: "--old-primary" ... */
 
 	struct failover_self self;
 	struct pg *pg; /* session on the candidate; NULL none */
@@ -111,6 +113,7 @@ struct failover {
 	bool old_operable;  /* stop and start of it are possible */
 	char *old_pgdata;   /* as its server says; NULL */
 	bool committed;     /* its stop was asked for: signals wait */
+	bool resumed;       /* replay was paused, and may go on now */
 	int64_t stopped_at; /* when that was */
 };
 
@@ -173,6 +176,11 @@ int failover_timelines(struct failover *f, struct err *e);
  * f->locked_by when another one has it. */
 int failover_lock(struct failover *f, struct err *e);
 void failover_unlock(struct failover *f);
+/* On the candidate's session, which may be a new one; nothing when no locks
+ * were taken.  Not got: f->locked_by. */
+int failover_lock_again(struct failover *f, struct err *e);
+/* Refuse, as f->locked_by says.  -1, always. */
+int failover_lock_refuse(struct failover *f, struct err *e);
 
 /* --- failover_means.c ----------------------------------------------------- */
 
@@ -182,8 +190,13 @@ int failover_means_read(struct failover *f, struct err *e);
 int failover_means_choose(struct failover *f, struct err *e);
 /* Text for steps and plans: "pg_promote() over SQL". */
 void failover_means_add(const struct failover *f, struct buf *b);
-/* Resume a paused replay when asked, and ask the server to promote.  -1 with
- * f->requested false: nothing was done. */
+/* ms, or what is left of the run's time when that is less; not 0. */
+int64_t failover_ms_left(const struct failover *f, int64_t ms);
+/* Is there time left to promote?  -1 with e, 6, before the request. */
+int failover_in_time(const struct failover *f, struct err *e);
+/* Ask the server to promote, after the last checks; a paused replay is resumed
+ * just before, when asked.  -1 with f->requested false: it was certainly not
+ * asked (and f->resumed: replay may go on, 7). */
 int failover_request(struct failover *f, struct err *e);
 /* Out of recovery, on a new timeline, a write works.  -1: outcome unknown, 7
  * with the state in e. */

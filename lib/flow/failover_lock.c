@@ -50,7 +50,7 @@ lock_open(struct failover *f, struct failover_lock *l, int i, struct err *e)
 {
 	struct pg_opts o = {.conninfo = &l->conninfo,
 	    .application_name = FAILOVER_NAME,
-	    .connect_ms = FAILOVER_ASK_MS,
+	    .connect_ms = failover_ms_left(f, FAILOVER_ASK_MS),
 	    .sigfd = f->o->sigfd};
 
 	l->name = f->s.nodes[i].name;
@@ -113,6 +113,30 @@ try_one(struct failover *f, struct failover_lock *l, struct err *e)
 	return rc;
 }
 
+/* Where nobody else may begin, it must be held. */
+static int
+not_got(
+    struct failover *f, const char *name, const struct err *why, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "there is no lock on %s: %s", name, why->text);
+	f->locked_by = buf_steal(&b);
+	return f->locked_by == NULL ? err_set_nomem(e) : 0;
+}
+
+int
+failover_lock_refuse(struct failover *f, struct err *e)
+{
+	if (f->committed)
+		return err_set(
+		    e, ERR_PREFLIGHT, "%s [promotion-running]", f->locked_by);
+	if (failover_add_refusal(f, "promotion-running", "D14", false,
+		f->locked_by, "Look at all nodes: repl-status", e) == -1)
+		return -1;
+	return failover_refused(f, e);
+}
+
 static int
 lock_all(struct failover *f, const struct order *v, size_t n, struct err *e)
 {
@@ -129,6 +153,10 @@ lock_all(struct failover *f, const struct order *v, size_t n, struct err *e)
 			*e = why;
 			return -1;
 		}
+		if (rc == -1 && v[k].i == f->node)
+			return not_got(f, l->name, &why, e) == 0
+				   ? failover_lock_refuse(f, e)
+				   : -1;
 		if (rc == -1)
 			failover_warn(f, NULL,
 			    "no lock on %s, so that a promotion that is run "
@@ -165,7 +193,29 @@ failover_lock(struct failover *f, struct err *e)
 			f->locks[k].pg = NULL;
 	}
 	free(v);
-	return rc;
+	return rc == 0 && f->locked_by == NULL ? failover_in_time(f, e) : rc;
+}
+
+int
+failover_lock_again(struct failover *f, struct err *e)
+{
+	struct failover_lock l = {
+	    .pg = f->pg, .name = f->s.nodes[f->node].name};
+	struct err why = ERR_INIT;
+	int rc = -1;
+
+	if (f->locks == NULL || f->locked_by != NULL)
+		return 0;
+	if (f->pg == NULL)
+		(void)err_set(
+		    &why, ERR_DB_CONNECT, "there is no session on it");
+	else
+		rc = try_one(f, &l, &why);
+	if (why.code == ERR_INTERRUPTED || why.code == ERR_NOMEM) {
+		*e = why;
+		return -1;
+	}
+	return rc == -1 ? not_got(f, l.name, &why, e) : 0;
 }
 
 void

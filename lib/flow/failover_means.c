@@ -17,6 +17,7 @@
 
 #define STATUS_INTERVAL_S 10 /* where it cannot be asked; the default */
 #define PG_CTL_MS 30000
+#define LEFT_MS 1000 /* with less it is not begun */
 #define READ_MAX (1 << 20)
 
 /* --- what the server says ------------------------------------------------- */
@@ -301,7 +302,8 @@ failover_means_read(struct failover *f, struct err *e)
 	failover_self_free(&f->self);
 	f->facts.unlogged_forks = -1;
 	if (n->reach == REACH_YES &&
-	    open_candidate(f, f->o->sigfd, FAILOVER_ASK_MS, &why) == -1) {
+	    open_candidate(f, f->o->sigfd, failover_ms_left(f, FAILOVER_ASK_MS),
+		&why) == -1) {
 		if (why.code == ERR_INTERRUPTED) {
 			*e = why;
 			return -1;
@@ -586,8 +588,14 @@ failover_means_choose(struct failover *f, struct err *e)
 	bool first = !f->looked;
 
 	/* A session that was lost, for a restart of the server perhaps. */
-	if (f->pg != NULL && !pg_alive(f->pg))
-		(void)open_candidate(f, f->o->sigfd, FAILOVER_ASK_MS, NULL);
+	if (f->pg != NULL && !pg_alive(f->pg)) {
+		(void)open_candidate(f, f->committed ? -1 : f->o->sigfd,
+		    failover_ms_left(f, FAILOVER_ASK_MS), NULL);
+		/* Its lock went with it. */
+		if (failover_lock_again(f, e) == -1)
+			return -1;
+		f->facts.locked_by = f->locked_by;
+	}
 	if (first || f->facts.means == MEANS_NONE ||
 	    f->facts.means == MEANS_TRIGGER) {
 		f->facts.means = MEANS_NONE;
@@ -656,6 +664,21 @@ by_sql(struct failover *f, struct err *e)
 	return rc;
 }
 
+/* The server finds it sooner or later. */
+static bool
+promote_file_left(const struct failover *f)
+{
+	struct buf path = BUF_INIT;
+	struct stat st;
+	bool gone;
+
+	buf_addf(&path, "%s/" OPERATE_PROMOTE_FILE, f->self.pgdata);
+	gone = buf_ok(&path) && lstat(buf_str(&path), &st) == -1 &&
+	       errno == ENOENT;
+	buf_free(&path);
+	return !gone;
+}
+
 static int
 by_pg_ctl(struct failover *f, struct err *e)
 {
@@ -666,17 +689,19 @@ by_pg_ctl(struct failover *f, struct err *e)
 	    .out = &out,
 	    .err = &out,
 	    .deadline = failover_by(f, PG_CTL_MS),
-	    .sigfd = -1};
+	    .sigfd = -1,
+	    .new_session = true}; /* a signal of the terminal is not for it */
 	int status = 0, rc;
 
 	buf_addf(&program, "%s/pg_ctl", f->self.bindir);
 	argv[0] = buf_str(&program);
 	f->requested = true;
 	rc = proc_run(&o, &status, e);
-	if (rc == -1 && e->code == ERR_PROC)
+	if (rc == -1 && e->code == ERR_PROC && !promote_file_left(f))
 		f->requested = false;
 	if (rc == 0 && status != 0) {
-		f->requested = false;
+		/* A signal may have ended it after it had asked. */
+		f->requested = status >= 128 || promote_file_left(f);
 		text_add_tail(&text, out.data, out.len, 5, "");
 		rc = err_set(
 		    e, ERR_PROC, "pg_ctl promote ended with status %d", status);
@@ -713,14 +738,12 @@ by_agent(struct failover *f, struct err *e)
 	int rc;
 
 	rc = failover_nodes_operate(f, f->node, &q, &a, PG_CTL_MS, e);
-	/* Refused there, or never asked; else it may have been done. */
-	f->requested = rc == 0 || e->code == ERR_TIMEOUT ||
-		       e->code == ERR_PROTOCOL || e->code == ERR_SSH ||
-		       e->code == ERR_INTERRUPTED;
+	/* Whatever went wrong then: it may have been done, or happen yet. */
+	f->requested = a.sent;
 	if (rc == -1)
 		return -1;
 	if (a.status != 0) {
-		f->requested = false;
+		f->requested = a.status >= 128; /* else it was not asked */
 		if (a.text != NULL)
 			text_add_tail(&text, a.text, strlen(a.text), 5, "");
 		rc = err_set(e, ERR_AGENT,
@@ -745,11 +768,87 @@ resume(struct failover *f, struct err *e)
 		return err_set(e, ERR_DB_CONNECT,
 		    "replay cannot be resumed: there is no session on %s",
 		    n->name);
+	f->resumed = true;
 	if (pg_query(f->pg, NULL, failover_by(f, FAILOVER_ASK_MS), sql, 0, NULL,
-		e) == -1)
+		e) == -1) {
+		if (e->code == ERR_SQL && *pg_sqlstate(f->pg) != '\0')
+			f->resumed = false; /* it said no */
 		return err_wrap(e, "could not resume replay");
+	}
 	failover_step(f, "resume", "replay of %s goes on", n->name);
 	return 0;
+}
+
+int64_t
+failover_ms_left(const struct failover *f, int64_t ms)
+{
+	return MAX_OF(MIN_OF(f->deadline - clock_ms(), ms), 1);
+}
+
+int
+failover_in_time(const struct failover *f, struct err *e)
+{
+	if (f->deadline - clock_ms() >= LEFT_MS)
+		return 0;
+	if (f->committed)
+		return err_set(e, ERR_TIMEOUT,
+		    "the time was over before %s was asked to promote",
+		    f->s.nodes[f->node].name);
+	(void)err_set(e, ERR_TIMEOUT,
+	    "%s is not promoted, %s: the time is over (--timeout)",
+	    f->s.nodes[f->node].name,
+	    f->fenced || f->fence_failed ? "but the fence command has run"
+					 : "nothing was changed");
+	return err_hint(e, "Give it more time: --timeout=SECONDS");
+}
+
+/* The lock is ours now, not only when it was taken. */
+static int
+hold_lock(struct failover *f, struct err *e)
+{
+	const struct status_node *n = failover_candidate(f);
+
+	if (f->locks == NULL || n == NULL || n->reach != REACH_YES)
+		return 0;
+	/* A session that was lost is seen only when it is used. */
+	if (f->pg == NULL || !pg_alive(f->pg) ||
+	    pg_query(f->pg, NULL, failover_by(f, FAILOVER_ASK_MS), "SELECT 1",
+		0, NULL, NULL) == -1)
+		(void)open_candidate(f, f->committed ? -1 : f->o->sigfd,
+		    failover_ms_left(f, FAILOVER_ASK_MS), NULL);
+	if (failover_interrupted(f, e) == -1 || failover_lock_again(f, e) == -1)
+		return -1;
+	return f->locked_by == NULL ? 0 : failover_lock_refuse(f, e);
+}
+
+static int
+ask_server(struct failover *f, struct err *e)
+{
+	switch (f->facts.means) {
+	case MEANS_SQL:
+		return by_sql(f, e);
+	case MEANS_PG_CTL:
+		return by_pg_ctl(f, e);
+	case MEANS_TRIGGER:
+		return by_trigger(f, e);
+	case MEANS_AGENT:
+		return by_agent(f, e);
+	case MEANS_NONE:
+		break;
+	}
+	return err_set(e, ERR_INTERNAL, "no means to promote");
+}
+
+/* Not asked; but what was resumed goes on. */
+static int
+not_asked(struct failover *f, struct err *e)
+{
+	if (!f->resumed)
+		return -1;
+	(void)err_wrap(e, "replay of %s was resumed, it is not promoted",
+	    f->s.nodes[f->node].name);
+	err_raise(e, STATUS_INCOMPLETE);
+	return -1;
 }
 
 int
@@ -758,44 +857,29 @@ failover_request(struct failover *f, struct err *e)
 	struct buf b = BUF_INIT;
 	int rc = -1;
 
-	if (failover_interrupted(f, e) == -1 || resume(f, e) == -1)
+	if (failover_interrupted(f, e) == -1)
 		return -1;
 	failover_means_add(f, &b);
 	failover_step(f, "promote", "%s", buf_str(&b));
 	buf_free(&b);
 	hook_pause("request");
-	if (failover_interrupted(f, e) == -1)
+	/* The last checks. */
+	if (failover_interrupted(f, e) == -1 || hold_lock(f, e) == -1 ||
+	    failover_in_time(f, e) == -1)
 		return -1;
 	/* From here on a signal does not stop a statement. */
 	if (f->pg != NULL)
 		pg_ignore_signals(f->pg);
 	f->requested_at = clock_ms();
-	switch (f->facts.means) {
-	case MEANS_SQL:
-		rc = by_sql(f, e);
-		break;
-	case MEANS_PG_CTL:
-		rc = by_pg_ctl(f, e);
-		break;
-	case MEANS_TRIGGER:
-		rc = by_trigger(f, e);
-		break;
-	case MEANS_AGENT:
-		rc = by_agent(f, e);
-		break;
-	case MEANS_NONE:
-		rc = err_set(e, ERR_INTERNAL, "no means to promote");
-		break;
-	}
-	if (f->requested) {
-		f->rec->status = "requested";
-		if (rc == -1) /* the outcome is seen, not told */
-			failover_note(
-			    f, "%s: looking whether it happened", e->text);
-		err_clear(e);
-		rc = 0;
-	}
-	return rc;
+	if (resume(f, e) == 0)
+		rc = ask_server(f, e);
+	if (!f->requested)
+		return rc == 0 ? 0 : not_asked(f, e);
+	f->rec->status = "requested";
+	if (rc == -1) /* the outcome is seen, not told */
+		failover_note(f, "%s: looking whether it happened", e->text);
+	err_clear(e);
+	return 0;
 }
 
 /* --- confirm -------------------------------------------------------------- */

@@ -543,8 +543,12 @@ failover_nodes_operate(const struct failover *f, int i,
     struct operate_request *q, struct operate_answer *a, int64_t ms,
     struct err *e)
 {
-	int64_t by = MIN_OF(
-	    deadline_in(ms), MAX_OF(f->deadline, clock_ms() + FAILOVER_ASK_MS));
+	/* What has begun gets some time in any case. */
+	bool begun = f->requested || f->committed;
+	int64_t by =
+	    begun ? MIN_OF(deadline_in(ms),
+			MAX_OF(f->deadline, clock_ms() + FAILOVER_ASK_MS))
+		  : failover_by(f, ms);
 	struct remote_opts r;
 	char *text = NULL;
 	int rc;
@@ -564,10 +568,12 @@ failover_nodes_operate(const struct failover *f, int i,
 		rc = err_set(e, ERR_CONFIG, "its host is not known");
 	if (rc == 0) {
 		r.connect_ms = MIN_OF(ms, FAILOVER_SSH_MS);
+		if (!begun)
+			r.connect_ms = failover_ms_left(f, r.connect_ms);
 		if (r.note == NULL)
 			r.note = note_remote;
 		rc = operate_remote(&r, f->o->agent, f->o->package, q, a, by,
-		    f->requested || f->committed ? -1 : f->o->sigfd, e);
+		    begun ? -1 : f->o->sigfd, e);
 	}
 	free(text);
 	return rc;

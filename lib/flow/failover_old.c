@@ -426,6 +426,8 @@ failover_old_restart(struct failover *f, struct err *e)
 	/* What refused before anything happened stays a refusal. */
 	if (started || e->status != STATUS_REFUSED)
 		e->status = STATUS_FAILED;
+	if (f->resumed) /* of the candidate's replay, as e says */
+		err_raise(e, STATUS_INCOMPLETE);
 	return -1;
 }
 

@@ -296,24 +296,6 @@ is_promoted(struct failover *f)
 	return yes;
 }
 
-/* Nothing was asked of the candidate. */
-static int
-give_back(struct failover *f, struct err *e)
-{
-	if (is_promoted(f) != 1)
-		return failover_old_restart(f, e);
-	(void)err_wrap(e,
-	    "%s was stopped, and %s is no standby any more: somebody else "
-	    "promoted it",
-	    old_name(f), new_name(f));
-	err_raise(e, STATUS_INCOMPLETE);
-	e->hint[0] = '\0';
-	return err_hint(e,
-	    "Leave %s stopped; look at %s, and bring the other one back as a "
-	    "standby of it: standby-follow",
-	    old_name(f), new_name(f));
-}
-
 /* Neither here nor there: a person has to look. */
 static void
 tell_unknown(struct failover *f)
@@ -332,6 +314,30 @@ tell_unknown(struct failover *f)
 	buf_free(&b);
 }
 
+/* Nothing was asked of the candidate. */
+static int
+give_back(struct failover *f, struct err *e)
+{
+	/* It may be promoted any moment: two of them would take writes. */
+	if (f->requested) {
+		tell_unknown(f);
+		err_raise(e, STATUS_INCOMPLETE);
+		return -1;
+	}
+	if (is_promoted(f) != 1)
+		return failover_old_restart(f, e);
+	(void)err_wrap(e,
+	    "%s was stopped, and %s is no standby any more: somebody else "
+	    "promoted it",
+	    old_name(f), new_name(f));
+	err_raise(e, STATUS_INCOMPLETE);
+	e->hint[0] = '\0';
+	return err_hint(e,
+	    "Leave %s stopped; look at %s, and bring the other one back as a "
+	    "standby of it: standby-follow",
+	    old_name(f), new_name(f));
+}
+
 int
 failover_switchover(struct failover *f, struct err *e)
 {
@@ -342,7 +348,7 @@ failover_switchover(struct failover *f, struct err *e)
 	if (verify(f, e) == -1)
 		return give_back(f, e);
 	if (failover_request(f, e) == -1)
-		return f->requested ? -1 : give_back(f, e);
+		return give_back(f, e);
 	if (failover_confirm(f, e) == -1) {
 		tell_unknown(f);
 		return -1;

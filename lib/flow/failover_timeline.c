@@ -3,12 +3,15 @@
  * it streams; once the primary is gone there is none, and pg_control tells the
  * timeline of the last restart point, which may be an older one: a standby that
  * has most would be taken for an abandoned one.  So those are asked by
- * IDENTIFY_SYSTEM, which answers the timeline of replay, and by the names of
- * their WAL files for what is not replayed yet.  Else it is unknown, and
- * positions decide alone.
+ * IDENTIFY_SYSTEM, which answers the timeline of replay, and for what is not
+ * replayed yet by the name of the WAL file that it is in: others may be left
+ * from a former life of the directory, on a timeline of their own.  Else it is
+ * unknown, and positions decide alone.
  */
 #include "base/std.h"
 #include "base/clock.h"
+#include "core/lsn.h"
+#include "core/text.h"
 #include "flow/failover_int.h"
 
 #define ASK_MS 2000
@@ -33,32 +36,65 @@ of_replay(const struct pg_opts *o)
 	return timeline;
 }
 
-/* The newest timeline in pg_wal. */
-static uint32_t
-of_files(const struct pg_opts *o)
+/* "........" and the 16 digits of the segment that the last byte before the
+ * position is in; -1: not known. */
+static int
+segment_pattern(struct pg *pg, uint64_t received, struct buf *b)
 {
 	struct pg_rows *r = NULL;
-	struct buf sql = BUF_INIT;
+	uint64_t size = 0, segno;
+	char name[WAL_NAME];
+	const char *s;
+	int rc = -1;
+
+	if (received != LSN_INVALID &&
+	    pg_query(pg, &r, deadline_in(ASK_MS),
+		"SELECT current_setting('wal_segment_size')", 0, NULL,
+		NULL) == 0 &&
+	    pg_rows_n(r) == 1 && (s = pg_rows_get(r, 0, 0)) != NULL &&
+	    text_size(s, &size) == 0 && size <= UINT32_MAX &&
+	    wal_segsize_valid((uint32_t)size)) {
+		segno = wal_segno(received - 1, (uint32_t)size, pg_version(pg));
+		buf_addf(b, "^[0-9A-F]{8}%s$",
+		    wal_name(1, segno, (uint32_t)size, pg_version(pg), name) +
+			8);
+		rc = 0;
+	}
+	pg_rows_free(r);
+	return rc;
+}
+
+/* The newest timeline among the names of that segment in pg_wal: where the
+ * node went over to another timeline within it there are two. */
+static uint32_t
+of_files(const struct pg_opts *o, uint64_t received)
+{
+	struct pg_rows *r = NULL;
+	struct buf sql = BUF_INIT, pattern = BUF_INIT;
 	struct pg *pg = NULL;
 	uint32_t timeline = 0;
 	const char *dir, *t;
 
 	if (pg_open(&pg, o, NULL) == -1)
 		return 0;
+	if (segment_pattern(pg, received, &pattern) == -1)
+		goto out;
 	dir = pgver(pg_version(pg), PGFACT_DIR_WAL);
 	buf_adds(&sql, "SELECT max(substr(n, 1, 8)) FROM ");
 	if (strcmp(dir, "pg_wal") == 0) /* allowed to pg_monitor */
 		buf_adds(&sql, "(SELECT name FROM pg_ls_waldir()) w(n)");
 	else
 		buf_addf(&sql, "pg_ls_dir('%s') w(n)", dir);
-	buf_adds(&sql, " WHERE n ~ '^[0-9A-F]{24}$'");
+	buf_addf(&sql, " WHERE n ~ '%s'", buf_str(&pattern));
 	if (pg_query(pg, &r, deadline_in(ASK_MS), buf_str(&sql), 0, NULL,
 		NULL) == 0 &&
 	    pg_rows_n(r) == 1 && (t = pg_rows_get(r, 0, 0)) != NULL)
 		timeline = (uint32_t)strtoul(t, NULL, 16);
+out:
 	pg_rows_free(r);
 	pg_close(pg);
 	buf_free(&sql);
+	buf_free(&pattern);
 	return timeline;
 }
 
@@ -72,18 +108,20 @@ ask(struct failover *f, int i, struct err *e)
 	    .connect_ms = ASK_MS,
 	    .sigfd = f->o->sigfd};
 	uint32_t replay, files = 0;
+	bool known;
 
 	if (failover_nodes_conninfo(f, i, &c, e) == -1)
 		return -1;
 	replay = of_replay(&o);
-	if (replay == 0 || n->received > n->replayed)
-		files = of_files(&o);
+	known = replay != 0 && n->received <= n->replayed;
+	if (!known) {
+		files = of_files(&o, n->received);
+		known = files != 0;
+	}
 	conninfo_free(&c);
-	/* What pg_control says is no more than a lower bound. */
-	if (replay == 0 && files == 0)
-		n->timeline = 0;
-	else
-		n->timeline = MAX_OF(n->timeline, MAX_OF(replay, files));
+	/* What pg_control says is no more than a lower bound, and the timeline
+	 * of replay too while there is more. */
+	n->timeline = known ? MAX_OF(n->timeline, MAX_OF(replay, files)) : 0;
 	return failover_interrupted(f, e);
 }
 

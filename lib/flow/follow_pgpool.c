@@ -1,8 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
-#include "core/lsn.h"
 #include "core/pgpool.h"
-#include "core/pgver.h"
 #include "core/text.h"
 #include "flow/follow_int.h"
 #include "flow/follow_pgpool.h"
@@ -22,9 +20,6 @@ struct pool {
 	const struct conf_node *node, *primary; /* of the file, or NULL */
 	struct conninfo node_conninfo, primary_conninfo;
 	const char *pgdata;
-	uint32_t timeline;
-	uint64_t end;
-	enum follow_verdict verdict;
 };
 
 static void note(struct pool *p, const char *fmt, ...) PRINTFLIKE(2, 3);
@@ -133,38 +128,7 @@ find_both(struct pool *p, struct err *e)
 	    &p->primary_conninfo, e);
 }
 
-/* --- the facts, by SQL alone ---------------------------------------------- */
-
-static uint64_t
-lsn_of(struct pg *pg, enum pgfact fact)
-{
-	const char *sql = pgver(pg_version(pg), fact), *s;
-	struct pg_rows *r = NULL;
-	uint64_t lsn = LSN_INVALID;
-
-	if (sql != NULL &&
-	    pg_query(pg, &r, deadline_in(ASK_MS), sql, 0, NULL, NULL) == 0 &&
-	    pg_rows_n(r) > 0 && (s = pg_rows_get(r, 0, 0)) != NULL &&
-	    lsn_parse(s, &lsn) == -1)
-		lsn = LSN_INVALID;
-	pg_rows_free(r);
-	return lsn;
-}
-
-static uint32_t
-number_of(struct pg *pg, enum pgfact fact, int col)
-{
-	const char *sql = pgver(pg_version(pg), fact), *s;
-	struct pg_rows *r = NULL;
-	uint32_t n = 0;
-
-	if (sql != NULL &&
-	    pg_query(pg, &r, deadline_in(ASK_MS), sql, 0, NULL, NULL) == 0 &&
-	    pg_rows_n(r) > 0 && (s = pg_rows_get(r, 0, col)) != NULL)
-		n = (uint32_t)strtoul(s, NULL, 10);
-	pg_rows_free(r);
-	return n;
-}
+/* --- does it answer ------------------------------------------------------- */
 
 /* 1: a standby that answers; 0: it does not, or is none; -1 with e. */
 static int
@@ -201,41 +165,11 @@ ask_node(struct pool *p, struct err *e)
 				  "standby-clone --delta on its host.");
 		goto out;
 	}
-	p->timeline = MAX_OF(number_of(pg, PGFACT_RECEIVER, 1),
-	    number_of(pg, PGFACT_TIMELINE, 0));
-	p->end = MAX_OF(
-	    lsn_of(pg, PGFACT_RECEIVE_LSN), lsn_of(pg, PGFACT_REPLAY_LSN));
 	rc = 1;
 out:
 	pg_rows_free(r);
 	pg_close(pg);
 	return rc;
-}
-
-/* Only to know what to ask for: whoever follows judges again, with all facts.
- */
-static void
-judge(struct pool *p)
-{
-	struct pg_opts o = {.conninfo = &p->primary_conninfo,
-	    .application_name = FOLLOW_PROGRAM,
-	    .connect_ms = ASK_MS,
-	    .sigfd = p->o->sigfd};
-	struct buf history = BUF_INIT;
-	struct follow_facts f = {
-	    .own_timeline = p->timeline, .own_end = p->end};
-	uint64_t fork;
-
-	p->verdict = FOLLOW_UNKNOWN;
-	if (pg_identify_system(
-		&o, &f.system_identifier, &f.timeline, &f.end, NULL) == 0 &&
-	    (f.timeline < 2 ||
-		pg_timeline_history(&o, f.timeline, &history, NULL) == 0)) {
-		f.own_system = f.system_identifier; /* there it is compared */
-		f.history = buf_str(&history);
-		p->verdict = follow_judge(&f, &fork);
-	}
-	buf_free(&history);
 }
 
 /* --- doing ---------------------------------------------------------------- */
@@ -306,9 +240,25 @@ remote_of(struct pool *p, struct remote_opts *r, char **text, struct err *e)
 	return -1;
 }
 
-/* One verb, here or there; what the command said goes to the log. */
+/*
+ * Has standby-follow, who has all facts, said that the histories forked?  From
+ * here that cannot be told: over SQL the timeline of a standby that has just
+ * replayed a promotion may still be the old one.  Its other refusals name
+ * --delta, too, and are no reason to copy a standby that answers.
+ */
+static bool
+is_forked(const struct operate_answer *a)
+{
+	return a->status == STATUS_REFUSED && a->text != NULL &&
+	       strstr(a->text, "error: the histories of this node ") != NULL &&
+	       strstr(a->text, " forked at ") != NULL;
+}
+
+/* One verb, here or there; what the command said goes to the log.  *forked,
+ * unless NULL: that is why it was refused. */
 static int
-operate(struct pool *p, enum operate_verb verb, int64_t ms, struct err *e)
+operate(struct pool *p, enum operate_verb verb, int64_t ms, bool *forked,
+    struct err *e)
 {
 	const struct conf *conf = p->o->conf;
 	const struct conf_node *n = p->node;
@@ -348,6 +298,8 @@ operate(struct pool *p, enum operate_verb verb, int64_t ms, struct err *e)
 			p->w.node_id, a.status);
 		err_raise(e, a.status);
 	}
+	if (forked != NULL)
+		*forked = rc == -1 && is_forked(&a);
 	operate_answer_free(&a);
 	buf_free(&said);
 	free(text);
@@ -366,10 +318,7 @@ follow_remote(struct pool *p, bool *forked, struct err *e)
 		return err_hint(e, "List all nodes in standby.conf, the same "
 				   "file on every host.");
 	}
-	*forked = p->verdict == FOLLOW_FORKED;
-	if (*forked)
-		return -1;
-	return operate(p, OPERATE_FOLLOW, p->o->timeout_ms, e);
+	return operate(p, OPERATE_FOLLOW, p->o->timeout_ms, forked, e);
 }
 
 static int
@@ -384,9 +333,9 @@ make_copy(struct pool *p, struct err *e)
 	    "node %d has WAL behind the point where the new primary left: it "
 	    "becomes a copy of it again",
 	    p->w.node_id);
-	if (operate(p, OPERATE_STOP, STOP_MS, e) == -1)
+	if (operate(p, OPERATE_STOP, STOP_MS, NULL, e) == -1)
 		return -1;
-	if (operate(p, OPERATE_DELTA, DELTA_MS, e) == 0)
+	if (operate(p, OPERATE_DELTA, DELTA_MS, NULL, e) == 0)
 		return 0;
 	err_raise(e, STATUS_INCOMPLETE); /* it is stopped now */
 	return -1;
@@ -432,7 +381,6 @@ run(struct pool *p, struct err *e)
 		return -1;
 	if ((rc = ask_node(p, e)) != 1)
 		return rc;
-	judge(p);
 	rc = is_local(p) ? follow_here(p, &forked, e)
 			 : follow_remote(p, &forked, e);
 	if (rc == -1 && forked) {

@@ -48,8 +48,12 @@ send_request(struct call *k, const struct operate_request *q, struct err *e)
 				    .pgdata = str(q->pgdata),
 				    .self = str(q->self),
 				    .node = str(q->node)});
-	rc = buf_ok(&b) ? chan_send_buf(&k->c, WIRE_OPERATE, &b, e)
-			: err_set_nomem(e);
+	rc = buf_ok(&b) ? 0 : err_set_nomem(e);
+	if (rc == 0) {
+		/* From here on it may be with the agent. */
+		k->a->sent = true;
+		rc = chan_send_buf(&k->c, WIRE_OPERATE, &b, e);
+	}
 	buf_free(&b);
 	return rc;
 }
@@ -67,6 +71,8 @@ take_answer(struct call *k, const struct frame *f, struct err *e)
 	a->status = (int)o.status;
 	a->wal_end = o.wal_end;
 	a->timeline = o.timeline;
+	a->state = o.state;
+	a->signal_file = o.standby;
 	a->text = strndup(o.text.s, o.text.len);
 	return a->text == NULL ? err_set_nomem(e) : 1;
 }
@@ -100,6 +106,9 @@ take_frame(struct call *k, const struct frame *f, struct err *e)
 		return wire_decode_pong(f->data, f->len, &ignored, e);
 	case WIRE_ERR:
 		(void)wire_decode_err(f->data, f->len, NULL, &theirs);
+		/* Said before any command; other errors may come later. */
+		if (theirs.code == ERR_PRIVILEGE)
+			k->a->sent = false;
 		(void)err_wrap(&theirs, "%s", k->c.t->name);
 		if (e != NULL && !err_is_set(e))
 			*e = theirs;

@@ -13,6 +13,7 @@
 #include "io/remote.h"
 
 #define OPERATE_MS_MAX (60 * 60 * 1000)
+#define OPERATE_PROMOTE_FILE "promote" /* by which pg_ctl asks the server */
 
 enum operate_verb {         /* wire: u8 */
 	OPERATE_STATUS = 1, /* always allowed: reads postmaster.pid and /proc */
@@ -50,6 +51,8 @@ struct operate_answer {
 		      * server_alive) */
 	long pid;
 	int status; /* of the command, 128 + signal; 0 for what runs none */
+	bool sent;  /* a command may have been run, also when the call failed:
+		     * only what was certainly refused before is false */
 	/*
 	 * WAL_END of a server that does not run (1: 0, text says so).  From
 	 * 9.5 exact: behind the last whole record, as recovery would find it
@@ -62,18 +65,27 @@ struct operate_answer {
 	 */
 	uint64_t wal_end;
 	uint32_t timeline;
+	/* All verbs, from before the command: of pg_control (enum
+	 * pgcontrol_state), and whether standby.signal, recovery.signal or,
+	 * below 12, recovery.conf is there. */
+	uint8_t state;
+	bool signal_file;
 	char *text; /* last 64 kB that the command said, raw; or why */
 };
 void operate_answer_free(struct operate_answer *a);
+/* What the directory holds was a standby, or is to become one: not the data of
+ * a primary that stopped. */
+bool operate_is_standby(const struct operate_answer *a);
 
 /*
  * One request over SSH.  START of what runs and STOP of what does not are 0
  * without a command; PROMOTE only asks the server (pg_ctl promote -W): look at
- * it for the outcome.  deadline: at most an hour is sent; a command that is
- * late there is ended, ERR_TIMEOUT: outcome unknown.  0; or -1: ERR_SSH_*,
- * ERR_AGENT, ERR_TIMEOUT, ERR_PRIVILEGE when that host does not allow it (hint:
- * the line to add to its standby.conf).  A command that ran and failed is 0
- * with status.
+ * it for the outcome; a status of 1 to 127 there means that the server was not
+ * asked.  deadline: at most an hour is sent; a command that is late there is
+ * ended, ERR_TIMEOUT: outcome unknown.  0; or -1: ERR_SSH_*, ERR_AGENT,
+ * ERR_TIMEOUT, ERR_PRIVILEGE when that host does not allow it (hint: the line
+ * to add to its standby.conf).  A command that ran and failed is 0 with status.
+ * Whatever the error is: with a->sent the outcome is unknown.
  */
 int operate_remote(const struct remote_opts *r, const char *agent,
     const char *package, const struct operate_request *q,

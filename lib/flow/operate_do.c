@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
+#include "core/pgver.h"
 #include "core/wire.h"
 #include "core/words.h"
 #include "flow/datadir.h"
@@ -26,8 +27,15 @@ operate_answer_free(struct operate_answer *a)
 {
 	if (a != NULL) {
 		free(a->text);
-		*a = (struct operate_answer){.text = NULL};
+		*a = (struct operate_answer){.sent = a->sent};
 	}
+}
+
+bool
+operate_is_standby(const struct operate_answer *a)
+{
+	return a->signal_file || a->state == PGSTATE_SHUTDOWNED_IN_RECOVERY ||
+	       a->state == PGSTATE_IN_ARCHIVE_RECOVERY;
 }
 
 bool
@@ -105,6 +113,38 @@ look(struct job *j, struct buf *why, struct err *e)
 	return j->a->running == -2 ? -1 : 0;
 }
 
+static int
+look_for(struct job *j, const char *name, struct err *e)
+{
+	struct stat st;
+
+	if (name == NULL)
+		return 0;
+	if (tree_stat(j->d->t, name, &st) == 0)
+		j->a->signal_file = true;
+	else if (errno != ENOENT)
+		return err_set_errno(e, ERR_SOURCE,
+		    "could not look for \"%s/%s\"", tree_path(j->d->t), name);
+	return 0;
+}
+
+static int
+look_at_role(struct job *j, struct err *e)
+{
+	int version = j->d->control.version;
+
+	j->a->state = (uint8_t)j->d->control.state;
+	if (j->d->control.state > WIRE_STATE_MAX)
+		return err_set(e, ERR_SOURCE,
+		    "pg_control of \"%s\" names an impossible state",
+		    tree_path(j->d->t));
+	if (look_for(j, pgver(version, PGFACT_FILE_RECOVERY), e) == -1)
+		return -1;
+	return pgver(version, PGFACT_RECOVERY_IS_GUC) == NULL
+		   ? 0
+		   : look_for(j, "recovery.signal", e);
+}
+
 /* Milliseconds left as whole seconds, for the commands' own limits. */
 static int
 seconds_left(const struct job *j)
@@ -112,6 +152,13 @@ seconds_left(const struct job *j)
 	int ms = deadline_poll_ms(j->deadline);
 
 	return MAX_OF(1, (ms < 0 ? OPERATE_MS_MAX : ms) / 1000);
+}
+
+static int
+run(struct job *j, const char *const *argv, struct err *e)
+{
+	j->a->sent = true;
+	return operate_run(j->h, argv, j->deadline, &j->text, &j->a->status, e);
 }
 
 /* A command line of the user: split by us, run without his libpq variables. */
@@ -128,8 +175,7 @@ run_configured(struct job *j, const char *command, struct err *e)
 		argv[i] = w.v[i];
 	rc = server_words(argv, words, NELEM(words), e);
 	if (rc == 0)
-		rc = operate_run(
-		    j->h, words, j->deadline, &j->text, &j->a->status, e);
+		rc = run(j, words, e);
 	words_free(&w);
 	return rc;
 }
@@ -159,8 +205,7 @@ run_pg_ctl(
 	if (!buf_ok(&path))
 		(void)err_set_nomem(e);
 	else if (server_words(argv, words, NELEM(words), e) == 0)
-		rc = operate_run(
-		    j->h, words, j->deadline, &j->text, &j->a->status, e);
+		rc = run(j, words, e);
 	buf_free(&path);
 	free(bindir);
 	return rc;
@@ -238,13 +283,24 @@ do_stop(struct job *j, struct err *e)
 	return rc == 0 ? wait_stopped(j, e) : -1;
 }
 
-/* -W: the caller looks at the server itself, sooner than pg_ctl would. */
+/* -W: the caller looks at the server itself, sooner than pg_ctl would.  A file
+ * that pg_ctl left is found by the server sooner or later. */
 static int
 do_promote(struct job *j, struct err *e)
 {
 	static const char *const options[] = {"-W", NULL};
+	struct stat st;
 
-	return run_pg_ctl(j, "promote", options, e);
+	if (run_pg_ctl(j, "promote", options, e) == -1)
+		return -1;
+	if (j->a->status == 0 || j->a->status >= 128 ||
+	    (tree_stat(j->d->t, OPERATE_PROMOTE_FILE, &st) == -1 &&
+		errno == ENOENT))
+		return 0;
+	return err_set(e, ERR_PROC,
+	    "pg_ctl promote ended with status %d, and its file \"%s\" may be "
+	    "there: the server may be promoted yet",
+	    j->a->status, OPERATE_PROMOTE_FILE);
 }
 
 /* One of our own programs: PROGRAM ARG... -D DIR? -y -t N. */
@@ -277,8 +333,7 @@ run_ours(
 	}
 	argv[n] = NULL;
 	rc = buf_ok(&program) && buf_ok(&timeout) && buf_ok(&bindir)
-		 ? operate_run(
-		       j->h, argv, j->deadline, &j->text, &j->a->status, e)
+		 ? run(j, argv, e)
 		 : err_set_nomem(e);
 	buf_free(&program);
 	buf_free(&timeout);
@@ -379,6 +434,8 @@ operate_do(struct operate_dir *d, const struct operate_request *q,
 	*a = (struct operate_answer){.text = NULL};
 	if (m == NULL && operate_do_runs(q->verb))
 		return err_set(e, ERR_INTERNAL, "a command without its means");
+	if (look_at_role(&j, e) == -1)
+		return -1;
 	rc = dispatch(&j, e);
 	if (rc == 0 && operate_do_runs(q->verb))
 		rc = look(&j, NULL, e);

@@ -165,7 +165,8 @@ def parse_opened(data):
 def parse_operated(data):
     r = Reader(data)
     o = {"running": r.u8(), "pid": r.u64(), "status": r.u32(),
-         "wal_end": r.u64(), "timeline": r.u32()}
+         "wal_end": r.u64(), "timeline": r.u32(),
+         "state": r.u8(), "standby": r.u8()}
     o["text"] = r.take(r.left())
     return o
 

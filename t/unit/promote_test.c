@@ -336,10 +336,79 @@ CHANGE(heard_fence)
 	heard(c);
 	c->f.proof = PROOF_FENCE;
 }
+CHANGE(heard_after_fence)
+{
+	heard_fence(c);
+	c->f.fenced_for = 20;
+}
+CHANGE(heard_as_fence_ended)
+{
+	heard_fence(c);
+	c->f.fenced_for = 19.9;
+}
 CHANGE(heard_pgpool)
 {
 	heard(c);
 	c->f.proof = PROOF_PGPOOL;
+}
+CHANGE(silent_pgpool)
+{
+	heard_pgpool(c);
+	c->n[1].receiver.heard = 20;
+}
+CHANGE(heard_ssh)
+{
+	heard(c);
+	c->f.proof = PROOF_SSH;
+	c->f.old_state = OLD_STOPPED;
+}
+CHANGE(heard_stopped)
+{
+	heard_ssh(c);
+	c->f.proof = PROOF_STOPPED;
+}
+CHANGE(nologin)
+{
+	c->n[0].alive = true;
+	c->n[0].reach_text = T("no pg_hba.conf entry");
+}
+CHANGE(nologin_forced)
+{
+	nologin(c);
+	c->f.proof = PROOF_FORCE;
+	c->force = true;
+}
+CHANGE(nologin_pgpool)
+{
+	nologin(c);
+	c->f.proof = PROOF_PGPOOL;
+}
+CHANGE(nologin_typed)
+{
+	nologin(c);
+	c->f.proof = PROOF_NAME;
+}
+CHANGE(nologin_will_fence)
+{
+	nologin(c);
+	c->f.proof = PROOF_NONE;
+	c->f.fence_given = true;
+}
+CHANGE(nologin_stopped)
+{
+	nologin(c);
+	c->f.proof = PROOF_STOPPED;
+}
+CHANGE(nologin_other)
+{
+	c->n[2].alive = true;
+	gone(&c->n[2]);
+}
+CHANGE(nologin_and_primary)
+{
+	nologin(c);
+	primary(&c->n[1]);
+	c->force = true;
 }
 CHANGE(heard_will_fence)
 {
@@ -379,12 +448,37 @@ d2_a_message_of_a_moment_ago_is_a_sign_of_life(void **state)
 	    {"forced", heard_forced,
 		"+old-primary-heard +old-primary-unproven"},
 	    {"fenced", heard_fence, ""},
-	    {"pgpool is trusted", heard_pgpool, ""},
+	    {"as the fence ended", heard_as_fence_ended, ""},
+	    {"after the fence had ended", heard_after_fence,
+		"old-primary-heard"},
+	    {"pgpool is trusted", heard_pgpool, "old-primary-heard"},
+	    {"pgpool is trusted, and it is silent", silent_pgpool, ""},
+	    {"ssh says it is stopped", heard_ssh, "old-primary-heard"},
+	    {"we stopped it", heard_stopped, ""},
 	    {"will be fenced", heard_will_fence, ""},
 	    {"of a standby in between", heard_relay, ""},
 	    {"of nobody knows whom", heard_nobody_knows, "old-primary-heard"},
 	    {"a sibling heard", sibling_heard, "old-primary-heard"},
 	    {"a sibling heard us", sibling_heard_us, ""},
+	};
+
+	(void)state;
+	run_rows(rows, NELEM(rows));
+}
+
+static void
+d2_who_refuses_the_login_is_alive(void **state)
+{
+	static const struct row rows[] = {
+	    {"after a fence", nologin, "old-primary-answers"},
+	    {"--force", nologin_forced,
+		"old-primary-answers +old-primary-unproven"},
+	    {"pgpool is trusted", nologin_pgpool, "old-primary-answers"},
+	    {"name typed", nologin_typed, "old-primary-answers"},
+	    {"will be fenced", nologin_will_fence, "old-primary-answers"},
+	    {"we stopped it", nologin_stopped, ""},
+	    {"another one", nologin_other, "sibling-unknown"},
+	    {"of a primary", nologin_and_primary, "two-primaries"},
 	};
 
 	(void)state;
@@ -404,6 +498,32 @@ CHANGE(unproven_nobody)
 	c->s.n = 2;
 	c->n[0] = c->n[2];
 	c->f.old_state = OLD_NOBODY;
+}
+CHANGE(will_fence_nobody)
+{
+	unproven_nobody(c);
+	c->f.fence_given = true;
+}
+CHANGE(fenced_nobody)
+{
+	will_fence_nobody(c);
+	c->f.proof = PROOF_FENCE;
+}
+CHANGE(fenced_nobody_forced)
+{
+	fenced_nobody(c);
+	c->force = true;
+}
+CHANGE(typed_nobody)
+{
+	unproven_nobody(c);
+	c->f.proof = PROOF_NAME;
+}
+CHANGE(typed_misnamed)
+{
+	typed_nobody(c);
+	c->f.old_standby = "node1";
+	c->f.old_misnamed = true;
 }
 CHANGE(unproven_forced)
 {
@@ -458,6 +578,13 @@ d3_one_proof_is_always_asked_for(void **state)
 	static const struct row rows[] = {
 	    {"none", unproven, "old-primary-unproven"},
 	    {"nobody knows it", unproven_nobody, "old-primary-unproven"},
+	    {"will fence nobody knows whom", will_fence_nobody,
+		"old-primary-unproven"},
+	    {"fenced nobody knows whom", fenced_nobody, "old-primary-unproven"},
+	    {"... forced", fenced_nobody_forced, "+old-primary-unproven"},
+	    {"nobody knows it, name typed", typed_nobody, ""},
+	    {"--old-primary is a standby", typed_misnamed,
+		"old-primary-unproven"},
 	    {"--force", unproven_forced, "+old-primary-unproven"},
 	    {"a proof by force that was not given", proof_force_without_force,
 		"old-primary-unproven"},
@@ -1291,6 +1418,7 @@ main(void)
 		d1_a_primary_is_promoted_already_unless_there_are_two),
 	    cmocka_unit_test(d2_nothing_overrides_an_old_primary_that_runs),
 	    cmocka_unit_test(d2_a_message_of_a_moment_ago_is_a_sign_of_life),
+	    cmocka_unit_test(d2_who_refuses_the_login_is_alive),
 	    cmocka_unit_test(d3_one_proof_is_always_asked_for),
 	    cmocka_unit_test(d4_a_host_without_a_witness_is_the_isolated_side),
 	    cmocka_unit_test(d5_a_sibling_with_more_wal_is_named),

@@ -169,6 +169,8 @@ static const struct wire_operated operated_value = {
     .status = 143,
     .wal_end = UINT64_C(0x1600000060),
     .timeline = 4,
+    .state = 5,
+    .standby = true,
     .text = STR(""),
 };
 
@@ -484,6 +486,8 @@ operated_comes_back_and_is_bounded(void **state)
 	assert_int_equal(o.status, 143);
 	assert_true(o.wal_end == v.wal_end);
 	assert_int_equal(o.timeline, 4);
+	assert_int_equal(o.state, 5);
+	assert_true(o.standby);
 	assert_int_equal(o.text.len, WIRE_OUTPUT_MAX);
 	buf_addc(&b, 'x');
 	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
@@ -496,6 +500,16 @@ operated_comes_back_and_is_bounded(void **state)
 	v = operated_value;
 	v.status = 256;
 	wire_encode_operated(&b, &v);
+	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
+	buf_reset(&b);
+	v = operated_value;
+	v.state = WIRE_STATE_MAX + 1;
+	wire_encode_operated(&b, &v);
+	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
+	buf_reset(&b);
+	v = operated_value;
+	wire_encode_operated(&b, &v);
+	b.data[26] = 2; /* standby */
 	assert_int_equal(wire_decode_operated(b.data, b.len, &o, NULL), -1);
 	buf_free(&b);
 }
