@@ -528,7 +528,7 @@ for kind in ("libssh2", "openssh"):
        kind + ": nobody listens", r)
 
 for kind in ("libssh2", "openssh"):
-    p = subprocess.Popen(args(sd, kind, {"-w": "1500"}, waits),
+    p = subprocess.Popen(args(sd, kind, {"-w": "5000"}, waits),
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE)
     procs.append(p)

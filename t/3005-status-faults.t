@@ -6,7 +6,7 @@
 #
 #	t/3005-status-faults.t [FUNCTION]...	only some of the cases
 #
-# 11 and 18; more with STANDBY_TEST_WORLD=1 or STANDBY_TEST_MAJORS.  Not
+# 18; more with STANDBY_TEST_WORLD=1 or STANDBY_TEST_MAJORS.  Not
 # 10: the WAL receiver of the tests' build of 10 crashes whenever its connection
 # ends, and takes the standby with it, so that no fault stays as it was made.
 # t/3000 and the stub of t/3010 have that version.
@@ -751,7 +751,7 @@ cases=(role_without_rights login_fails replay_is_paused thresholds
     other_cluster second_primary)
 
 [ "${STANDBY_TEST_WORLD:-0}" = 1 ] ||
-    : "${STANDBY_TEST_MAJORS:=11 18}"
+    : "${STANDBY_TEST_MAJORS:=18}"
 for m in $(status_majors | grep -vx 10); do
 	if ! ok "$m: a primary, two standbys, a cascaded one" status_up "$m"; then
 		status_down x
