@@ -1,13 +1,17 @@
 #include "base/std.h"
 #include "base/log.h"
+#include "base/sig.h"
 #include "cli.h"
 #include "io/pg.h"
 #include "io/versions.h"
 
+#include <sys/resource.h>
 #include <termios.h>
 
-void
-cli_std_fds(void)
+/* A standard stream that was closed at our start must not become a socket or a
+ * file of the target: it is opened so that using it fails as before. */
+static void
+open_std_fds(void)
 {
 	static const int wrong[] = {O_WRONLY, O_RDONLY, O_RDONLY};
 
@@ -40,6 +44,95 @@ cli_print(const char *kind, const struct err *e)
 	if (e->hint[0] != '\0')
 		log_line(level, "hint", "%s", e->hint);
 }
+
+/* Ours and the linked libraries'. */
+static void
+add_version(const char *program, struct buf *b)
+{
+	buf_addf(b, "%s (standby-tools) %s\n", program, PACKAGE_VERSION);
+	versions_add(b);
+}
+
+void
+cli_error(const char *program, const struct err *e)
+{
+	cli_print("error", e);
+	if (e->code == ERR_USAGE && e->hint[0] == '\0')
+		log_line(LVL_ERROR, "hint", "Try \"%s --help\".", program);
+}
+
+void
+cli_begin(const char *program)
+{
+	struct rlimit none = {0, 0};
+
+	open_std_fds();
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	log_init(program, LVL_INFO);
+}
+
+int
+cli_answer(const struct cli_program *p, const struct opt_set *s,
+    const struct conf *conf, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc = 1;
+
+	if (opt_flag(s, "help"))
+		opt_help(p->options, p->noptions, p->usage, CLI_TAIL, &b);
+	else if (opt_flag(s, "version"))
+		add_version(p->name, &b);
+	else if (opt_flag(s, "show-config"))
+		opt_show(s, &b);
+	else if (opt_flag(s, "list-nodes"))
+		for (size_t i = 0; i < conf->nnodes; i++)
+			buf_addf(&b, "%s\n", conf->nodes[i].name);
+	else
+		rc = p->answer != NULL ? p->answer(s, &b, e) : 0;
+	(void)fputs(buf_str(&b), stdout);
+	buf_free(&b);
+	return rc;
+}
+
+/* 0, or the exit status of what failed, and was told. */
+static int
+go(const struct cli_program *p, struct opt_set *s, struct conf *conf, int argc,
+    char *const *argv, struct err *e)
+{
+	int rc;
+
+	if (opt_init(s, p->options, p->noptions, e) == -1 ||
+	    cli_read(s, conf, argc, argv, e) == -1 ||
+	    (rc = cli_answer(p, s, conf, e)) == -1 ||
+	    (rc == 0 && (cli_log(s, p->name, e) == -1 || sig_init(e) == -1))) {
+		cli_error(p->name, e);
+		return e->status;
+	}
+	return rc == 1 || p->run(s, conf, e) == 0 ? 0 : e->status;
+}
+
+int
+cli_main(const struct cli_program *p, int argc, char *const *argv)
+{
+	struct err e = ERR_INIT;
+	struct conf conf = {0};
+	struct opt_set s = {.table = NULL};
+	int status;
+
+	cli_begin(p->name);
+	status = go(p, &s, &conf, argc, argv, &e);
+	opt_free(&s);
+	conf_free(&conf);
+	err_clear(&e);
+	if (cli_end_stdout(&e) == -1) {
+		cli_print("error", &e);
+		status = status == 0 ? e.status : status;
+	}
+	return status;
+}
+
+/* --- configuration -------------------------------------------------------- */
 
 static const char *
 get_env(void *arg, const char *name)
@@ -136,17 +229,6 @@ cli_log(const struct opt_set *s, const char *program, struct err *e)
 	if (log_to(opt_text(s, "log")) == 0)
 		return 0;
 	return err_set_errno(e, ERR_USAGE, "--log=%s", opt_text(s, "log"));
-}
-
-void
-cli_version(const char *program)
-{
-	struct buf b = BUF_INIT;
-
-	versions_add(&b);
-	(void)printf(
-	    "%s (standby-tools) %s\n%s", program, PACKAGE_VERSION, buf_str(&b));
-	buf_free(&b);
 }
 
 static int

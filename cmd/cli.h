@@ -13,9 +13,31 @@
 	"\nReport bugs to <" PACKAGE_BUGREPORT ">.\n"                          \
 	"standby-tools home page: <" PACKAGE_URL ">\n"
 
-/* A standard stream that was closed at our start must not become a socket or a
- * file of the target: it is opened so that using it fails as before. */
-void cli_std_fds(void);
+/* A program, for what all of them do the same way. */
+struct cli_program {
+	const char *name, *usage; /* the head of --help */
+	const struct opt *options;
+	size_t noptions;
+	/* Requests of its own that need no server, onto out: 1 done, 0 none of
+	 * them, -1; NULL: it has none. */
+	int (*answer)(const struct opt_set *s, struct buf *out, struct err *e);
+	/* The work; tells what failed, and e->status is the exit status. */
+	int (*run)(
+	    const struct opt_set *s, const struct conf *conf, struct err *e);
+};
+
+/* main(), from the standard streams to the exit status. */
+int cli_main(const struct cli_program *p, int argc, char *const *argv);
+
+/* Its parts, for a program whose exit status means something else.  The start:
+ * standard streams, file mode, no core file, the log. */
+void cli_begin(const char *program);
+/* --help, --version, --show-config, --list-nodes and p->answer, to stdout: 1
+ * done, 0 none of them, -1. */
+int cli_answer(const struct cli_program *p, const struct opt_set *s,
+    const struct conf *conf, struct err *e);
+/* error:, detail:, hint: lines; of a usage error where help is. */
+void cli_error(const char *program, const struct err *e);
 
 /* All that was printed to stdout is there. */
 int cli_end_stdout(struct err *e);
@@ -34,9 +56,6 @@ int cli_log(const struct opt_set *s, const char *program, struct err *e);
 /* Are colours wanted on that descriptor: --color, then NO_COLOR, then PG_COLOR,
  * then the terminal. */
 bool cli_color(const char *option, int fd);
-
-/* --version: ours and the linked libraries'. */
-void cli_version(const char *program);
 
 /* The connection of -h -p -U -d --service --master and the environment. */
 int cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e);

@@ -10,46 +10,22 @@
 #include "record.h"
 #include "talk.h"
 
-#include <sys/resource.h>
-
 #define PROGRAM "standby-clone"
 
-static void
-print_buf(struct buf *b)
-{
-	(void)fputs(buf_str(b), stdout);
-	buf_free(b);
-}
-
-/* Requests that need no server.  1: done, 0: none of them, -1. */
 static int
-answer_only(const struct opt_set *s, const struct conf *conf, struct err *e)
+answer(const struct opt_set *s, struct buf *out, struct err *e)
 {
-	struct buf b = BUF_INIT;
-
-	if (opt_flag(s, "help"))
-		opt_help(
-		    clone_options, clone_noptions, CLONE_USAGE, CLI_TAIL, &b);
-	else if (opt_flag(s, "version"))
-		cli_version(PROGRAM);
-	else if (opt_flag(s, "show-config"))
-		opt_show(s, &b);
-	else if (opt_flag(s, "list-excludes"))
-		exclude_list(&b);
-	else if (opt_get(s, "facts")->set) {
-		if (facts_add(&b, opt_text(s, "facts"), e) == -1)
-			return -1;
-	} else if (opt_flag(s, "list-nodes"))
-		for (size_t i = 0; i < conf->nnodes; i++)
-			buf_addf(&b, "%s\n", conf->nodes[i].name);
+	if (opt_flag(s, "list-excludes"))
+		exclude_list(out);
+	else if (opt_get(s, "facts")->set)
+		return facts_add(out, opt_text(s, "facts"), e) == -1 ? -1 : 1;
 	else
 		return 0;
-	print_buf(&b);
 	return 1;
 }
 
 static int
-run(const struct opt_set *s, const struct conf *conf, struct err *e)
+run_clone(const struct opt_set *s, const struct conf *conf, struct err *e)
 {
 	struct clone_record rec = {0};
 	struct clone_owned owned = {0};
@@ -104,49 +80,22 @@ run_pgpool(const struct opt_set *s, struct err *e)
 }
 
 static int
-usage(const struct err *e)
+run(const struct opt_set *s, const struct conf *conf, struct err *e)
 {
-	cli_print("error", e);
-	if (e->hint[0] == '\0')
-		log_line(LVL_ERROR, "hint", "Try \"%s --help\".", PROGRAM);
-	return e->status;
+	if (opt_flag(s, "pgpool-recovery"))
+		return run_pgpool(s, e);
+	return run_clone(s, conf, e);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct rlimit none = {0, 0};
-	struct err e = ERR_INIT;
-	struct conf conf = {0};
-	struct opt_set s;
-	int status = 0, rc;
+	const struct cli_program program = {.name = PROGRAM,
+	    .usage = CLONE_USAGE,
+	    .options = clone_options,
+	    .noptions = clone_noptions,
+	    .answer = answer,
+	    .run = run};
 
-	cli_std_fds();
-	(void)umask(077);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	log_init(PROGRAM, LVL_INFO);
-	if (opt_init(&s, clone_options, clone_noptions, &e) == -1 ||
-	    cli_read(&s, &conf, argc, argv, &e) == -1) {
-		status = usage(&e);
-		goto out;
-	}
-	if ((rc = answer_only(&s, &conf, &e)) != 0) {
-		if (rc == -1)
-			status = usage(&e);
-		goto out;
-	}
-	if (cli_log(&s, PROGRAM, &e) == -1 || sig_init(&e) == -1)
-		status = usage(&e);
-	else if (opt_flag(&s, "pgpool-recovery") ? run_pgpool(&s, &e) == -1
-						 : run(&s, &conf, &e) == -1)
-		status = e.status;
-out:
-	opt_free(&s);
-	conf_free(&conf);
-	err_clear(&e);
-	if (cli_end_stdout(&e) == -1) {
-		cli_print("error", &e);
-		status = status == 0 ? e.status : status;
-	}
-	return status;
+	return cli_main(&program, argc, argv);
 }

@@ -10,8 +10,6 @@
 #include "follow-options.h"
 #include "io/jdoc.h"
 
-#include <sys/resource.h>
-
 /* --- what it says --------------------------------------------------------- */
 
 static void
@@ -267,7 +265,7 @@ tell_event(const struct conf *conf, const struct follow_opts *o,
 }
 
 static int
-run(const struct opt_set *s, const struct conf *conf, struct err *e)
+run_follow(const struct opt_set *s, const struct conf *conf, struct err *e)
 {
 	struct follow_record rec = {.status = NULL};
 	struct follow_owned owned = {.ssh = NULL};
@@ -332,29 +330,6 @@ run_pgpool(const struct opt_set *s, const struct conf *conf, struct err *e)
 	return rc;
 }
 
-/* Requests that need no server.  1: done, 0: none of them. */
-static int
-answer_only(const struct opt_set *s, const struct conf *conf)
-{
-	struct buf b = BUF_INIT;
-
-	if (opt_flag(s, "help"))
-		opt_help(follow_options, follow_noptions, FOLLOW_USAGE,
-		    CLI_TAIL, &b);
-	else if (opt_flag(s, "version"))
-		cli_version(FOLLOW_TOOL);
-	else if (opt_flag(s, "show-config"))
-		opt_show(s, &b);
-	else if (opt_flag(s, "list-nodes"))
-		for (size_t i = 0; i < conf->nnodes; i++)
-			buf_addf(&b, "%s\n", conf->nodes[i].name);
-	else
-		return 0;
-	(void)fputs(buf_str(&b), stdout);
-	buf_free(&b);
-	return 1;
-}
-
 /* pgpool's words may begin with a minus (%m is -1): options stand before. */
 static char **
 end_options(int *argc, char **argv, char *dashes)
@@ -375,50 +350,27 @@ end_options(int *argc, char **argv, char *dashes)
 }
 
 static int
-usage(const struct err *e)
+run(const struct opt_set *s, const struct conf *conf, struct err *e)
 {
-	cli_print("error", e);
-	if (e->hint[0] == '\0')
-		log_line(LVL_ERROR, "hint", "Try \"%s --help\".", FOLLOW_TOOL);
-	return e->status;
+	if (opt_flag(s, "pgpool"))
+		return run_pgpool(s, conf, e);
+	return run_follow(s, conf, e);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct rlimit none = {0, 0};
-	struct err e = ERR_INIT;
-	struct conf conf = {0};
-	struct opt_set s;
+	const struct cli_program program = {.name = FOLLOW_TOOL,
+	    .usage = FOLLOW_USAGE,
+	    .options = follow_options,
+	    .noptions = follow_noptions,
+	    .run = run};
 	char dashes[] = "--", **words = end_options(&argc, argv, dashes);
-	int status = 0;
+	int status;
 
 	if (words == NULL)
 		return STATUS_FAILED;
-	cli_std_fds();
-	(void)umask(077);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	log_init(FOLLOW_TOOL, LVL_INFO);
-	if (opt_init(&s, follow_options, follow_noptions, &e) == -1 ||
-	    cli_read(&s, &conf, argc, words, &e) == -1) {
-		status = usage(&e);
-		goto out;
-	}
-	if (answer_only(&s, &conf) == 1)
-		goto out;
-	if (cli_log(&s, FOLLOW_TOOL, &e) == -1 || sig_init(&e) == -1)
-		status = usage(&e);
-	else if (opt_flag(&s, "pgpool") ? run_pgpool(&s, &conf, &e) == -1
-					: run(&s, &conf, &e) == -1)
-		status = e.status;
-out:
-	opt_free(&s);
-	conf_free(&conf);
+	status = cli_main(&program, argc, words);
 	free(words);
-	err_clear(&e);
-	if (cli_end_stdout(&e) == -1) {
-		cli_print("error", &e);
-		status = status == 0 ? e.status : status;
-	}
 	return status;
 }
