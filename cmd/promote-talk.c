@@ -11,6 +11,7 @@
 #include "io/wait.h"
 #include "promote-options.h"
 #include "promote-talk.h"
+#include "show/fields.h"
 #include "show/show.h"
 
 #include <locale.h>
@@ -32,12 +33,11 @@ say(enum log_level level, const char *kind, const char *text)
 static void
 say_lines(enum log_level level, const char *kind, const char *text)
 {
-	char *copy = strdup(text), *rest = copy, *line;
+	struct buf line = BUF_INIT;
 
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if (*line != '\0')
-			say(level, kind, line);
-	free(copy);
+	while (text_line(&text, &line))
+		say(level, kind, buf_str(&line));
+	buf_free(&line);
 }
 
 void
@@ -51,13 +51,13 @@ promote_talk_call(struct promote_talk *t, const char *words)
 void
 promote_talk_flush(struct promote_talk *t)
 {
-	char *copy = strdup(buf_str(&t->held)), *rest = copy, *line;
+	const char *at = buf_str(&t->held);
+	struct buf line = BUF_INIT;
 
 	t->hold = false;
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if (*line != '\0')
-			log_line(LVL_INFO, NULL, "%s", line);
-	free(copy);
+	while (text_line(&at, &line))
+		log_line(LVL_INFO, NULL, "%s", buf_str(&line));
+	buf_free(&line);
 	buf_reset(&t->held);
 }
 
@@ -224,21 +224,18 @@ static void
 on_plan(void *arg, const char *text)
 {
 	const struct promote_talk *t = arg;
-	char *copy = strdup(text), *rest = copy, *line;
 	FILE *to = t->json ? stderr : stdout;
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, line = BUF_INIT;
 
-	for (int n = 1; (line = strsep(&rest, "\n")) != NULL;) {
-		if (*line == '\0')
-			continue;
-		buf_addf(&b, "%2d. ", n++);
-		text_add_escaped(&b, line, strlen(line));
+	for (int n = 1; text_line(&text, &line); n++) {
+		buf_addf(&b, "%2d. ", n);
+		text_add_escaped(&b, line.data, line.len);
 		buf_addc(&b, '\n');
 	}
 	(void)fputs(buf_str(&b), to);
 	(void)fflush(to);
 	buf_free(&b);
-	free(copy);
+	buf_free(&line);
 }
 
 void
@@ -321,18 +318,15 @@ say_already(const struct promote_talk *t, const struct failover_record *r)
 static void
 say_next(const char *text, const char *when)
 {
-	char *copy = strdup(text), *rest = copy, *line;
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, line = BUF_INIT;
 
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (*line == '\0')
-			continue;
+	while (text_line(&text, &line)) {
 		buf_reset(&b);
-		text_add_escaped(&b, line, strlen(line));
+		text_add_escaped(&b, line.data, line.len);
 		log_line(LVL_INFO, NULL, "%s: %s", when, buf_str(&b));
 	}
 	buf_free(&b);
-	free(copy);
+	buf_free(&line);
 }
 
 void
@@ -357,54 +351,6 @@ promote_talk_done(
 }
 
 /* --- JSON ----------------------------------------------------------------- */
-
-static void
-put_lsn(struct jdoc *d, const char *path, uint64_t lsn)
-{
-	char text[LSN_TEXT];
-
-	jdoc_text(d, path, lsn == 0 ? NULL : lsn_format(lsn, text));
-}
-
-static void
-put_seconds(struct jdoc *d, const char *path, int64_t ms)
-{
-	if (ms < 0)
-		jdoc_null(d, path);
-	else
-		jdoc_real(d, path, (double)ms / 1000);
-}
-
-static void
-put_timeline(struct jdoc *d, const char *path, uint32_t timeline)
-{
-	jdoc_known(d, path, timeline == 0 ? -1 : (int64_t)timeline);
-}
-
-static void
-put_lines(struct jdoc *d, const char *path, const char *text)
-{
-	char *copy = strdup(text), *rest = copy, *line;
-
-	jdoc_array(d, path);
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if (*line != '\0')
-			jdoc_push(d, path, line);
-	free(copy);
-}
-
-static void
-put_error(struct jdoc *d, const struct err *e)
-{
-	if (!err_is_set(e)) {
-		jdoc_null(d, "error");
-		return;
-	}
-	jdoc_text(d, "error.id", err_name(e->code));
-	jdoc_text(d, "error.message", e->text);
-	jdoc_text(d, "error.detail", e->detail[0] ? e->detail : NULL);
-	jdoc_text(d, "error.hint", e->hint[0] ? e->hint : NULL);
-}
 
 static void
 put_refusals(struct jdoc *d, const struct promote_verdict *v)
@@ -441,10 +387,10 @@ put_result(struct jdoc *d, const struct failover_record *r)
 	jdoc_text(d, "node.host", r->host);
 	jdoc_text(d, "node.port", r->port);
 	jdoc_text(d, "old_primary", r->old_node);
-	put_timeline(d, "timeline_before", r->timeline_before);
-	put_timeline(d, "timeline", r->timeline);
-	put_lsn(d, "lsn_before", r->lsn_before);
-	put_lsn(d, "lsn", r->lsn);
+	fields_timeline(d, "timeline_before", r->timeline_before);
+	fields_timeline(d, "timeline", r->timeline);
+	fields_lsn(d, "lsn_before", r->lsn_before);
+	fields_lsn(d, "lsn", r->lsn);
 	jdoc_flag(d, "promoted", promoted);
 	jdoc_known(d, "lost_bytes", r->lost_at_least ? -1 : r->lost);
 	jdoc_known(d, "lost_at_least_bytes", r->lost_at_least ? r->lost : -1);
@@ -458,12 +404,12 @@ put_result(struct jdoc *d, const struct failover_record *r)
 static void
 put_times(struct jdoc *d, const struct failover_record *r)
 {
-	put_seconds(d, "seconds.total", r->ms_total);
-	put_seconds(d, "seconds.facts", r->ms_facts);
-	put_seconds(d, "seconds.fence", r->ms_fence);
-	put_seconds(d, "seconds.promote", r->ms_promote);
-	put_seconds(d, "seconds.checkpoint", r->ms_checkpoint);
-	put_seconds(d, "seconds.gap", r->ms_gap);
+	fields_seconds(d, "seconds.total", r->ms_total);
+	fields_seconds(d, "seconds.facts", r->ms_facts);
+	fields_seconds(d, "seconds.fence", r->ms_fence);
+	fields_seconds(d, "seconds.promote", r->ms_promote);
+	fields_seconds(d, "seconds.checkpoint", r->ms_checkpoint);
+	fields_seconds(d, "seconds.gap", r->ms_gap);
 }
 
 int
@@ -475,18 +421,13 @@ promote_talk_json(
 
 	if (d == NULL)
 		return -1;
-	jdoc_number(d, "format", 1);
-	jdoc_text(d, "tool", PROMOTE_TOOL);
-	jdoc_text(d, "version", PACKAGE_VERSION);
-	jdoc_text(d, "status", r->status != NULL ? r->status : "failed");
-	jdoc_number(d, "code", (uint64_t)status);
-	put_error(d, e);
+	fields_begin(d, PROMOTE_TOOL, r->status, status, e);
 	put_result(d, r);
 	put_refusals(d, &r->verdict);
-	put_lines(d, "assumed", buf_str(&r->verdict.assumed));
+	fields_lines(d, "assumed", buf_str(&r->verdict.assumed));
 	put_siblings(d, r);
-	put_lines(d, "next", buf_str(&r->next));
-	put_lines(d, "failed", buf_str(&r->failed));
+	fields_lines(d, "next", buf_str(&r->next));
+	fields_lines(d, "failed", buf_str(&r->failed));
 	put_times(d, r);
 	rc = jdoc_print(d, to);
 	jdoc_free(d);

@@ -9,6 +9,7 @@
 #include "flow/follow_pgpool.h"
 #include "follow-options.h"
 #include "io/jdoc.h"
+#include "show/fields.h"
 
 /* --- what it says --------------------------------------------------------- */
 
@@ -78,36 +79,6 @@ tell_end(const struct follow_record *r, const struct follow_opts *o)
 
 /* --- --json --------------------------------------------------------------- */
 
-static void
-put_lsn(struct jdoc *d, const char *path, uint64_t lsn)
-{
-	char text[LSN_TEXT];
-
-	jdoc_text(d, path, lsn == 0 ? NULL : lsn_format(lsn, text));
-}
-
-static void
-put_number(struct jdoc *d, const char *path, uint64_t n)
-{
-	if (n == 0)
-		jdoc_null(d, path);
-	else
-		jdoc_number(d, path, n);
-}
-
-static void
-put_error(struct jdoc *d, const struct err *e)
-{
-	if (!err_is_set(e)) {
-		jdoc_null(d, "error");
-		return;
-	}
-	jdoc_text(d, "error.id", err_name(e->code));
-	jdoc_text(d, "error.message", e->text);
-	jdoc_text(d, "error.detail", e->detail[0] ? e->detail : NULL);
-	jdoc_text(d, "error.hint", e->hint[0] ? e->hint : NULL);
-}
-
 static int
 print_record(const struct follow_record *r, const char *pgdata, int status,
     const struct err *e)
@@ -117,27 +88,22 @@ print_record(const struct follow_record *r, const char *pgdata, int status,
 
 	if (d == NULL)
 		return -1;
-	jdoc_number(d, "format", 1);
-	jdoc_text(d, "tool", FOLLOW_TOOL);
-	jdoc_text(d, "version", PACKAGE_VERSION);
-	jdoc_text(d, "status", r->status != NULL ? r->status : "failed");
-	jdoc_number(d, "code", (uint64_t)status);
-	put_error(d, e);
+	fields_begin(d, FOLLOW_TOOL, r->status, status, e);
 	jdoc_text(d, "primary.host", r->host);
 	jdoc_text(d, "primary.port", r->port);
-	put_number(d, "primary.timeline", r->timeline);
+	fields_timeline(d, "primary.timeline", r->timeline);
 	jdoc_text(d, "node.pgdata", pgdata);
-	put_number(d, "node.timeline", r->own_timeline);
-	put_lsn(d, "node.lsn", r->own_end);
-	put_lsn(d, "fork_lsn", r->fork);
+	fields_timeline(d, "node.timeline", r->own_timeline);
+	fields_lsn(d, "node.lsn", r->own_end);
+	fields_lsn(d, "fork_lsn", r->fork);
 	jdoc_text(d, "slot", r->slot[0] ? r->slot : NULL);
 	jdoc_text(d, "old_slot", r->old_slot[0] ? r->old_slot : NULL);
 	jdoc_flag(d, "reloaded", r->reloaded);
 	jdoc_flag(d, "restarted", r->restarted);
 	jdoc_flag(d, "started", r->started);
 	jdoc_flag(d, "streaming", r->streaming);
-	put_lsn(d, "receive_lsn", r->receive_lsn);
-	jdoc_real(d, "seconds.total", (double)r->ms_total / 1000);
+	fields_lsn(d, "receive_lsn", r->receive_lsn);
+	fields_seconds(d, "seconds.total", r->ms_total);
 	rc = jdoc_print(d, stdout);
 	jdoc_free(d);
 	return rc;

@@ -334,9 +334,10 @@ talk_stats(const struct clone_record *r, FILE *to)
 void
 talk_left(const struct clone_record *r)
 {
-	char *text = strdup(buf_str(&r->left_behind)), *rest = text, *line;
+	const char *at = buf_str(&r->left_behind);
+	struct buf line = BUF_INIT;
 
-	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
-		log_line(LVL_WARNING, "left behind", "%s", line);
-	free(text);
+	while (text_line(&at, &line))
+		log_line(LVL_WARNING, "left behind", "%s", buf_str(&line));
+	buf_free(&line);
 }

@@ -303,6 +303,21 @@ text_add_tail(struct buf *b, const void *data, size_t n, size_t max_lines,
 	}
 }
 
+bool
+text_line(const char **at, struct buf *line)
+{
+	size_t len;
+
+	if (*at == NULL)
+		return false;
+	*at += strspn(*at, "\n");
+	len = strcspn(*at, "\n");
+	buf_reset(line);
+	buf_add(line, *at, len);
+	*at += len;
+	return len > 0;
+}
+
 /* Optimal string alignment distance of two words of at most WORD_MAX. */
 static size_t
 distance(const char *a, size_t na, const char *b, size_t nb)

@@ -35,6 +35,10 @@ void text_add_escaped(struct buf *b, const void *data, size_t n);
  * do not count. */
 void text_add_tail(struct buf *b, const void *data, size_t n, size_t max_lines,
     const char *prefix);
+/* The next line of *at that is not empty, without its end, into line (what was
+ * there is gone); *at moves behind it.  NULL is no line.  false: there is none
+ * any more. */
+bool text_line(const char **at, struct buf *line);
 /*
  * The nearest of n words to s by edit distance (insert, delete, replace, swap
  * of neighbours), at most 3 and at most half of the longer word; the first of

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "core/pgconf.h"
+#include "core/text.h"
 #include "flow/clone_int.h"
 #include "flow/passfile.h"
 #include "flow/recovery.h"
@@ -50,12 +51,14 @@ out:
 }
 
 static void
-tell_notes(struct clone *c, struct buf *notes)
+tell_notes(struct clone *c, const struct buf *notes)
 {
-	char *rest = notes->data, *line;
+	const char *at = notes->data;
+	struct buf line = BUF_INIT;
 
-	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
-		clone_note(c, "%s", line);
+	while (text_line(&at, &line))
+		clone_note(c, "%s", buf_str(&line));
+	buf_free(&line);
 }
 
 int

@@ -20,14 +20,14 @@ variable(const char *name, const char *value)
 static void
 log_output(const struct buf *out)
 {
-	struct buf text = BUF_INIT;
-	char *line, *rest;
+	struct buf text = BUF_INIT, line = BUF_INIT;
+	const char *at;
 
 	text_add_tail(&text, out->data, out->len, LINES, "");
-	rest = text.data;
-	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL &&
-	       *line != '\0')
-		log_line(LVL_VERBOSE, "event_command", "%s", line);
+	at = buf_str(&text);
+	while (text_line(&at, &line))
+		log_line(LVL_VERBOSE, "event_command", "%s", buf_str(&line));
+	buf_free(&line);
 	buf_free(&text);
 }
 

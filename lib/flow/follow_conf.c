@@ -292,12 +292,14 @@ or_null(const struct buf *b)
 }
 
 static void
-tell_notes(struct follow *f, struct buf *notes)
+tell_notes(struct follow *f, const struct buf *notes)
 {
-	char *rest = notes->data, *line;
+	const char *at = notes->data;
+	struct buf line = BUF_INIT;
 
-	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
-		follow_note(f, "%s", line);
+	while (text_line(&at, &line))
+		follow_note(f, "%s", buf_str(&line));
+	buf_free(&line);
 }
 
 int

@@ -1,17 +1,10 @@
 /* The whole struct as one JSON document; share/repl-status.schema.json. */
 #include "base/std.h"
 #include "io/jdoc.h"
+#include "show/fields.h"
 #include "show/show_int.h"
 
 #define FORMAT 1
-
-static void
-put_lsn(struct jdoc *d, const char *path, uint64_t lsn)
-{
-	char text[LSN_TEXT];
-
-	jdoc_text(d, path, lsn == LSN_INVALID ? NULL : lsn_format(lsn, text));
-}
 
 static void
 put_id(struct jdoc *d, const char *path, uint64_t id)
@@ -83,10 +76,10 @@ put_sender(struct jdoc *d, const struct status *s, const struct status_node *n)
 	jdoc_text(d, "nodes.sender.client_addr", r->client_addr);
 	jdoc_text(d, "nodes.sender.state", r->state);
 	jdoc_text(d, "nodes.sender.sync_state", r->sync_state);
-	put_lsn(d, "nodes.sender.sent_lsn", r->sent);
-	put_lsn(d, "nodes.sender.write_lsn", r->write);
-	put_lsn(d, "nodes.sender.flush_lsn", r->flush);
-	put_lsn(d, "nodes.sender.replay_lsn", r->replay);
+	fields_lsn(d, "nodes.sender.sent_lsn", r->sent);
+	fields_lsn(d, "nodes.sender.write_lsn", r->write);
+	fields_lsn(d, "nodes.sender.flush_lsn", r->flush);
+	fields_lsn(d, "nodes.sender.replay_lsn", r->replay);
 	put_behind(d, "nodes.sender.write_lag_bytes", r, r->write, version);
 	put_behind(d, "nodes.sender.flush_lag_bytes", r, r->flush, version);
 	put_behind(d, "nodes.sender.replay_lag_bytes", r, r->replay, version);
@@ -105,9 +98,9 @@ put_receiver(struct jdoc *d, const struct status_node *n)
 	}
 	jdoc_text(d, "nodes.receiver.status", r->status);
 	put_positive(d, "nodes.receiver.timeline", r->timeline);
-	put_lsn(d, "nodes.receiver.written_lsn", r->written);
-	put_lsn(d, "nodes.receiver.flushed_lsn", r->flushed);
-	put_lsn(d, "nodes.receiver.latest_end_lsn", r->latest_end);
+	fields_lsn(d, "nodes.receiver.written_lsn", r->written);
+	fields_lsn(d, "nodes.receiver.flushed_lsn", r->flushed);
+	fields_lsn(d, "nodes.receiver.latest_end_lsn", r->latest_end);
 	put_real(d, "nodes.receiver.heard_seconds", r->heard);
 	jdoc_text(d, "nodes.receiver.host", r->host);
 	jdoc_text(d, "nodes.receiver.port", r->port);
@@ -134,7 +127,7 @@ put_slots(struct jdoc *d, const struct status_node *n)
 		jdoc_flag(d, "nodes.slots.active", slot->active);
 		jdoc_flag(d, "nodes.slots.temporary", slot->temporary);
 		jdoc_flag(d, "nodes.slots.synced", slot->synced);
-		put_lsn(d, "nodes.slots.restart_lsn", slot->restart_lsn);
+		fields_lsn(d, "nodes.slots.restart_lsn", slot->restart_lsn);
 		jdoc_known(d, "nodes.slots.retained_bytes", slot->retained);
 		jdoc_text(d, "nodes.slots.wal_status", slot->wal_status);
 		jdoc_known(d, "nodes.slots.safe_bytes", slot->safe_bytes);
@@ -156,10 +149,10 @@ put_contract(
 	jdoc_text(d, "nodes.state", n->state);
 	jdoc_text(d, "nodes.sync", n->sync);
 	put_positive(d, "nodes.timeline", status_timeline(n));
-	put_lsn(d, "nodes.written_lsn", n->written);
-	put_lsn(d, "nodes.sent_lsn", n->sent);
-	put_lsn(d, "nodes.received_lsn", n->received);
-	put_lsn(d, "nodes.replayed_lsn", n->replayed);
+	fields_lsn(d, "nodes.written_lsn", n->written);
+	fields_lsn(d, "nodes.sent_lsn", n->sent);
+	fields_lsn(d, "nodes.received_lsn", n->received);
+	fields_lsn(d, "nodes.replayed_lsn", n->replayed);
 	jdoc_known(d, "nodes.receive_lag_bytes", show_receive_lag(n));
 	jdoc_known(d, "nodes.replay_lag_bytes", show_replay_lag(n));
 	put_real(d, "nodes.delay_seconds", show_delay(n));
@@ -208,7 +201,7 @@ put_head(struct jdoc *d, const struct status *s, const struct show_opts *o)
 	put_id(d, "cluster.system_identifier", s->system_identifier);
 	jdoc_text(d, "cluster.primary", p == NULL ? NULL : p->name);
 	put_positive(d, "cluster.timeline", p == NULL ? 0 : status_timeline(p));
-	put_lsn(d, "cluster.written_lsn", p == NULL ? 0 : p->written);
+	fields_lsn(d, "cluster.written_lsn", p == NULL ? 0 : p->written);
 	jdoc_known(
 	    d, "cluster.standbys", s->n == 0 ? -1 : (int64_t)s->standbys);
 	jdoc_known(d, "cluster.streaming", show_streaming(s));

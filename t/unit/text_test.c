@@ -255,6 +255,36 @@ a_tail_is_the_last_lines(void **state)
 }
 
 static void
+a_text_is_split_into_lines_that_are_not_empty(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} t[] = {
+	    {"one\ntwo\n", "[one][two]"},
+	    {"one\ntwo", "[one][two]"},
+	    {"\n\none\n\n\ntwo\n\n", "[one][two]"},
+	    {"one", "[one]"},
+	    {"\n", ""},
+	    {"", ""},
+	    {NULL, ""},
+	};
+	struct buf line = BUF_INIT, got = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		const char *at = t[i].text;
+
+		buf_reset(&got);
+		while (text_line(&at, &line))
+			buf_addf(&got, "[%s]", buf_str(&line));
+		assert_string_equal(buf_str(&got), t[i].want);
+		assert_false(text_line(&at, &line)); /* and stays at the end */
+	}
+	buf_free(&line);
+	buf_free(&got);
+}
+
+static void
 the_nearest_word_is_near(void **state)
 {
 	static const char *const words[] = {"jobs", NULL, "max-rate", "exclude",
@@ -323,6 +353,7 @@ main(void)
 	    cmocka_unit_test(counts_have_commas),
 	    cmocka_unit_test(foreign_bytes_cannot_drive_a_terminal),
 	    cmocka_unit_test(a_tail_is_the_last_lines),
+	    cmocka_unit_test(a_text_is_split_into_lines_that_are_not_empty),
 	    cmocka_unit_test(the_nearest_word_is_near),
 	    cmocka_unit_test(a_name_becomes_a_slot_name),
 	};
