@@ -95,6 +95,36 @@ cli_answer(const struct cli_program *p, const struct opt_set *s,
 	return rc;
 }
 
+/* pgpool 4.4 writes " -1". */
+static bool
+is_negative(const char *word)
+{
+	word += strspn(word, " ");
+	return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
+/* argv with an `end` ("--") before pgpool's first negative word; the caller
+ * frees it.  NULL: no memory. */
+static char **
+end_options(int *argc, char *const *argv, char *end)
+{
+	char **v = calloc((size_t)*argc + 2, sizeof(*v));
+	bool pgpool = false, done = false;
+	int n = 0;
+
+	for (int i = 0; v != NULL && i < *argc; i++) {
+		done |= strcmp(argv[i], end) == 0;
+		pgpool |= strcmp(argv[i], "--pgpool") == 0;
+		if (pgpool && !done && is_negative(argv[i])) {
+			v[n++] = end;
+			done = true;
+		}
+		v[n++] = argv[i];
+	}
+	*argc = n;
+	return v;
+}
+
 /* 0, or the exit status of what failed, and was told. */
 static int
 go(const struct cli_program *p, struct opt_set *s, struct conf *conf, int argc,
@@ -118,12 +148,15 @@ cli_main(const struct cli_program *p, int argc, char *const *argv)
 	struct err e = ERR_INIT;
 	struct conf conf = {0};
 	struct opt_set s = {.table = NULL};
-	int status;
+	char end[] = "--", **words = end_options(&argc, argv, end);
+	int status = STATUS_FAILED;
 
 	cli_begin(p->name);
-	status = go(p, &s, &conf, argc, argv, &e);
+	if (words != NULL)
+		status = go(p, &s, &conf, argc, words, &e);
 	opt_free(&s);
 	conf_free(&conf);
+	free(words);
 	err_clear(&e);
 	if (cli_end_stdout(&e) == -1) {
 		cli_print("error", &e);

@@ -26,7 +26,13 @@ struct cli_program {
 	    const struct opt_set *s, const struct conf *conf, struct err *e);
 };
 
-/* main(), from the standard streams to the exit status. */
+/*
+ * main(), from the standard streams to the exit status.
+ *
+ * Words of pgpool behind --pgpool may begin with a minus sign (%m is -1, with
+ * blanks before it from pgpool 4.4): from the first one that is a negative
+ * number on, nothing is an option any more, as if "--" stood before it.
+ */
 int cli_main(const struct cli_program *p, int argc, char *const *argv);
 
 /* Its parts, for a program whose exit status means something else.  The start:

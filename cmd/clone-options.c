@@ -4,6 +4,7 @@
 #include "clone-options.h"
 #include "flow/roots.h"
 #include "io/pg.h"
+#include "io/self.h"
 
 const struct opt clone_options[] = {
     CLI_HEAD("Connection to the primary"),
@@ -313,19 +314,10 @@ static char *
 own_agent(void)
 {
 	char path[PATH_MAX];
-	ssize_t n;
-	char *slash;
 
-	if (access(AGENT_PATH, X_OK) == 0)
+	if (access(AGENT_PATH, X_OK) == 0 ||
+	    self_beside("standby-agent", path, sizeof(path)) == -1)
 		return strdup(AGENT_PATH);
-	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
-	if (n <= 0)
-		return strdup(AGENT_PATH);
-	path[n] = '\0';
-	if ((slash = strrchr(path, '/')) == NULL)
-		return strdup(AGENT_PATH);
-	(void)snprintf(
-	    slash, sizeof(path) - (size_t)(slash - path), "/standby-agent");
 	return strdup(path);
 }
 

@@ -3,6 +3,7 @@
 #include "cli-rows.h"
 #include "core/pgpool.h"
 #include "io/pg.h"
+#include "io/self.h"
 #include "promote-options.h"
 
 const struct opt promote_options[] = {
@@ -88,39 +89,6 @@ const struct opt promote_options[] = {
 const size_t promote_noptions = NELEM(promote_options);
 
 /* --- pgpool's words ------------------------------------------------------- */
-
-/* pgpool 4.4 writes " -1". */
-static bool
-is_negative(const char *word)
-{
-	while (*word == ' ')
-		word++;
-	return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
-}
-
-char *const *
-promote_options_argv(int *argc, char *const *argv, char ***copy)
-{
-	static char end[] = "--";
-	char **v = calloc((size_t)*argc + 2, sizeof(*v));
-	bool pgpool = false, done = false;
-	int n = 0;
-
-	*copy = v;
-	if (v == NULL)
-		return NULL;
-	for (int i = 0; i < *argc; i++) {
-		done |= strcmp(argv[i], "--") == 0;
-		pgpool |= strcmp(argv[i], "--pgpool") == 0;
-		if (pgpool && !done && is_negative(argv[i])) {
-			v[n++] = end;
-			done = true;
-		}
-		v[n++] = argv[i];
-	}
-	*argc = n;
-	return v;
-}
 
 static bool
 typed(const struct opt_set *s, const char *name)
@@ -318,21 +286,6 @@ map_node(const struct opt_set *s, const struct conf *conf,
 
 /* --- the rest ------------------------------------------------------------- */
 
-static char *
-own_directory(void)
-{
-	char path[PATH_MAX], *slash;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n <= 0)
-		return NULL;
-	path[n] = '\0';
-	if ((slash = strrchr(path, '/')) == NULL)
-		return NULL;
-	*slash = '\0';
-	return strdup(path);
-}
-
 static bool
 is_true(const char *text)
 {
@@ -412,8 +365,8 @@ promote_options_map(const struct opt_set *s, const struct conf *conf,
 	    .state_file = opt_text(s, "state-file"),
 	    .event_command = conf_get(conf, "event_command"),
 	    .sigfd = sig_fd()};
-	owned->program_dir = own_directory();
-	o->program_dir = owned->program_dir;
+	if (self_dir(owned->program_dir, sizeof(owned->program_dir)) == 0)
+		o->program_dir = owned->program_dir;
 	map_defaults(s, conf, o);
 	if (map_limits(s, conf, o, e) == -1 || map_remote(s, o, owned, e) == -1)
 		return -1;
@@ -430,5 +383,4 @@ promote_options_free(struct promote_owned *owned)
 	conninfo_free(&owned->conninfo);
 	free(owned->ssh);
 	free(owned->old_primary);
-	free(owned->program_dir);
 }

@@ -21,13 +21,10 @@ extern const size_t promote_noptions;
 /* Memory and values behind the options. */
 struct promote_owned {
 	struct conninfo conninfo;
-	char *ssh, *old_primary, *program_dir;
+	char *ssh, *old_primary;
+	char program_dir[PATH_MAX];
 	const char *nothing; /* --pgpool: there is nothing to do; why */
 };
-
-/* --pgpool's words may begin with a minus sign: what follows the first one
- * that does is no option.  *copy is freed by the caller; NULL: no memory. */
-char *const *promote_options_argv(int *argc, char *const *argv, char ***copy);
 
 /* Fill o; texts are borrowed from s and conf, and from owned. */
 int promote_options_map(const struct opt_set *s, const struct conf *conf,

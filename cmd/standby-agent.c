@@ -10,6 +10,7 @@
 #include "flow/agent.h"
 #include "io/chan.h"
 #include "io/rsdelta.h"
+#include "io/self.h"
 #include "io/transport.h"
 
 #include <signal.h>
@@ -56,16 +57,9 @@ static const char *
 program_dir(char *dir, size_t size)
 {
 	char name[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", dir, size - 1);
-	char *slash;
 
-	dir[n > 0 ? n : 0] = '\0';
-	if ((slash = strrchr(dir, '/')) == NULL)
-		return PROGRAM_DIR;
-	*slash = '\0';
-	if (snprintf(name, sizeof(name), "%s/standby-clone", dir) <
-		(int)sizeof(name) &&
-	    access(name, X_OK) == 0)
+	if (self_beside("standby-clone", name, sizeof(name)) == 0 &&
+	    self_dir(dir, size) == 0)
 		return dir;
 	return PROGRAM_DIR;
 }

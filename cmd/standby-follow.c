@@ -9,7 +9,10 @@
 #include "flow/follow_pgpool.h"
 #include "follow-options.h"
 #include "io/jdoc.h"
+#include "io/self.h"
 #include "show/fields.h"
+
+#define CLONE "standby-clone"
 
 /* --- what it says --------------------------------------------------------- */
 
@@ -136,24 +139,6 @@ confirm(const struct opt_set *s, const struct follow_opts *o, struct err *e)
 	return strcmp(text, name) == 0 ? 0 : -1;
 }
 
-/* standby-clone beside this program, else by PATH. */
-static const char *
-clone_program(char *path, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", path, size - 32);
-	char *slash;
-
-	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		(void)snprintf(
-		    slash, size - (size_t)(slash - path), "/standby-clone");
-		if (access(path, X_OK) == 0)
-			return path;
-	}
-	return "standby-clone";
-}
-
 static void
 print_words(char *const *argv, FILE *to)
 {
@@ -175,7 +160,9 @@ reclone(const struct opt_set *s, const struct follow_opts *o,
     const struct follow_ui *ui, const struct follow_record *r, struct err *e)
 {
 	char path[PATH_MAX];
-	const char *program = clone_program(path, sizeof(path));
+	const char *program = self_beside(CLONE, path, sizeof(path)) == 0
+				  ? path
+				  : CLONE; /* by PATH */
 	char **argv = follow_options_clone(s, program, o, r);
 	int rc = -1;
 
@@ -283,36 +270,14 @@ run_pgpool(const struct opt_set *s, const struct conf *conf, struct err *e)
 	rc = cli_remote(s, NULL, NULL, &r, &text, e);
 	o.remote = &r;
 	o.ssh_given = opt_get(s, "ssh")->set;
-	(void)clone_program(path, sizeof(path));
-	if (strchr(path, '/') != NULL) {
-		*strrchr(path, '/') = '\0';
+	if (self_dir(path, sizeof(path)) == 0)
 		o.program_dir = path;
-	}
 	if (rc == 0)
 		rc = follow_pgpool(&o, &ui, e);
 	if (rc == -1)
 		cli_print("error", e);
 	free(text);
 	return rc;
-}
-
-/* pgpool's words may begin with a minus (%m is -1): options stand before. */
-static char **
-end_options(int *argc, char **argv, char *dashes)
-{
-	char **v = calloc((size_t)*argc + 2, sizeof(*v));
-	int n = 0;
-	bool seen = false;
-
-	for (int i = 0; v != NULL && i < *argc; i++) {
-		v[n++] = argv[i];
-		if (!seen && i > 0 && strcmp(argv[i], "--pgpool") == 0) {
-			v[n++] = dashes;
-			seen = true;
-		}
-	}
-	*argc = n;
-	return v;
 }
 
 static int
@@ -331,12 +296,6 @@ main(int argc, char **argv)
 	    .options = follow_options,
 	    .noptions = follow_noptions,
 	    .run = run};
-	char dashes[] = "--", **words = end_options(&argc, argv, dashes);
-	int status;
 
-	if (words == NULL)
-		return STATUS_FAILED;
-	status = cli_main(&program, argc, words);
-	free(words);
-	return status;
+	return cli_main(&program, argc, argv);
 }

@@ -85,13 +85,6 @@ main(int argc, char **argv)
 	    .options = promote_options,
 	    .noptions = promote_noptions,
 	    .run = run};
-	char **copy = NULL;
-	char *const *words = promote_options_argv(&argc, argv, &copy);
-	int status;
 
-	if (words == NULL)
-		return STATUS_FAILED;
-	status = cli_main(&program, argc, words);
-	free(copy);
-	return status;
+	return cli_main(&program, argc, argv);
 }
