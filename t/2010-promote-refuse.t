@@ -628,6 +628,42 @@ D19() {
 	is "$(pg_sql s1 "SELECT count(*) FROM u")" 0 "D19 and it is empty"
 }
 
+# --timeout bounds what comes before the request, too.
+late() {
+	local radius
+	promote_up p s1 s2 || return 2
+	promote_conf "$CONF" p s1 s2
+	freeze p
+	promote -f "$CONF" s1 -y --timeout=2
+	rc_is 6 "late: a node keeps silent for the whole time: exit 6"
+	like "$err" 's1 is not promoted, nothing was changed: the time is over' \
+	    "late: in words"
+	# Of the 3 s that a look has else.
+	like "$err" 'detail: p: .* within 1\.[0-9] s' "late: who, and how long"
+	thaw p
+	is "$(timeline s1)" "t 1" "late: it is a standby as before"
+
+	# The timelines are asked one by one; the first answer takes 3 s.
+	without_p s2
+	radius="radiusservers=127.0.0.1 radiusports=$(port_of_ours)"
+	sed -i "1i host replication all all radius $radius radiussecrets=x" \
+	    "$T/s1/pg_hba.conf"
+	pg_set s2 "log_replication_commands = on"
+	pg_reload s1
+	pg_reload s2
+	poll_until 20 pg_is s2 "SHOW log_replication_commands" on
+	local -x PGPASSWORD=none
+	promote -f "$CONF" --old-primary=p s1 -y --timeout=2
+	rc_is 6 "late: a timeline takes all of the time: exit 6"
+	like "$err" 'nothing was changed: the time is over' \
+	    "late: a timeline, in words"
+	not_ok "late: the next one is not asked any more" \
+	    grep -q IDENTIFY_SYSTEM "$T/s2.log"
+	is "$(timeline s1)" "t 1" "late: nothing has happened"
+	promote -f "$CONF" --old-primary=p s1 -y --timeout=20 -n
+	ok "late: with more time it is" grep -q IDENTIFY_SYSTEM "$T/s2.log"
+}
+
 # --- parts
 
 majors=$(promote_main_major)
@@ -640,6 +676,8 @@ for m in $majors; do
 		"D$row"
 		[ $? -ne 2 ] || fail "D$row, $m: the cluster is not as it should be"
 	done
+	late
+	[ $? -ne 2 ] || fail "late, $m: the cluster is not as it should be"
 done
 # Where a paused replay holds a promotion.
 if [ "$majors" = 15 ] && pg_bin 12 >/dev/null; then

@@ -10,6 +10,7 @@
 
 #define FENCE_LINES 20
 #define FENCE_SETTLE_MS 500
+#define LEFT_MS 1000 /* with less it is not begun */
 
 /* --- talk ----------------------------------------------------------------- */
 
@@ -53,10 +54,53 @@ failover_warn(struct failover *f, const char *hint, const char *fmt, ...)
 	f->ui->warning(f->ui->arg, &w);
 }
 
+/* --- time ----------------------------------------------------------------- */
+
 int64_t
 failover_by(const struct failover *f, int64_t ms)
 {
 	return MIN_OF(f->deadline, deadline_in(ms));
+}
+
+int64_t
+failover_ms_left(const struct failover *f, int64_t ms)
+{
+	return MAX_OF(MIN_OF(f->deadline - clock_ms(), ms), 1);
+}
+
+static int
+is_late(const struct failover *f, struct err *e)
+{
+	const struct status_node *n = failover_candidate(f);
+
+	if (f->committed)
+		return err_set(e, ERR_TIMEOUT,
+		    "the time was over before %s was asked to promote",
+		    n->name);
+	(void)err_set(e, ERR_TIMEOUT,
+	    "%s%s promoted, %s: the time is over (--timeout)",
+	    n != NULL ? n->name : "no node", n != NULL ? " is not" : " is",
+	    f->fenced || f->fence_failed ? "but the fence command has run"
+					 : "nothing was changed");
+	return err_hint(e, "Give it more time: --timeout=SECONDS");
+}
+
+bool
+failover_may_wait(const struct failover *f, int64_t ms)
+{
+	return f->deadline - clock_ms() >= LEFT_MS + ms;
+}
+
+int
+failover_late(const struct failover *f, bool over, struct err *e)
+{
+	return over || deadline_passed(f->deadline) ? is_late(f, e) : 0;
+}
+
+int
+failover_in_time(const struct failover *f, struct err *e)
+{
+	return failover_late(f, !failover_may_wait(f, 0), e);
 }
 
 int

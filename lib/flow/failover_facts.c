@@ -47,7 +47,6 @@ keep(char **to, const char *text, struct err *e)
 static int
 new_survey(struct failover *f, struct err *e)
 {
-	bool hung = false;
 	struct survey_opts so = {.nodes = f->nodes,
 	    .n = f->nnodes,
 	    .application_name = FAILOVER_NAME,
@@ -56,26 +55,49 @@ new_survey(struct failover *f, struct err *e)
 	    .whole = true,
 	    .sigfd = f->o->sigfd};
 
-	for (size_t i = 0; i < f->s.n; i++)
-		hung |= f->s.nodes[i].reach == REACH_HUNG;
-	so.timeout_ms = hung ? HUNG_LOOK_MS : FAILOVER_LOOK_MS;
 	survey_free(f->survey);
 	f->survey = NULL;
 	return survey_new(&f->survey, &so, e);
+}
+
+static const struct status_node *
+first_hung(const struct failover *f)
+{
+	for (size_t i = 0; i < f->s.n; i++)
+		if (f->s.nodes[i].reach == REACH_HUNG)
+			return &f->s.nodes[i];
+	return NULL;
+}
+
+/* Who does not answer in a shorter time than everybody has may be no more than
+ * slow. */
+static int
+look_within(struct failover *f, int64_t ms, struct err *e)
+{
+	int64_t left = failover_ms_left(f, ms);
+	const struct status_node *hung;
+
+	survey_timeout(f->survey, left);
+	f->looked_at = clock_ms();
+	if (survey_look(f->survey, &f->s, e) == -1)
+		return -1;
+	hung = first_hung(f);
+	if (failover_late(f, left < ms && hung != NULL, e) == 0)
+		return 0;
+	return hung == NULL || hung->reach_text == NULL
+		   ? -1
+		   : err_detail(e, "%s: %s.", hung->name, hung->reach_text);
 }
 
 /* Who hung once is not waited for as long again. */
 static int
 look(struct failover *f, struct err *e)
 {
-	bool hung = false;
+	bool hung = first_hung(f) != NULL;
 
-	for (size_t i = 0; i < f->s.n; i++)
-		hung |= f->s.nodes[i].reach == REACH_HUNG;
 	if ((f->survey == NULL || hung) && new_survey(f, e) == -1)
 		return -1;
-	f->looked_at = clock_ms();
-	if (survey_look(f->survey, &f->s, e) == -1)
+	if (look_within(f, hung ? HUNG_LOOK_MS : FAILOVER_LOOK_MS, e) == -1)
 		return -1;
 	return failover_timelines(f, e);
 }
@@ -676,7 +698,8 @@ wait_for_silence(struct failover *f, struct err *e)
 	double before, now = promote_heard(p);
 	bool told = false;
 
-	while (now >= 0 && !f->o->dry_run && !deadline_passed(f->deadline) &&
+	while (now >= 0 && !f->o->dry_run &&
+	       failover_may_wait(f, SILENCE_POLL_MS + HUNG_LOOK_MS) &&
 	       (p->proof == PROOF_SSH || p->proof == PROOF_PGPOOL)) {
 		if (!told)
 			failover_note(f,
@@ -719,9 +742,9 @@ fill(struct failover *f, bool typed, struct err *e)
 	    find_end(f, e) == -1)
 		return -1;
 	p->proof = proof_of(f, typed);
-	if (wait_for_silence(f, e) == -1)
+	if (wait_for_silence(f, e) == -1 || failover_means_choose(f, e) == -1)
 		return -1;
-	return failover_means_choose(f, e);
+	return failover_late(f, false, e);
 }
 
 static bool

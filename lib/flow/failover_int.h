@@ -167,7 +167,7 @@ void failover_self_free(struct failover_self *self);
 /* --- failover_timeline.c -------------------------------------------------- */
 
 /* After a look: timelines of standbys whose receiver does not tell.  -1:
- * interrupted, no memory. */
+ * interrupted, no memory, the run's time is over. */
 int failover_timelines(struct failover *f, struct err *e);
 
 /* --- failover_lock.c ------------------------------------------------------ */
@@ -190,10 +190,6 @@ int failover_means_read(struct failover *f, struct err *e);
 int failover_means_choose(struct failover *f, struct err *e);
 /* Text for steps and plans: "pg_promote() over SQL". */
 void failover_means_add(const struct failover *f, struct buf *b);
-/* ms, or what is left of the run's time when that is less; not 0. */
-int64_t failover_ms_left(const struct failover *f, int64_t ms);
-/* Is there time left to promote?  -1 with e, 6, before the request. */
-int failover_in_time(const struct failover *f, struct err *e);
 /* Ask the server to promote, after the last checks; a paused replay is resumed
  * just before, when asked.  -1 with f->requested false: it was certainly not
  * asked (and f->resumed: replay may go on, 7). */
@@ -265,6 +261,15 @@ void failover_warn(struct failover *f, const char *hint, const char *fmt, ...)
     PRINTFLIKE(3, 4);
 /* The earlier of the run's deadline and ms from now. */
 int64_t failover_by(const struct failover *f, int64_t ms);
+/* ms, or what is left of the run's time when that is less; not 0. */
+int64_t failover_ms_left(const struct failover *f, int64_t ms);
+/* Would there be time left to promote, after so many ms? */
+bool failover_may_wait(const struct failover *f, int64_t ms);
+/* The run's time is over, or as good as over: before the request that is -1
+ * with e, 6: what was not answered in it is no ground for a verdict. */
+int failover_late(const struct failover *f, bool over, struct err *e);
+/* Is there time left to promote?  -1 with e, 6, before the request. */
+int failover_in_time(const struct failover *f, struct err *e);
 /* Has a signal asked us to end before the request?  -1 with e. */
 int failover_interrupted(const struct failover *f, struct err *e);
 

@@ -51,6 +51,7 @@ lock_open(struct failover *f, struct failover_lock *l, int i, struct err *e)
 	struct pg_opts o = {.conninfo = &l->conninfo,
 	    .application_name = FAILOVER_NAME,
 	    .connect_ms = failover_ms_left(f, FAILOVER_ASK_MS),
+	    .once = true,
 	    .sigfd = f->o->sigfd};
 
 	l->name = f->s.nodes[i].name;

@@ -17,7 +17,6 @@
 
 #define STATUS_INTERVAL_S 10 /* where it cannot be asked; the default */
 #define PG_CTL_MS 30000
-#define LEFT_MS 1000 /* with less it is not begun */
 #define READ_MAX (1 << 20)
 
 /* --- what the server says ------------------------------------------------- */
@@ -777,29 +776,6 @@ resume(struct failover *f, struct err *e)
 	}
 	failover_step(f, "resume", "replay of %s goes on", n->name);
 	return 0;
-}
-
-int64_t
-failover_ms_left(const struct failover *f, int64_t ms)
-{
-	return MAX_OF(MIN_OF(f->deadline - clock_ms(), ms), 1);
-}
-
-int
-failover_in_time(const struct failover *f, struct err *e)
-{
-	if (f->deadline - clock_ms() >= LEFT_MS)
-		return 0;
-	if (f->committed)
-		return err_set(e, ERR_TIMEOUT,
-		    "the time was over before %s was asked to promote",
-		    f->s.nodes[f->node].name);
-	(void)err_set(e, ERR_TIMEOUT,
-	    "%s is not promoted, %s: the time is over (--timeout)",
-	    f->s.nodes[f->node].name,
-	    f->fenced || f->fence_failed ? "but the fence command has run"
-					 : "nothing was changed");
-	return err_hint(e, "Give it more time: --timeout=SECONDS");
 }
 
 /* The lock is ours now, not only when it was taken. */

@@ -28,7 +28,9 @@ failover_old_session(
 	struct conninfo c = {.n = 0};
 	struct pg_opts o = {.conninfo = &c,
 	    .application_name = FAILOVER_NAME,
-	    .connect_ms = FAILOVER_ASK_MS,
+	    .connect_ms = f->committed ? FAILOVER_ASK_MS
+				       : failover_ms_left(f, FAILOVER_ASK_MS),
+	    .once = true,
 	    .sigfd = f->committed ? -1 : f->o->sigfd};
 	int rc = failover_nodes_conninfo(f, i, &c, e);
 

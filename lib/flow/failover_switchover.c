@@ -44,9 +44,10 @@ ask_lsn(const struct failover *f, struct pg *pg, enum pgfact fact,
 	const char *t;
 	int rc;
 
-	(void)f;
 	*lsn = LSN_INVALID;
-	rc = pg_query(pg, &r, deadline_in(FAILOVER_ASK_MS),
+	rc = pg_query(pg, &r,
+	    f->committed ? deadline_in(FAILOVER_ASK_MS)
+			 : failover_by(f, FAILOVER_ASK_MS),
 	    pgver(pg_version(pg), fact), 0, NULL, e);
 	t = rc == 0 && pg_rows_n(r) > 0 ? pg_rows_get(r, 0, 0) : NULL;
 	if (t != NULL && lsn_parse(t, lsn) == -1)

@@ -39,7 +39,7 @@ of_replay(const struct pg_opts *o)
 /* "........" and the 16 digits of the segment that the last byte before the
  * position is in; -1: not known. */
 static int
-segment_pattern(struct pg *pg, uint64_t received, struct buf *b)
+segment_pattern(struct pg *pg, uint64_t received, int64_t by, struct buf *b)
 {
 	struct pg_rows *r = NULL;
 	uint64_t size = 0, segno;
@@ -48,9 +48,8 @@ segment_pattern(struct pg *pg, uint64_t received, struct buf *b)
 	int rc = -1;
 
 	if (received != LSN_INVALID &&
-	    pg_query(pg, &r, deadline_in(ASK_MS),
-		"SELECT current_setting('wal_segment_size')", 0, NULL,
-		NULL) == 0 &&
+	    pg_query(pg, &r, by, "SELECT current_setting('wal_segment_size')",
+		0, NULL, NULL) == 0 &&
 	    pg_rows_n(r) == 1 && (s = pg_rows_get(r, 0, 0)) != NULL &&
 	    text_size(s, &size) == 0 && size <= UINT32_MAX &&
 	    wal_segsize_valid((uint32_t)size)) {
@@ -67,7 +66,7 @@ segment_pattern(struct pg *pg, uint64_t received, struct buf *b)
 /* The newest timeline among the names of that segment in pg_wal: where the
  * node went over to another timeline within it there are two. */
 static uint32_t
-of_files(const struct pg_opts *o, uint64_t received)
+of_files(const struct pg_opts *o, uint64_t received, int64_t by)
 {
 	struct pg_rows *r = NULL;
 	struct buf sql = BUF_INIT, pattern = BUF_INIT;
@@ -77,7 +76,7 @@ of_files(const struct pg_opts *o, uint64_t received)
 
 	if (pg_open(&pg, o, NULL) == -1)
 		return 0;
-	if (segment_pattern(pg, received, &pattern) == -1)
+	if (segment_pattern(pg, received, by, &pattern) == -1)
 		goto out;
 	dir = pgver(pg_version(pg), PGFACT_DIR_WAL);
 	buf_adds(&sql, "SELECT max(substr(n, 1, 8)) FROM ");
@@ -86,8 +85,7 @@ of_files(const struct pg_opts *o, uint64_t received)
 	else
 		buf_addf(&sql, "pg_ls_dir('%s') w(n)", dir);
 	buf_addf(&sql, " WHERE n ~ '%s'", buf_str(&pattern));
-	if (pg_query(pg, &r, deadline_in(ASK_MS), buf_str(&sql), 0, NULL,
-		NULL) == 0 &&
+	if (pg_query(pg, &r, by, buf_str(&sql), 0, NULL, NULL) == 0 &&
 	    pg_rows_n(r) == 1 && (t = pg_rows_get(r, 0, 0)) != NULL)
 		timeline = (uint32_t)strtoul(t, NULL, 16);
 out:
@@ -105,7 +103,8 @@ ask(struct failover *f, int i, struct err *e)
 	struct conninfo c = {.n = 0};
 	struct pg_opts o = {.conninfo = &c,
 	    .application_name = FAILOVER_NAME,
-	    .connect_ms = ASK_MS,
+	    .connect_ms = failover_ms_left(f, ASK_MS),
+	    .once = true,
 	    .sigfd = f->o->sigfd};
 	uint32_t replay, files = 0;
 	bool known;
@@ -115,14 +114,17 @@ ask(struct failover *f, int i, struct err *e)
 	replay = of_replay(&o);
 	known = replay != 0 && n->received <= n->replayed;
 	if (!known) {
-		files = of_files(&o, n->received);
+		o.connect_ms = failover_ms_left(f, ASK_MS);
+		files = of_files(&o, n->received, failover_by(f, ASK_MS));
 		known = files != 0;
 	}
 	conninfo_free(&c);
 	/* What pg_control says is no more than a lower bound, and the timeline
 	 * of replay too while there is more. */
 	n->timeline = known ? MAX_OF(n->timeline, MAX_OF(replay, files)) : 0;
-	return failover_interrupted(f, e);
+	if (failover_interrupted(f, e) == -1)
+		return -1;
+	return failover_late(f, false, e);
 }
 
 int

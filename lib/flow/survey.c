@@ -143,6 +143,12 @@ fail:
 }
 
 void
+survey_timeout(struct survey *v, int64_t timeout_ms)
+{
+	v->o.timeout_ms = MAX_OF(timeout_ms, 1);
+}
+
+void
 survey_free(struct survey *v)
 {
 	if (v == NULL)

@@ -23,7 +23,7 @@ struct survey_opts {
 	size_t n;
 	const char *application_name;
 	const char *cluster;    /* of the file, or NULL */
-	int64_t timeout_ms;     /* for one survey, all nodes, 5000 */
+	int64_t timeout_ms;     /* for one look, all nodes, 5000 */
 	bool discover;          /* ask standbys that nobody named */
 	bool whole, named_part; /* for struct status */
 	int sigfd;
@@ -32,6 +32,8 @@ struct survey_opts {
 struct survey;
 
 int survey_new(struct survey **v, const struct survey_opts *o, struct err *e);
+/* Of the looks to come; at least 1. */
+void survey_timeout(struct survey *v, int64_t timeout_ms);
 /*
  * One look: *s is freed, filled and linked (status_link).  Sessions stay open
  * for the next look; lost ones are opened again.  A node that does not answer

@@ -7,9 +7,11 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define CANCEL_MS 2000 /* for a cancel request, and for its effect */
+#define END_READS 64   /* more than fits into a socket */
 #define MUTE_MS 500    /* a status request is nobody's here: look again */
 
 /* --- text of servers ------------------------------------------------------ */
@@ -325,6 +327,16 @@ cancel_and_drain(struct pg *pg)
 	pg->tick = tick;
 }
 
+/* At once, and so that libpq knows it: what is on its way is read first. */
+static void
+end_session(struct pg *pg)
+{
+	if (PQsocket(pg->conn) >= 0)
+		(void)shutdown(PQsocket(pg->conn), SHUT_RDWR);
+	for (int i = 0; i < END_READS && PQconsumeInput(pg->conn) == 1; i++)
+		;
+}
+
 static void
 log_sql(const struct pg *pg, const char *sql, size_t nparams,
     const char *const *params)
@@ -379,7 +391,10 @@ pg_run(struct pg *pg, bool simple, PGresult **res, int64_t deadline,
 		    e, ERR_TIMEOUT, "%s did not answer in time", pg->name);
 		(void)err_detail(e, "The statement was: %s", sql);
 	}
-	cancel_and_drain(pg);
+	if (pg->once)
+		end_session(pg);
+	else
+		cancel_and_drain(pg);
 	return -1;
 }
 

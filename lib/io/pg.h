@@ -18,7 +18,9 @@ struct pg_opts {
 	const char *application_name; /* required */
 	bool replication;             /* physical walsender session */
 	int64_t connect_ms;           /* 0: 10 s; total, over all hosts */
-	int sigfd;                    /* -1: none */
+	bool once; /* A statement that is late ends the session; else it is
+		    * cancelled, which takes up to 4 s more. */
+	int sigfd; /* -1: none */
 	/* Called about every interval_ms while waiting; returns -1 with e to
 	 * stop.  NULL: none. */
 	int (*tick)(void *arg, struct err *e);
@@ -99,11 +101,12 @@ int pg_idle_check(struct pg *pg, struct err *e);
  */
 int pg_slot_reserve_at(
     const struct pg_opts *o, const char *slot, uint64_t lsn, struct err *e);
-/* IDENTIFY_SYSTEM over a replication session. */
+/* IDENTIFY_SYSTEM over a replication session; all of it within connect_ms. */
 int pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
     uint32_t *timeline, uint64_t *lsn, struct err *e);
 /* TIMELINE_HISTORY over a replication session (9.3): the contents of the file
- * are added to text, at most 1 MiB.  Timeline 1 has none. */
+ * are added to text, at most 1 MiB.  Timeline 1 has none.  All of it within
+ * connect_ms. */
 int pg_timeline_history(const struct pg_opts *o, uint32_t timeline,
     struct buf *text, struct err *e);
 

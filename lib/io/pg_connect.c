@@ -447,6 +447,7 @@ new_session(const struct pg_opts *o)
 	if (pg == NULL)
 		return NULL;
 	pg->sigfd = o->sigfd;
+	pg->once = o->once;
 	pg->tick = o->tick;
 	pg->tick_arg = o->tick_arg;
 	pg->interval_ms = o->interval_ms > 0 ? o->interval_ms : 1000;
@@ -454,10 +455,17 @@ new_session(const struct pg_opts *o)
 	return pg;
 }
 
+int64_t
+pg_open_by(const struct pg_opts *o)
+{
+	return deadline_in(o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS);
+}
+
 int
 pg_open(struct pg **out, const struct pg_opts *o, struct err *e)
 {
 	int64_t ms = o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS;
+	int64_t by = pg_open_by(o);
 	struct pg_params p = {.n = 0};
 	struct pg *pg = new_session(o);
 
@@ -475,7 +483,7 @@ pg_open(struct pg **out, const struct pg_opts *o, struct err *e)
 		goto fail;
 	(void)PQsetNoticeReceiver(pg->conn, pg_on_notice, pg);
 	(void)PQsetnonblocking(pg->conn, 1);
-	if (!o->replication && own_session(pg, deadline_in(ms), e) == -1)
+	if (!o->replication && own_session(pg, by, e) == -1)
 		goto fail;
 	*out = pg;
 	return 0;

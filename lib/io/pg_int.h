@@ -17,6 +17,7 @@ struct pg {
 	char *name;
 	int sigfd;
 	bool looks; /* never more than SQL: no replication comes after it */
+	bool once;  /* no statement is cancelled */
 	int (*tick)(void *arg, struct err *e);
 	void *tick_arg;
 	int interval_ms;
@@ -42,6 +43,8 @@ struct pg_params {
 	size_t n;
 };
 
+/* When the session of these options is to be open, from now on. */
+int64_t pg_open_by(const struct pg_opts *o);
 void pg_params_add(struct pg_params *p, const char *key, const char *value);
 /* c, and what every session of ours is opened with. */
 void pg_params_fill(struct pg_params *p, const struct conninfo *c,

@@ -131,16 +131,16 @@ int
 pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
     uint32_t *timeline, uint64_t *lsn, struct err *e)
 {
+	int64_t by = pg_open_by(o);
 	struct pg_opts ro = *o;
 	PGresult *res = NULL;
 	struct pg *pg;
 	int rc = -1;
 
-	ro.replication = true;
+	ro.replication = ro.once = true;
 	if (pg_open(&pg, &ro, e) == -1)
 		return -1;
-	if (pg_run(pg, true, &res, deadline_in(PG_CONNECT_MS),
-		"IDENTIFY_SYSTEM", 0, NULL, e) == 0)
+	if (pg_run(pg, true, &res, by, "IDENTIFY_SYSTEM", 0, NULL, e) == 0)
 		rc =
 		    read_identity(pg, res, system_identifier, timeline, lsn, e);
 	PQclear(res);
@@ -170,6 +170,7 @@ int
 pg_timeline_history(
     const struct pg_opts *o, uint32_t timeline, struct buf *text, struct err *e)
 {
+	int64_t by = pg_open_by(o);
 	struct pg_opts ro = *o;
 	char sql[64];
 	PGresult *res = NULL;
@@ -177,11 +178,10 @@ pg_timeline_history(
 	int rc = -1;
 
 	(void)snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu32, timeline);
-	ro.replication = true;
+	ro.replication = ro.once = true;
 	if (pg_open(&pg, &ro, e) == -1)
 		return -1;
-	if (pg_run(pg, true, &res, deadline_in(PG_CONNECT_MS), sql, 0, NULL,
-		e) == 0)
+	if (pg_run(pg, true, &res, by, sql, 0, NULL, e) == 0)
 		rc = read_history(pg, res, text, e);
 	PQclear(res);
 	pg_close(pg);
