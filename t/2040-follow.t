@@ -415,6 +415,8 @@ test_forked() {
 	is "$(js fork_lsn)" "$fork" "$m: the fork is that of the history file"
 	like "$(js error.message)" "timeline 2\) .*timeline 3\) forked at $fork" \
 	    "$m: with both timelines"
+	like "$(js error.message)" ' \[forked\]$' \
+	    "$m: with the mark that other commands look for"
 	like "$(js error.detail)" "[0-9] bytes\) behind the fork" \
 	    "$m: with the bytes behind it"
 	is "$(js error.detail | grep -Eo '\([0-9]+ bytes' | tr -dc 0-9)" \

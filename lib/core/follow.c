@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/err.h"
 #include "core/follow.h"
 #include "core/lsn.h"
 
@@ -60,4 +61,30 @@ follow_judge(const struct follow_facts *f, uint64_t *fork)
 	if (verdict == FOLLOW_FORKED)
 		*fork = f->end;
 	return verdict;
+}
+
+/* A line of the error itself: a file name in another one may look like it. */
+static bool
+is_forked_line(const char *line, size_t len)
+{
+	static const char mark[] = " " FOLLOW_FORKED_MARK;
+	size_t n = sizeof(mark) - 1;
+
+	return len > n && memcmp(line + len - n, mark, n) == 0 &&
+	       memmem(line, len, "error:", 6) != NULL;
+}
+
+bool
+follow_said_forked(int status, const char *said)
+{
+	if (status != STATUS_REFUSED || said == NULL)
+		return false;
+	while (*said != '\0') {
+		size_t len = strcspn(said, "\n");
+
+		if (is_forked_line(said, len))
+			return true;
+		said += len + (said[len] == '\n');
+	}
+	return false;
 }

@@ -5,6 +5,7 @@
  */
 #include "base/std.h"
 #include "base/clock.h"
+#include "core/follow.h"
 #include "core/text.h"
 #include "flow/failover_int.h"
 #include "flow/server.h"
@@ -493,14 +494,6 @@ failover_old_end(struct failover *f, uint64_t *end, struct err *e)
 
 /* --- as a standby --------------------------------------------------------- */
 
-/* Has standby-follow said that only a copy helps? */
-static bool
-is_forked(const struct operate_answer *a)
-{
-	return a->status == STATUS_REFUSED && a->text != NULL &&
-	       strstr(a->text, "--delta") != NULL;
-}
-
 void
 failover_old_back(struct failover *f)
 {
@@ -516,7 +509,7 @@ failover_old_back(struct failover *f)
 	    f->s.nodes[f->node].name);
 	f->deadline = MAX_OF(f->deadline, deadline_in(FOLLOW_MS));
 	rc = operate(f, &q, "standby-follow", FOLLOW_MS, &a, &why);
-	forked = is_forked(&a);
+	forked = follow_said_forked(a.status, a.text);
 	operate_answer_free(&a);
 	if (rc == -1 && forked) {
 		failover_step(f, "delta", "%s: %s", name, why.text);

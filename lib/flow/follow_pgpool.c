@@ -241,21 +241,11 @@ remote_of(struct pool *p, struct remote_opts *r, char **text, struct err *e)
 }
 
 /*
- * Has standby-follow, who has all facts, said that the histories forked?  From
- * here that cannot be told: over SQL the timeline of a standby that has just
- * replayed a promotion may still be the old one.  Its other refusals name
- * --delta, too, and are no reason to copy a standby that answers.
+ * One verb, here or there; what the command said goes to the log.  *forked,
+ * unless NULL: standby-follow, who has all facts, refused for that.  From here
+ * it cannot be told: over SQL the timeline of a standby that has just replayed
+ * a promotion may still be the old one.
  */
-static bool
-is_forked(const struct operate_answer *a)
-{
-	return a->status == STATUS_REFUSED && a->text != NULL &&
-	       strstr(a->text, "error: the histories of this node ") != NULL &&
-	       strstr(a->text, " forked at ") != NULL;
-}
-
-/* One verb, here or there; what the command said goes to the log.  *forked,
- * unless NULL: that is why it was refused. */
 static int
 operate(struct pool *p, enum operate_verb verb, int64_t ms, bool *forked,
     struct err *e)
@@ -299,7 +289,7 @@ operate(struct pool *p, enum operate_verb verb, int64_t ms, bool *forked,
 		err_raise(e, a.status);
 	}
 	if (forked != NULL)
-		*forked = rc == -1 && is_forked(&a);
+		*forked = rc == -1 && follow_said_forked(a.status, a.text);
 	operate_answer_free(&a);
 	buf_free(&said);
 	free(text);

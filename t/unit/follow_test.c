@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/err.h"
 #include "core/follow.h"
 
 #define SYS UINT64_C(7281936400112233445)
@@ -158,6 +159,48 @@ what_is_not_known_is_never_ok(void **state)
 	run_rows(rows, NELEM(rows));
 }
 
+#define SAYS "standby-follow: error: the histories parted " FOLLOW_FORKED_MARK
+
+static void
+it_says_by_a_mark_that_the_histories_forked(void **state)
+{
+	static const struct {
+		const char *said;
+		bool forked;
+	} rows[] = {
+	    {SAYS, true},
+	    {SAYS "\n", true},
+	    {"standby-follow: note: x\n" SAYS "\nstandby-follow: hint: y\n",
+		true},
+	    {"standby-follow: \033[31merror: \033[0mx " FOLLOW_FORKED_MARK,
+		true},
+	    {NULL, false},
+	    {"", false},
+	    {"\n\n", false},
+	    {FOLLOW_FORKED_MARK, false},
+	    {" " FOLLOW_FORKED_MARK, false},
+	    /* Other refusals hint at a copy, too. */
+	    {"standby-follow: error: db2 is on an older timeline\n"
+	     "standby-follow: hint: standby-clone --delta, once the histories "
+	     "forked at 0/3000060\n",
+		false},
+	    {"standby-follow: error: \"/srv/x " FOLLOW_FORKED_MARK
+	     "/y\" is gone\n",
+		false},
+	    {"standby-follow: note: see " FOLLOW_FORKED_MARK "\n", false},
+	    {"standby-follow: error: x\n " FOLLOW_FORKED_MARK "\n", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		if (follow_said_forked(STATUS_REFUSED, rows[i].said) !=
+		    rows[i].forked)
+			fail_msg("row %zu", i);
+		assert_false(follow_said_forked(STATUS_OK, rows[i].said));
+		assert_false(follow_said_forked(STATUS_FAILED, rows[i].said));
+	}
+}
+
 int
 main(void)
 {
@@ -169,6 +212,7 @@ main(void)
 	    cmocka_unit_test(a_primary_on_an_older_timeline_is_not_followed),
 	    cmocka_unit_test(another_cluster_is_told_first),
 	    cmocka_unit_test(what_is_not_known_is_never_ok),
+	    cmocka_unit_test(it_says_by_a_mark_that_the_histories_forked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
