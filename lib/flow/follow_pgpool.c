@@ -174,6 +174,21 @@ out:
 
 /* --- doing ---------------------------------------------------------------- */
 
+/* Does the file say that SSH to the node goes to another host?  Then what has
+ * an address of this one is a port that is forwarded. */
+static bool
+ssh_leaves(const struct pool *p)
+{
+	const char *ssh = p->node != NULL ? p->node->ssh : NULL;
+	struct remote_opts r = {.host = NULL};
+	char *text = ssh != NULL ? strdup(ssh) : NULL;
+	bool leaves = text != NULL && remote_target(text, &r, NULL) == 0 &&
+		      host_is_local(r.host) != 1;
+
+	free(text);
+	return leaves;
+}
+
 static bool
 is_local(const struct pool *p)
 {
@@ -181,8 +196,8 @@ is_local(const struct pool *p)
 
 	if (host == NULL)
 		host = conninfo_get(&p->node_conninfo, "host");
-	return host_is_local(host) == 1 && p->pgdata != NULL &&
-	       access(p->pgdata, X_OK) == 0;
+	return host_is_local(host) == 1 && !ssh_leaves(p) &&
+	       p->pgdata != NULL && access(p->pgdata, X_OK) == 0;
 }
 
 static int
