@@ -109,16 +109,34 @@ def greets_first_opens_and_says_done():
 
 
 @test
-def another_version_is_named_with_ours():
-    for kw in ({"package": "9.9.9"}, {"package": "9", "version": 7}):
+def another_protocol_is_refused_and_who_is_the_older_one_is_said():
+    for version, side, what in ((w.VERSION - 1, b"client", b"older"),
+                                (w.VERSION + 1, b"agent", b"newer"),
+                                (0xFFFF, b"agent", b"newer")):
         with start() as a:
             own = w.Reader(a.expect("H")[10:]).text()
-            a.send("H", w.hello(**kw))
+            a.send("H", w.hello("9.9.9", version=version))
             err, status = a.end()
             eq((err["code"], status), ("agent", 5))
-            eq(own in err["text"], True)
-            eq((b"7" if "version" in kw else b"9.9.9") in err["text"], True)
-            eq(b"--push-agent" in err["hint"], True)
+            for word in (own, b"9.9.9", b"protocol %d;" % version, what):
+                eq((word, word in err["text"]), (word, True))
+            eq(b"on the host of the %s" % side in err["hint"], True)
+    with start() as a:
+        a.expect("H")
+        a.send("H", w.MAGIC + w.u16(w.VERSION + 1) + b"\1\2\3 of its own")
+        err, status = a.end()
+        eq((err["code"], status, b"unknown" in err["text"]),
+           ("agent", 5, True))
+
+
+@test
+def another_release_with_the_same_protocol_is_served():
+    data = pgdata()
+    with w.agent([AGENT], package="9.9.9") as a:
+        eq(a.open(data)["resolved"], os.path.realpath(data).encode())
+        a.send("X")
+        a.expect("X")
+        eq(a.end(), (None, 0))
 
 
 @test

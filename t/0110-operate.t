@@ -47,7 +47,7 @@ sshd_start main -- "SetEnv STANDBY_CONFIG=$CONF" || bail "no sshd"
 # o VERB [ARG]...: over SSH; $head is the first line of the answer.
 o() {
 	run timeout 120 "$OPERATE" -k libssh2 -p "${SSHD_PORT[main]}" \
-	    -i "$SSHD_KEY" -K "${SSHD_KNOWN[main]}" -A "$AGENT" ${ms:+-t "$ms"} "$@"
+	    -i "$SSHD_KEY" -K "${SSHD_KNOWN[main]}" -A "${OTHER:-$AGENT}" ${ms:+-t "$ms"} "$@"
 	head=${out%%$'\n'*}
 }
 here() {
@@ -412,6 +412,42 @@ ok "and the command on the other host" poll_until 30 agents_gone
 ok "which is not left behind" poll_until 10 sh -c \
     "! pgrep -f '^/bin/sh $T/bin/standby-clone'"
 rm -f "$T/bin/slow"
+
+# --- an agent of another version --------------------------------------------
+
+# other_agent PROTOCOL PACKAGE: this agent, whose HELLO says that.
+other_agent() {
+	local own
+	own=$("$AGENT" --version | sed -n '1s/.* //p')
+	cat >"$T/bin/other" <<-END
+		#!/bin/sh
+		printf 'H\\000\\000\\000\\$(printf %03o $((12 + ${#2})))STBYWIRE'
+		printf '\\000\\$(printf %03o "$1")\\000\\$(printf %03o ${#2})$2'
+		"$AGENT" | { head -c $((17 + ${#own})) >/dev/null; cat; }
+	END
+	chmod +x "$T/bin/other"
+}
+ours=$(python3 -B -c 'import sys
+sys.path.insert(0, sys.argv[1])
+import wire_speaker
+print(wire_speaker.VERSION)' "$TOP_SRCDIR/t/lib" 3>&-)
+for how in "$((ours - 1)) 0.0.9 older that" "$((ours + 1)) 9.9.9 newer this"; do
+	# shellcheck disable=SC2086	# words
+	set -- $how
+	other_agent "$1" "$2"
+	OTHER=$T/bin/other
+	was=$(tree_hash "$T/n")
+	o follow "$T/n" node=other
+	rc_is 5 "an agent of protocol $1: refused"
+	like "$err" "127\\.0\\.0\\.1.* is $3 than this program: version $2, protocol $1" \
+	    "it is $3, says the text"
+	like "$err" "Update standby-tools on $4 host" "and where to update"
+	is "$(tree_hash "$T/n")" "$was" "nothing is changed"
+done
+other_agent "$ours" 9.9.9
+o status "$T/n"
+rc_is 0 "another release with the same protocol answers"
+OTHER=
 
 # --- frames -----------------------------------------------------------------
 

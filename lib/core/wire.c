@@ -233,12 +233,16 @@ wire_decode_hello(const void *d, size_t n, struct wire_hello *h, struct err *e)
 		return bad_frame("HELLO", e);
 	h->version = take_u16(&r);
 	h->package = (struct wire_str){.s = "", .len = 0};
+	if (r.bad)
+		return bad_frame("HELLO", e);
+	h->package = take_text(&r);
 	/* What another version says behind its number is not ours to judge:
 	 * the caller tells the user the number. */
-	if (!r.bad && h->version != WIRE_VERSION)
-		return 0;
-	h->package = take_text(&r);
-	return finish(&r, "HELLO", e);
+	if (h->version == WIRE_VERSION)
+		return finish(&r, "HELLO", e);
+	if (r.bad)
+		h->package = (struct wire_str){.s = "", .len = 0};
+	return 0;
 }
 
 void

@@ -13,7 +13,12 @@
 #include "base/err.h"
 
 #define WIRE_MAGIC "STBYWIRE"
-#define WIRE_VERSION 1
+/*
+ * The number of this protocol, raised with every change of it, also when a
+ * request or a verb is added: an end that does not know it must say so at
+ * HELLO and not in the middle of a failover.  1: without OPERATE; 2.
+ */
+#define WIRE_VERSION 2
 #define WIRE_HEADER 5
 #define WIRE_MAX (1024u * 1024u)  /* bytes of payload, zipped or raw */
 #define WIRE_CHUNK (256u * 1024u) /* bytes of file data per frame */
@@ -60,11 +65,12 @@ struct wire_str {
 	size_t len;
 };
 
-/* HELLO: magic[8], u16 WIRE_VERSION, str package version.  Both must match
- * exactly. */
+/* HELLO: magic[8], u16 WIRE_VERSION, str package version.  The number must
+ * match; the package is for people, and decides nothing: hosts are updated one
+ * after the other. */
 struct wire_hello {
 	unsigned version;
-	struct wire_str package;
+	struct wire_str package; /* empty: another version, and unreadable */
 };
 
 /* OPEN: what the agent may serve, and how. */

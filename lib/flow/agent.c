@@ -18,17 +18,21 @@ send_hello(struct agent *a, struct err *e)
 	return rc;
 }
 
+/* The client says the same of us; this is for one that does not. */
 static int
-mismatch(unsigned version, const char *package, size_t n, struct err *e)
+other_version(const struct wire_hello *h, struct err *e)
 {
+	bool older = h->version < WIRE_VERSION;
+
 	(void)err_set(e, ERR_AGENT,
-	    "this standby-agent is version %s (protocol %d), the client is "
-	    "version %.*s (protocol %u)",
-	    PACKAGE_VERSION, WIRE_VERSION,
-	    n == 0 ? 7 : (int)MIN_OF(n, (size_t)64),
-	    n == 0 ? "unknown" : package, version);
-	return err_hint(e, "Install the same version of standby-tools on both "
-			   "hosts, or use --push-agent.");
+	    "the client is %s than this standby-agent: version %.*s, protocol "
+	    "%u; here %s, protocol %d",
+	    older ? "older" : "newer",
+	    h->package.len == 0 ? 7 : (int)MIN_OF(h->package.len, (size_t)40),
+	    h->package.len == 0 ? "unknown" : h->package.s, h->version,
+	    PACKAGE_VERSION, WIRE_VERSION);
+	return err_hint(e, "Update standby-tools on the host of the %s.",
+	    older ? "client" : "agent");
 }
 
 static int
@@ -38,10 +42,8 @@ take_hello(struct agent *a, struct err *e)
 
 	if (wire_decode_hello(a->req.data, a->req.len, &h, e) == -1)
 		return -1;
-	if (h.version != WIRE_VERSION ||
-	    h.package.len != strlen(PACKAGE_VERSION) ||
-	    memcmp(h.package.s, PACKAGE_VERSION, h.package.len) != 0)
-		return mismatch(h.version, h.package.s, h.package.len, e);
+	if (h.version != WIRE_VERSION)
+		return other_version(&h, e);
 	a->greeted = true;
 	return 0;
 }

@@ -43,6 +43,31 @@ no_hello(struct chan *c, const char *agent, struct err *e)
 	return -1;
 }
 
+/* Whose programs are to be updated: the protocol's number says which are the
+ * older ones. */
+static int
+other_version(struct chan *c, const char *package, const struct wire_hello *h,
+    struct err *e)
+{
+	bool older = h->version < WIRE_VERSION;
+	struct buf name = BUF_INIT;
+
+	text_add_escaped(
+	    &name, h->package.s, MIN_OF(h->package.len, (size_t)40));
+	(void)err_set(e, ERR_AGENT,
+	    "standby-agent on %s is %s than this program: version %s, protocol "
+	    "%u; here %s, protocol %d",
+	    c->t->name, older ? "older" : "newer",
+	    name.len > 0 ? buf_str(&name) : "unknown", h->version, package,
+	    WIRE_VERSION);
+	(void)err_hint(e,
+	    "Update standby-tools %s.  standby-clone may bring its own agent: "
+	    "--push-agent.",
+	    older ? "on that host" : "on this host");
+	buf_free(&name);
+	return -1;
+}
+
 static int
 check_hello(struct chan *c, const char *package, struct err *e)
 {
@@ -54,16 +79,7 @@ check_hello(struct chan *c, const char *package, struct err *e)
 		return rc;
 	if (wire_decode_hello(f.data, f.len, &h, e) == -1)
 		return -1;
-	if (h.version == WIRE_VERSION && h.package.len == strlen(package) &&
-	    memcmp(h.package.s, package, h.package.len) == 0)
-		return 1;
-	(void)err_set(e, ERR_AGENT,
-	    "standby-agent on %s is another version: %.*s, wire %u; here %s, "
-	    "wire %d",
-	    c->t->name, (int)MIN_OF(h.package.len, (size_t)40), h.package.s,
-	    h.version, package, WIRE_VERSION);
-	return err_hint(e, "Install the same version of standby-tools on both "
-			   "hosts, or give --push-agent.");
+	return h.version == WIRE_VERSION ? 1 : other_version(c, package, &h, e);
 }
 
 int
