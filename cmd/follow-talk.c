@@ -95,6 +95,19 @@ follow_talk_command(char *const *argv, FILE *to)
 
 /* --- --json --------------------------------------------------------------- */
 
+static void
+put_left(struct jdoc *d, const struct follow_record *r)
+{
+	jdoc_text(d, "old_slot", r->old_slot[0] ? r->old_slot : NULL);
+	jdoc_text(d, "old_upstream.host", r->old_host);
+	jdoc_text(d, "old_upstream.port", r->old_port);
+	if (r->old_slot_there == 1)
+		jdoc_flag(d, "old_upstream.slot_exists", true);
+	else
+		jdoc_null(d, "old_upstream.slot_exists");
+	jdoc_text(d, "old_upstream.drop", r->old_drop);
+}
+
 int
 follow_talk_json(const struct follow_record *r, const char *pgdata, int status,
     const struct err *e, FILE *to)
@@ -113,7 +126,7 @@ follow_talk_json(const struct follow_record *r, const char *pgdata, int status,
 	fields_lsn(d, "node.lsn", r->own_end);
 	fields_lsn(d, "fork_lsn", r->fork);
 	jdoc_text(d, "slot", r->slot[0] ? r->slot : NULL);
-	jdoc_text(d, "old_slot", r->old_slot[0] ? r->old_slot : NULL);
+	put_left(d, r);
 	jdoc_flag(d, "reloaded", r->reloaded);
 	jdoc_flag(d, "restarted", r->restarted);
 	jdoc_flag(d, "started", r->started);

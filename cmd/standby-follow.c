@@ -63,6 +63,8 @@ reclone(const struct opt_set *s, const struct follow_opts *o,
 	} else if (confirm(s, o, e) == 0) {
 		log_line(LVL_INFO, "note", "%s%s%s", e->text,
 		    e->detail[0] != '\0' ? ": " : "", e->detail);
+		if (r->left != NULL)
+			log_line(LVL_INFO, "note", "%s", r->left);
 		err_clear(e);
 		if (follow_stop(o, ui, e) == 0) {
 			log_line(
@@ -83,13 +85,21 @@ reclone(const struct opt_set *s, const struct follow_opts *o,
 
 /* --- running -------------------------------------------------------------- */
 
+static const char *
+result_of(const struct follow_record *r, const struct err *e)
+{
+	if (!err_is_set(e))
+		return "ok";
+	if (r->configured || e->status == STATUS_INCOMPLETE)
+		return "incomplete";
+	return e->status == STATUS_REFUSED ? "refused" : "failed";
+}
+
 static void
 tell_event(const struct conf *conf, const struct follow_opts *o,
     const struct follow_record *r, const struct err *e)
 {
-	const char *result = !err_is_set(e)                ? "ok"
-			     : e->status == STATUS_REFUSED ? "refused"
-							   : "failed";
+	const char *result = result_of(r, e);
 	struct err why = ERR_INIT;
 
 	if (o->dry_run || r->status == NULL ||

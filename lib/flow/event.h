@@ -13,8 +13,11 @@
  * "ok";
  * "refused"	nothing was done;
  * "failed"	a promotion was not asked for: this run makes no new primary;
+ *		follow: the node is configured as it was;
  * "unknown"	it was asked for, and not seen to be done: it may still be;
- * "incomplete"	the new primary stands, and a later step failed.
+ * "incomplete"	the new primary stands, and a later step failed; follow: the
+ *		new upstream is configured, or the node was stopped, and a
+ *		later step failed.
  * command NULL: nothing.  0, -1 with e.
  */
 int event_run(const char *command, const char *event, const char *node,

@@ -75,8 +75,8 @@ add_word(struct buf *b, const char *word)
 		pgpool_add_shell_word(b, word);
 }
 
-static void
-add_option(struct buf *b, const char *option, const char *value)
+void
+follow_add_option(struct buf *b, const char *option, const char *value)
 {
 	if (value == NULL || value[0] == '\0')
 		return;
@@ -93,11 +93,11 @@ follow_add_delta(const struct follow *f, struct buf *b)
 	if (host == NULL)
 		host = conninfo_get(given, "hostaddr");
 	buf_adds(b, "standby-clone --delta");
-	add_option(b, " --master=", host);
-	add_option(b, " -p ", conninfo_get(given, "port"));
-	add_option(b, " -U ", conninfo_get(given, "user"));
-	add_option(b, " --service=", conninfo_get(given, "service"));
-	add_option(b, " -D ", f->o->pgdata);
+	follow_add_option(b, " --master=", host);
+	follow_add_option(b, " -p ", conninfo_get(given, "port"));
+	follow_add_option(b, " -U ", conninfo_get(given, "user"));
+	follow_add_option(b, " --service=", conninfo_get(given, "service"));
+	follow_add_option(b, " -D ", f->o->pgdata);
 }
 
 /* --- judging -------------------------------------------------------------- */
@@ -117,6 +117,7 @@ offer_reclone(struct follow *f)
 	const char *name = conninfo_get(&f->to, "application_name");
 	const char *user = conninfo_get(&f->to, "user");
 	struct slot_facts s = {.exists = false};
+	struct buf left = BUF_INIT;
 
 	f->rec->reclone = true;
 	f->rec->running = f->running;
@@ -128,6 +129,8 @@ offer_reclone(struct follow *f)
 		f->rec->slot_exists = s.exists;
 	f->rec->application_name = name != NULL ? strdup(name) : NULL;
 	f->rec->replication_user = user != NULL ? strdup(user) : NULL;
+	if (follow_add_left(f, &left))
+		f->rec->left = buf_steal(&left);
 }
 
 static void
@@ -455,6 +458,10 @@ follow_record_free(struct follow_record *r)
 {
 	free(r->host);
 	free(r->port);
+	free(r->old_host);
+	free(r->old_port);
+	free(r->old_drop);
+	free(r->left);
 	free(r->application_name);
 	free(r->replication_user);
 	*r = (struct follow_record){.status = NULL};

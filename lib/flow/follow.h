@@ -31,13 +31,20 @@ struct follow_record {
 	bool reloaded, restarted, started, streaming;
 	uint64_t receive_lsn;
 	char slot[64];
-	char old_slot[64]; /* on the former upstream: no longer needed */
+	bool configured; /* written: it names the new primary */
+	/* On the former upstream, no longer needed; "" none, or it is gone
+	 * there.  Host and port NULL: not known. */
+	char old_slot[64];
+	char *old_host, *old_port;
+	char *old_drop;     /* the command that drops it */
+	int old_slot_there; /* 1; -1: that node did not say */
 	int64_t ms_total;
 	/* For a copy that is to take the node's place when it has forked (or
 	 * is a crashed primary: reclone). */
 	bool reclone;                              /* that would help */
 	bool running, slot_wanted, slot_exists;    /* `slot`, there */
 	char *application_name, *replication_user; /* of its configuration */
+	char *left; /* what it leaves on the former upstream; NULL nothing */
 };
 void follow_record_free(struct follow_record *r);
 

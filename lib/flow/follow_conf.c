@@ -330,6 +330,7 @@ follow_write_conf(struct follow *f, struct err *e)
 	r.primary_conninfo = buf_str(&f->text);
 	/* From here on the standby may be another one's. */
 	f->written = true;
+	f->rec->configured = true;
 	rc = recovery_write(
 	    f->tree, &r, f->o->sync, f->was_primary ? &notes : NULL, e);
 	tell_notes(f, &notes);

@@ -214,6 +214,9 @@ follow_tell_plan(struct follow *f)
 		follow_plan(f,
 		    "wait until it streams from %s on timeline %" PRIu32,
 		    pg_name(f->pg), f->timeline);
+	buf_reset(&b);
+	if (follow_add_left(f, &b))
+		follow_plan(f, "leave to you: %s", buf_str(&b));
 	buf_free(&b);
 	buf_free(&shown);
 }
@@ -252,24 +255,6 @@ make_slot(struct follow *f, struct err *e)
 	follow_step(f, "slot", "\"%s\" on %s %s", f->slot_name, pg_name(f->pg),
 	    f->slot.existed ? "is there" : "made");
 	return 0;
-}
-
-static void
-tell_old_slot(struct follow *f)
-{
-	struct buf b = BUF_INIT;
-
-	if (f->present_slot.len == 0 ||
-	    follow_same_address(&f->present_conninfo, &f->effective))
-		return;
-	(void)snprintf(f->rec->old_slot, sizeof(f->rec->old_slot), "%s",
-	    buf_str(&f->present_slot));
-	text_add_escaped(&b, f->rec->old_slot, strlen(f->rec->old_slot));
-	follow_note(f,
-	    "slot \"%s\" on the former upstream is needed no more; it keeps "
-	    "WAL there: SELECT pg_drop_replication_slot('%s')",
-	    buf_str(&b), buf_str(&b));
-	buf_free(&b);
 }
 
 /* --- reload, restart, start ----------------------------------------------- */
@@ -474,6 +459,7 @@ act(struct follow *f, struct err *e)
 	(void)err_detail(e, "\"%s/%s\" names %s already%s.", tree_path(f->tree),
 	    conf_file(f), pg_name(f->pg),
 	    f->use_slot ? ", whose slot keeps WAL for this node" : "");
+	follow_tell_left(f);
 	return -1;
 }
 
@@ -507,6 +493,6 @@ follow_do(struct follow *f, struct err *e)
 	if (f->o->wait && means_of(f) != MEANS_NOTHING &&
 	    wait_streaming(f, e) == -1)
 		return act(f, e);
-	tell_old_slot(f);
+	follow_tell_left(f);
 	return 0;
 }

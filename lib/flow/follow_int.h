@@ -77,6 +77,9 @@ void follow_step(struct follow *f, const char *what, const char *fmt, ...)
 void follow_note(struct follow *f, const char *fmt, ...) PRINTFLIKE(2, 3);
 void follow_plan(struct follow *f, const char *fmt, ...) PRINTFLIKE(2, 3);
 int64_t follow_deadline(const struct follow *f, int64_t ms);
+/* OPTION and a word for a shell that people type it into; nothing when value is
+ * NULL or empty. */
+void follow_add_option(struct buf *b, const char *option, const char *value);
 /* The command that makes a copy of the new primary out of this directory. */
 void follow_add_delta(const struct follow *f, struct buf *b);
 
@@ -95,6 +98,14 @@ int follow_make_conninfo(struct follow *f, struct err *e);
 /* Do these lead to the same server, as far as their texts tell? */
 bool follow_same_address(const struct conninfo *a, const struct conninfo *b);
 int follow_write_conf(struct follow *f, struct err *e);
+
+/* follow_left.c */
+/* A sentence on the slot of the former upstream that this node will not use any
+ * more, with the command to drop it; false: there is none. */
+bool follow_add_left(const struct follow *f, struct buf *b);
+/* Asks there whether it still stands, bound to a few seconds; a note, and the
+ * record. */
+void follow_tell_left(struct follow *f);
 
 /* follow_do.c */
 int follow_prepare(struct follow *f, struct err *e);
