@@ -14,6 +14,7 @@ const struct opt promote_options[] = {
     CLI_DBNAME("database, or the standby by connection string or URI"),
     CLI_STRING(
 	"service", "NAME", NULL, "the standby by a service of pg_service.conf"),
+    CLI_PASSWORD('W'),
     {.kind = OPT_STRING,
 	.name = "pgdata",
 	.letter = 'D',
@@ -345,6 +346,18 @@ map_defaults(
 		o->dbname = NULL;
 }
 
+/* For every node, also those that are found later. */
+static int
+map_password(const struct opt_set *s, const struct conninfo *c, struct err *e)
+{
+	const char *password = conninfo_get(c, "password");
+
+	if (opt_flag(s, "password") && password != NULL &&
+	    setenv("PGPASSWORD", password, 1) == -1)
+		return err_set_nomem(e);
+	return 0;
+}
+
 int
 promote_options_map(const struct opt_set *s, const struct conf *conf,
     struct failover_opts *o, struct promote_owned *owned, struct err *e)
@@ -370,9 +383,12 @@ promote_options_map(const struct opt_set *s, const struct conf *conf,
 	map_defaults(s, conf, o);
 	if (map_limits(s, conf, o, e) == -1 || map_remote(s, o, owned, e) == -1)
 		return -1;
+	if (opt_flag(s, "pgpool") && opt_flag(s, "password"))
+		return twice("--pgpool", "--password", e);
 	if (opt_flag(s, "pgpool"))
 		return map_pgpool(s, conf, o, owned, e);
-	if (cli_conninfo(s, &owned->conninfo, e) == -1)
+	if (cli_conninfo(s, &owned->conninfo, e) == -1 ||
+	    map_password(s, &owned->conninfo, e) == -1)
 		return -1;
 	return map_node(s, conf, o, owned, e);
 }

@@ -110,8 +110,9 @@ test_events() {
 	is "$rc $(heard)" "0 follow s2 ok" "run again it is ok"
 }
 
-promote_cold "$(promote_main_major)" && promote_up p s1 s2 ||
-    skip_all "the cluster does not start"
+if ! promote_cold "$(promote_main_major)" || ! promote_up p s1 s2; then
+	skip_all "the cluster does not start"
+fi
 # shellcheck disable=SC2016	# for the shell of event_command
 printf '#!/bin/sh\necho "$STANDBY_EVENT $STANDBY_NODE $STANDBY_RESULT" >"%s"\n' \
     "$T/event" >"$T/hear"

@@ -42,7 +42,7 @@ _standby_promote_value() {
 		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	--old-primary)
 		mapfile -t COMPREPLY < <(compgen -W \
-		    "$("$1" --list-nodes 2>/dev/null)" -- "$cur") ;;
+		    "$(_standby_promote_nodes "$1")" -- "$cur") ;;
 	-U|--username|--ssh-user|-p|--port|-d|--dbname|--service|\
 	--host-fingerprint|--ssh-command|--max-lag|-t|--timeout)
 		;;
@@ -59,6 +59,19 @@ _standby_promote_value() {
 	esac
 }
 
+# The nodes of the file that the line names, if it names one.
+_standby_promote_nodes() {
+	local i file=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-f) file=(-f "${COMP_WORDS[i + 1]}") ;;
+		--config) [ "${COMP_WORDS[i + 1]}" = = ] && i=$((i + 1))
+			file=(-f "${COMP_WORDS[i + 1]}") ;;
+		esac
+	done
+	"$1" "${file[@]}" --list-nodes 2>/dev/null
+}
+
 _standby_promote() {
 	local cur prev i words=()
 	COMPREPLY=()
@@ -66,7 +79,7 @@ _standby_promote() {
 	_standby_promote_value "$1" && return
 	if [[ $cur != -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-		    "$("$1" --list-nodes 2>/dev/null)" -- "$cur")
+		    "$(_standby_promote_nodes "$1")" -- "$cur")
 		return
 	fi
 	mapfile -t words < <(_standby_promote_options "$1")
