@@ -34,14 +34,6 @@ says(const struct failover *f, int i, enum status_role role)
 	       f->s.nodes[i].reach == REACH_YES && f->s.nodes[i].says == role;
 }
 
-static int
-keep(char **to, const char *text, struct err *e)
-{
-	free(*to);
-	*to = text != NULL ? strdup(text) : NULL;
-	return text != NULL && *to == NULL ? err_set_nomem(e) : 0;
-}
-
 /* --- look ----------------------------------------------------------------- */
 
 static int
@@ -150,7 +142,7 @@ found_old(struct failover *f, int i, const char *how, struct err *e)
 	if (i < 0 || (size_t)i >= f->nnodes || i == f->node)
 		return 0;
 	f->old = i;
-	return keep(&f->old_place, how, e) == -1 ? -1 : 1;
+	return failover_keep(&f->old_place, how, e) == -1 ? -1 : 1;
 }
 
 /* The upstream's place, as node i says it; host NULL: it does not. */
@@ -313,7 +305,7 @@ look_first(struct failover *f, struct err *e)
 		return -1;
 	if (f->node == -1) /* the judge says it */
 		return 0;
-	if (failover_means_read(f, e) == -1 || find_old(f, &fresh, e) == -1)
+	if (failover_self_read(f, e) == -1 || find_old(f, &fresh, e) == -1)
 		return -1;
 	if (!fresh)
 		return 0;
@@ -469,7 +461,7 @@ climb_on(struct failover *f, struct err *e)
 	const char *name = f->s.nodes[f->old].conf_upstream;
 	int was = f->old;
 
-	if (keep(&f->old_standby, f->s.nodes[was].name, e) == -1)
+	if (failover_keep(&f->old_standby, f->s.nodes[was].name, e) == -1)
 		return -1;
 	f->wal_end = LSN_INVALID;
 	f->agent_asked = f->agent_silent = false;
@@ -782,11 +774,11 @@ fill_names(struct failover *f, struct err *e)
 	const struct status_node *n = failover_candidate(f);
 	struct failover_record *r = f->rec;
 
-	if (n != NULL && (keep(&r->node, n->name, e) == -1 ||
-			     keep(&r->host, n->host, e) == -1 ||
-			     keep(&r->port, n->port, e) == -1))
+	if (n != NULL && (failover_keep(&r->node, n->name, e) == -1 ||
+			     failover_keep(&r->host, n->host, e) == -1 ||
+			     failover_keep(&r->port, n->port, e) == -1))
 		return -1;
-	return keep(
+	return failover_keep(
 	    &r->old_node, f->old >= 0 ? f->s.nodes[f->old].name : NULL, e);
 }
 

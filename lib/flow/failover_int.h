@@ -5,7 +5,10 @@
  *	nodes     who is there: the file's, the candidate, the old primary
  *	facts     look at all of them, find the old primary, prove, judge
  *	timeline  of standbys that have no receiver any more
- *	means     how the candidate is promoted: choose, request, confirm
+ *	self      the candidate: what its server and its directory say
+ *	means     how it is promoted: choose, request; each way of it:
+ *	          self (pg_promote()), trigger, pg_ctl, agent
+ *	confirm   the proof that it happened
  *	lock      only one promotion at a time
  *	after     checkpoint, siblings, what is next
  *	old       a switchover's old primary: may it be stopped, stop it, start
@@ -25,12 +28,14 @@
 #include "flow/operate.h"
 #include "flow/survey.h"
 #include "io/pg.h"
+#include "io/tree.h"
 
 #define FAILOVER_NAME "standby-promote"
 #define FAILOVER_TIMEOUT_MS 60000
 #define FAILOVER_LOOK_MS 3000 /* for all nodes together */
 #define FAILOVER_ASK_MS 3000  /* one statement, one connection */
 #define FAILOVER_SSH_MS 5000  /* one question to an agent */
+#define FAILOVER_PG_CTL_MS 30000
 #define FAILOVER_POLL_MS 20
 
 /* Facts of the versions that core/pgver.h has under other names. */
@@ -162,7 +167,6 @@ int failover_refused(struct failover *f, struct err *e);
 int failover_add_refusal(struct failover *f, const char *id, const char *fault,
     bool forceable, const char *message, const char *hint, struct err *e);
 const struct status_node *failover_candidate(const struct failover *f);
-void failover_self_free(struct failover_self *self);
 
 /* --- failover_timeline.c -------------------------------------------------- */
 
@@ -182,10 +186,42 @@ int failover_lock_again(struct failover *f, struct err *e);
 /* Refuse, as f->locked_by says.  -1, always. */
 int failover_lock_refuse(struct failover *f, struct err *e);
 
-/* --- failover_means.c ----------------------------------------------------- */
+/* --- failover_self.c ------------------------------------------------------ */
 
 /* Open f->pg, and read f->self.  A node that does not let us in is no error. */
-int failover_means_read(struct failover *f, struct err *e);
+int failover_self_read(struct failover *f, struct err *e);
+void failover_self_free(struct failover_self *self);
+/* f->pg anew, within ms. */
+int failover_self_open(
+    struct failover *f, int sigfd, int64_t ms, struct err *e);
+/* Of the server, as it says or its directory; 0 not known. */
+int failover_self_version(const struct failover *f);
+/* A parameter of recovery.conf, below 12; false: not set, or no such file. */
+bool failover_self_recovery(
+    struct tree *t, int version, const char *name, struct buf *value);
+/* Ask by pg_promote(); f->requested as with all means: false only when the
+ * server was certainly not asked. */
+int failover_self_promote(struct failover *f, struct err *e);
+
+/* --- failover_trigger.c, failover_pg_ctl.c, failover_agent.c ---------------
+ */
+
+/* Each: is it possible?  Sets f->facts.means, or the reason why not in f->self
+ * (trigger_problem, no_means).  And: ask by it. */
+int failover_trigger_choose(struct failover *f, int version, struct err *e);
+int failover_trigger_promote(struct failover *f, struct err *e);
+int failover_pg_ctl_choose(struct failover *f, int version, struct err *e);
+int failover_pg_ctl_promote(struct failover *f, struct err *e);
+int failover_agent_choose(struct failover *f, struct err *e);
+int failover_agent_promote(struct failover *f, struct err *e);
+
+/* --- failover_means.c ----------------------------------------------------- */
+
+/* A copy of text in place of *to; NULL and "": none. */
+int failover_keep(char **to, const char *text, struct err *e);
+/* The first reason stays. */
+int failover_because(char **reason, struct err *e, const char *fmt, ...)
+    PRINTFLIKE(3, 4);
 /* Choose: fills means, no_means, trigger_* of f->facts. */
 int failover_means_choose(struct failover *f, struct err *e);
 /* Text for steps and plans: "pg_promote() over SQL". */
@@ -194,6 +230,9 @@ void failover_means_add(const struct failover *f, struct buf *b);
  * just before, when asked.  -1 with f->requested false: it was certainly not
  * asked (and f->resumed: replay may go on, 7). */
 int failover_request(struct failover *f, struct err *e);
+
+/* --- failover_confirm.c --------------------------------------------------- */
+
 /* Out of recovery, on a new timeline, a write works.  -1: outcome unknown, 7
  * with the state in e. */
 int failover_confirm(struct failover *f, struct err *e);
