@@ -367,11 +367,5 @@ cli_remote(const struct opt_set *s, const char *host, const char *ssh,
 	/* A server that is reached through a socket is on this host. */
 	if (host == NULL || host[0] == '\0' || host[0] == '/' || host[0] == '@')
 		host = "localhost";
-	if ((*text = strdup(ssh != NULL ? ssh : host)) == NULL)
-		return err_set_nomem(e);
-	if (ssh != NULL)
-		return remote_target(*text, r, e);
-	(*text)[strcspn(*text, ",")] = '\0'; /* the first of several */
-	r->host = *text;
-	return 0;
+	return remote_at(ssh, host, r, text, e);
 }

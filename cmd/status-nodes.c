@@ -260,31 +260,6 @@ no_node(const struct work *w, const char *name, struct err *e)
 	return -1;
 }
 
-static bool
-same_text(const struct conninfo *a, const struct conninfo *b, const char *key)
-{
-	const char *x = conninfo_get(a, key), *y = conninfo_get(b, key);
-
-	return x != NULL && y != NULL && strcasecmp(x, y) == 0;
-}
-
-/* Do both lead to one server, as far as names tell? */
-static bool
-same_place(const struct conninfo *a, const struct conninfo *b)
-{
-	struct conninfo x = {.n = 0}, y = {.n = 0};
-	bool same = false;
-
-	if (pg_conninfo_effective(a, &x, NULL) == 0 &&
-	    pg_conninfo_effective(b, &y, NULL) == 0)
-		same = same_text(&x, &y, "port") &&
-		       (same_text(&x, &y, "host") ||
-			   same_text(&x, &y, "hostaddr"));
-	conninfo_free(&x);
-	conninfo_free(&y);
-	return same;
-}
-
 /* HOST:PORT or [v6]:PORT, as pgpool writes it: 1, 0: it is none, -1. */
 static int
 split_address(const char *text, struct conninfo *c, struct err *e)
@@ -325,7 +300,7 @@ node_at(const struct work *w, const struct conninfo *place)
 
 		if (n->conninfo != NULL &&
 		    pg_conninfo_parse(n->conninfo, &c, NULL) == 0 &&
-		    same_place(&c, place))
+		    pg_conninfo_same_place(&c, place))
 			found = n;
 		conninfo_free(&c);
 	}
@@ -370,7 +345,7 @@ same_node(
 	if (conninfo_copy(&c, &g->conninfo) == 0 &&
 	    fill(&c, &w->base, true, NULL) == 0)
 		for (size_t i = 0; found == NULL && i < in->n; i++)
-			if (same_place(&in->v[i].conninfo, &c))
+			if (pg_conninfo_same_place(&in->v[i].conninfo, &c))
 				found = &in->v[i];
 	conninfo_free(&c);
 	return found;

@@ -122,6 +122,17 @@ buf_steal(struct buf *b)
 	return p;
 }
 
+char *
+buf_take(struct buf *b, bool *failed)
+{
+	char *text = NULL;
+
+	if (!buf_ok(b) || (b->len > 0 && (text = buf_steal(b)) == NULL))
+		*failed = true;
+	buf_free(b);
+	return text;
+}
+
 void
 buf_add_u8(struct buf *b, uint8_t v)
 {

@@ -39,6 +39,8 @@ void buf_consume(struct buf *b, size_t n);
 const char *buf_str(const struct buf *b);
 /* Hand the memory to the caller (free()); NULL when failed. */
 char *buf_steal(struct buf *b);
+/* Likewise, but NULL when it is empty; failed: *failed is set. */
+char *buf_take(struct buf *b, bool *failed);
 
 /* Big-endian integers, for the wire. */
 void buf_add_u8(struct buf *b, uint8_t v);

@@ -437,17 +437,6 @@ static const char *const fact_names[] = {
 };
 _Static_assert(NELEM(fact_names) == PGFACT_NCODES, "a fact has no name");
 
-/* statement_ always, lock_ 9.3, idle_in_transaction_ 9.6, idle_session_ 14,
- * transaction_timeout 17. */
-const char *const pgver_timeouts[] = {
-    "statement_timeout",
-    "lock_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
-    "transaction_timeout",
-    NULL,
-};
-
 const char *
 pgver(int version, enum pgfact fact)
 {

@@ -165,10 +165,6 @@ bool pgver_supported(int version); /* not older than PGVER_OLDEST */
  * Secrets and what it ignores are not among them. */
 bool pgver_walreceiver_takes(int version, const char *keyword);
 
-/* Timeouts that must be 0 in a backup session are found by asking
- * pg_settings; these are the names (NULL-terminated). */
-extern const char *const pgver_timeouts[];
-
 /* LSN arithmetic: bytes per log id (0xFF000000 below 9.3, else 2^32), for the
  * 16 MB segments that servers below 9.3 have unless compiled otherwise. */
 uint64_t pgver_xlogid_bytes(int version);

@@ -189,8 +189,6 @@ plan_removals(struct plan *p, size_t cap, const struct manifest *src,
 			e) == -1)
 			return -1;
 		p->removed_files += counts;
-		if (d->type == ENTRY_FILE && d->nlink == 1)
-			p->bytes_freed += d->size;
 	}
 	p->nremove = p->n;
 	return 0;
@@ -219,10 +217,6 @@ plan_one(struct plan *p, size_t cap, const struct entry *s,
 		choose(&a, o);
 		p->files++;
 		p->bytes += s->size;
-		if (a.dst == NULL)
-			p->bytes_new += s->size;
-		else if (s->size > a.dst->size)
-			p->bytes_new += s->size - a.dst->size;
 	}
 	return append(p, cap, a, e);
 }

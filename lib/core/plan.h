@@ -49,8 +49,6 @@ struct plan {
 	size_t n;
 	size_t nremove, nmkdir, ntransfer; /* in this order in v */
 	uint64_t bytes;                    /* of all files that are wanted */
-	uint64_t bytes_new;   /* space that must come: growth and new files */
-	uint64_t bytes_freed; /* by removals */
 	size_t files;         /* wanted files, ACT_COPY + PAGES + DELTA */
 	size_t kept;          /* the standby's own */
 	size_t target_files;  /* files in the target before */

@@ -129,17 +129,6 @@ promote_add_bytes(struct buf *b, int64_t bytes)
 
 /* --- refusals ------------------------------------------------------------ */
 
-static char *
-take(struct buf *b, bool *failed)
-{
-	char *text = NULL;
-
-	if (!buf_ok(b) || (b->len > 0 && (text = buf_steal(b)) == NULL))
-		*failed = true;
-	buf_free(b);
-	return text;
-}
-
 void
 promote_refuse(struct promote_judge *j, struct promote_words *w)
 {
@@ -149,8 +138,8 @@ promote_refuse(struct promote_judge *j, struct promote_words *w)
 					  .forceable = j->row->forceable};
 
 	r.forced = r.forceable && j->force;
-	r.message = take(&w->message, &j->failed);
-	r.hint = take(&w->hint, &j->failed);
+	r.message = buf_take(&w->message, &j->failed);
+	r.hint = buf_take(&w->hint, &j->failed);
 	more = reallocarray(v->v, v->n + 1, sizeof(*more));
 	if (more != NULL)
 		v->v = more;

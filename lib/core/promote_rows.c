@@ -4,6 +4,7 @@
 #include "core/pgver.h"
 #include "core/promote_int.h"
 #include "core/range.h"
+#include "core/text.h"
 
 /* --- D1, D2: another primary --------------------------------------------- */
 
@@ -460,18 +461,6 @@ promote_look_trigger(struct promote_judge *j)
 	promote_refuse(j, &w);
 }
 
-static void
-add_identifier(struct buf *b, const char *name)
-{
-	buf_addc(b, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *name);
-	}
-	buf_addc(b, '"');
-}
-
 void
 promote_look_no_means(struct promote_judge *j)
 {
@@ -494,7 +483,7 @@ promote_look_no_means(struct promote_judge *j)
 				  "superuser: GRANT EXECUTE ON FUNCTION "
 				  "pg_catalog.pg_promote(boolean, integer) "
 				  "TO ");
-		add_identifier(&w.hint, promote_or_else(n->user, "ROLE"));
+		text_add_identifier(&w.hint, promote_or_else(n->user, "ROLE"));
 		buf_adds(&w.hint, "; now, ");
 	} else
 		buf_adds(&w.hint, "Run it ");

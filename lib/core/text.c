@@ -367,6 +367,18 @@ text_nearest(const char *s, const char *const *words, size_t n)
 }
 
 void
+text_add_identifier(struct buf *b, const char *name)
+{
+	buf_addc(b, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"')
+			buf_addc(b, '"');
+		buf_addc(b, *name);
+	}
+	buf_addc(b, '"');
+}
+
+void
 text_slot_name(const char *name, char *out)
 {
 	size_t i;

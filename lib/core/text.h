@@ -45,6 +45,8 @@ bool text_line(const char **at, struct buf *line);
  * equals.  NULL: none is near.  NULL words are skipped.
  */
 const char *text_nearest(const char *s, const char *const *words, size_t n);
+/* A name as an identifier in SQL text, always in double quotes. */
+void text_add_identifier(struct buf *b, const char *name);
 /* A host or node name as a slot name: [a-z0-9_]{1,63}, upper case lowered,
  * others become _. */
 void text_slot_name(const char *name, char *out /* 64 */);

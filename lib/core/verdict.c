@@ -48,17 +48,6 @@ grow(struct judge *j)
 	return 0;
 }
 
-static char *
-take(struct buf *b, bool *failed)
-{
-	char *text = NULL;
-
-	if (!buf_ok(b) || (b->len > 0 && (text = buf_steal(b)) == NULL))
-		*failed = true;
-	buf_free(b);
-	return text;
-}
-
 /* A problem of this row with those words, which are used up. */
 void
 verdict_add_as(
@@ -67,8 +56,8 @@ verdict_add_as(
 	struct status_problem p = {
 	    .id = j->row->id, .severity = severity, .node = node};
 
-	p.message = take(&w->message, &j->failed);
-	p.hint = take(&w->hint, &j->failed);
+	p.message = buf_take(&w->message, &j->failed);
+	p.hint = buf_take(&w->hint, &j->failed);
 	if (p.message == NULL || grow(j) == -1) {
 		j->failed = true;
 		free(p.message);

@@ -88,36 +88,11 @@ add_conf(struct failover *f, const struct conf_node *from, struct err *e)
 	return set_defaults(f, &n->conninfo, e);
 }
 
-static bool
-same_text(const struct conninfo *a, const struct conninfo *b, const char *key)
-{
-	const char *x = conninfo_get(a, key), *y = conninfo_get(b, key);
-
-	return x != NULL && y != NULL && strcasecmp(x, y) == 0;
-}
-
-/* Do both lead to one server, as far as names tell? */
-static bool
-same_place(const struct conninfo *a, const struct conninfo *b)
-{
-	struct conninfo x = {.n = 0}, y = {.n = 0};
-	bool same = false;
-
-	if (pg_conninfo_effective(a, &x, NULL) == 0 &&
-	    pg_conninfo_effective(b, &y, NULL) == 0)
-		same = same_text(&x, &y, "port") &&
-		       (same_text(&x, &y, "host") ||
-			   same_text(&x, &y, "hostaddr"));
-	conninfo_free(&x);
-	conninfo_free(&y);
-	return same;
-}
-
 static int
 find_place(const struct failover *f, const struct conninfo *c)
 {
 	for (size_t i = 0; i < f->nnodes; i++)
-		if (same_place(&f->nodes[i].conninfo, c))
+		if (pg_conninfo_same_place(&f->nodes[i].conninfo, c))
 			return (int)i;
 	return -1;
 }
@@ -461,13 +436,7 @@ failover_nodes_remote(const struct failover *f, int i, struct remote_opts *r,
 	*r = f->o->remote;
 	if (ssh == NULL && is_socket(host))
 		return 1;
-	if ((*text = strdup(ssh != NULL ? ssh : host)) == NULL)
-		return err_set_nomem(e);
-	if (ssh != NULL)
-		return remote_target(*text, r, e);
-	(*text)[strcspn(*text, ",")] = '\0'; /* the first of several */
-	r->host = *text;
-	return 0;
+	return remote_at(ssh, host, r, text, e);
 }
 
 const char *

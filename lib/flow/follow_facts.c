@@ -129,42 +129,6 @@ open_dir(struct follow *f, struct err *e)
 
 /* --- a server that runs --------------------------------------------------- */
 
-static const char *
-listen_host(const char *listen)
-{
-	if (*listen == '\0' || strcmp(listen, "*") == 0 ||
-	    strcmp(listen, "0.0.0.0") == 0 || strcmp(listen, "::") == 0)
-		return "localhost";
-	return listen;
-}
-
-static int
-own_address(struct follow *f, struct err *e)
-{
-	static const char *const never[] = {"hostaddr", "target_session_attrs",
-	    "service", "replication", "load_balance_hosts"};
-	const struct pidfile *p = &f->pidfile;
-	struct conninfo *c = &f->own_conninfo;
-	struct buf port = BUF_INIT;
-	int rc = 0;
-
-	/* 9.0 does not tell: its configuration does. */
-	if (p->port != 0)
-		buf_addf(&port, "%d", p->port);
-	else
-		buf_adds(&port, "5432");
-	if (conninfo_copy(c, &f->effective) == -1 ||
-	    conninfo_set(c, "host",
-		p->sockdir[0] != '\0' ? p->sockdir : listen_host(p->listen)) ==
-		-1 ||
-	    conninfo_set(c, "port", buf_str(&port)) == -1)
-		rc = err_set_nomem(e);
-	for (size_t i = 0; i < NELEM(never); i++)
-		(void)conninfo_set(c, never[i], NULL);
-	buf_free(&port);
-	return rc;
-}
-
 static int
 open_own(struct follow *f, struct err *e)
 {
@@ -174,7 +138,8 @@ open_own(struct follow *f, struct err *e)
 	int64_t until = follow_deadline(f, READY_MS);
 	struct err why = ERR_INIT;
 
-	if (own_address(f, e) == -1)
+	if (pidfile_conninfo(&f->pidfile, &f->effective, &f->own_conninfo, e) ==
+	    -1)
 		return -1;
 	while (pg_open(&f->own, &o, &why) == -1) {
 		/* It starts, or starts again after a crash of a process. */

@@ -237,24 +237,6 @@ follow_here(struct pool *p, bool *forked, struct err *e)
 	return rc;
 }
 
-/* *text: memory behind r, freed by the caller. */
-static int
-remote_of(struct pool *p, struct remote_opts *r, char **text, struct err *e)
-{
-	const char *ssh = p->node != NULL ? p->node->ssh : NULL;
-
-	r->host = p->w.host;
-	if (ssh == NULL)
-		return 0;
-	if ((*text = strdup(ssh)) == NULL)
-		return err_set_nomem(e);
-	if (remote_target(*text, r, e) == 0)
-		return 0;
-	free(*text);
-	*text = NULL;
-	return -1;
-}
-
 /*
  * One verb, here or there; what the command said goes to the log.  *forked,
  * unless NULL: standby-follow, who has all facts, refused for that.  From here
@@ -280,6 +262,7 @@ operate(struct pool *p, enum operate_verb verb, int64_t ms, bool *forked,
 	struct operate_answer a = {.running = -1};
 	struct buf said = BUF_INIT;
 	char *text = NULL;
+	bool here;
 	int rc;
 
 	if (n != NULL) {
@@ -287,12 +270,16 @@ operate(struct pool *p, enum operate_verb verb, int64_t ms, bool *forked,
 		l.start = n->start != NULL ? n->start : l.start;
 		l.stop = n->stop != NULL ? n->stop : l.stop;
 	}
-	if (!p->o->ssh_given && remote_of(p, &r, &text, e) == -1)
+	here = is_local(p);
+	if (!here && !p->o->ssh_given &&
+	    remote_at(n != NULL ? n->ssh : NULL, p->w.host, &r, &text, e) ==
+		-1) {
+		free(text);
 		return -1;
-	rc = is_local(p)
-		 ? operate_here(&l, &q, &a, deadline_in(ms), p->o->sigfd, e)
-		 : operate_remote(&r, p->o->agent, p->o->package, &q, &a,
-		       deadline_in(ms), p->o->sigfd, e);
+	}
+	rc = here ? operate_here(&l, &q, &a, deadline_in(ms), p->o->sigfd, e)
+		  : operate_remote(&r, p->o->agent, p->o->package, &q, &a,
+			deadline_in(ms), p->o->sigfd, e);
 	if (a.text != NULL)
 		text_add_tail(&said, a.text, strlen(a.text), 20, "  ");
 	if (said.len > 0)

@@ -91,3 +91,34 @@ pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e)
 	(void)pidfile_parse(text, (size_t)n, p);
 	return 1;
 }
+
+/* "*" and "0.0.0.0" are no addresses to connect to. */
+static const char *
+listen_host(const char *listen)
+{
+	if (*listen == '\0' || strcmp(listen, "*") == 0 ||
+	    strcmp(listen, "0.0.0.0") == 0 || strcmp(listen, "::") == 0)
+		return "localhost";
+	return listen;
+}
+
+int
+pidfile_conninfo(const struct pidfile *p, const struct conninfo *like,
+    struct conninfo *c, struct err *e)
+{
+	static const char *const never[] = {"hostaddr", "target_session_attrs",
+	    "service", "replication", "load_balance_hosts"};
+	char port[16];
+
+	/* 9.0 does not tell its port. */
+	(void)snprintf(port, sizeof(port), "%d", p->port != 0 ? p->port : 5432);
+	if (conninfo_copy(c, like) == -1 ||
+	    conninfo_set(c, "host",
+		p->sockdir[0] != '\0' ? p->sockdir : listen_host(p->listen)) ==
+		-1 ||
+	    conninfo_set(c, "port", port) == -1)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < NELEM(never); i++)
+		(void)conninfo_set(c, never[i], NULL);
+	return 0;
+}

@@ -7,6 +7,7 @@
 
 #include "base/std.h"
 #include "base/err.h"
+#include "core/conninfo.h"
 
 struct pidfile {
 	long pid;          /* 0: unreadable */
@@ -23,5 +24,11 @@ int pidfile_parse(const char *text, size_t len, struct pidfile *p);
 /* 1: read; 0: there is none; -1: e.  A file that cannot be understood gives 1
  * with pid 0. */
 int pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e);
+
+/* How that server is reached from this host, else as `like`: its socket, or the
+ * address that it listens on; the default port where it tells none.  Without
+ * what would lead elsewhere.  c: what it held is freed. */
+int pidfile_conninfo(const struct pidfile *p, const struct conninfo *like,
+    struct conninfo *c, struct err *e);
 
 #endif

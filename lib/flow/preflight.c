@@ -89,26 +89,13 @@ hint_number(struct err *e, const struct probe *f, const char *name, int value)
 	hint_set(e, f, name, text, true);
 }
 
-/* An identifier as SQL text. */
-static void
-add_ident(struct buf *b, const char *name)
-{
-	buf_addc(b, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *name);
-	}
-	buf_addc(b, '"');
-}
-
 static void
 hint_role(
     struct err *e, const char *before, const char *role, const char *after)
 {
 	struct buf b = BUF_INIT;
 
-	add_ident(&b, role != NULL ? role : "");
+	text_add_identifier(&b, role != NULL ? role : "");
 	(void)err_hint(e, "On the source, as a superuser, type: %s%s%s;",
 	    before, buf_str(&b), after);
 	buf_free(&b);

@@ -43,38 +43,6 @@ struct waiting {
 
 /* --- sessions ------------------------------------------------------------- */
 
-/* "*" and "0.0.0.0" are no addresses to connect to. */
-static const char *
-listen_host(const char *listen)
-{
-	if (*listen == '\0' || strcmp(listen, "*") == 0 ||
-	    strcmp(listen, "0.0.0.0") == 0 || strcmp(listen, "::") == 0)
-		return "localhost";
-	return listen;
-}
-
-/* 0: the address of the standby's own server is known now. */
-static int
-own_address(struct waiting *x, const struct pidfile *p, struct err *e)
-{
-	static const char *const never[] = {"hostaddr", "target_session_attrs",
-	    "service", "replication", "load_balance_hosts"};
-	struct conninfo *c = &x->own_conninfo;
-	char port[16];
-
-	conninfo_free(c);
-	(void)snprintf(port, sizeof(port), "%d", p->port);
-	if (conninfo_copy(c, x->w->standby) == -1 ||
-	    conninfo_set(c, "host",
-		p->sockdir[0] != '\0' ? p->sockdir : listen_host(p->listen)) ==
-		-1 ||
-	    conninfo_set(c, "port", port) == -1)
-		return err_set_nomem(e);
-	for (size_t i = 0; i < NELEM(never); i++)
-		(void)conninfo_set(c, never[i], NULL);
-	return 0;
-}
-
 /* Errors that stop the wait, and not only this attempt. */
 static bool
 fatal(const struct err *e)
@@ -113,7 +81,7 @@ open_own(struct waiting *x, const struct pidfile *p, struct err *e)
 		return 0;
 	pg_close(x->own);
 	x->own = NULL;
-	if (own_address(x, p, e) == -1)
+	if (pidfile_conninfo(p, x->w->standby, &x->own_conninfo, e) == -1)
 		return -1;
 	if (pg_open(&x->own, &o, &cause) == 0) {
 		x->s->login_error[0] = '\0';

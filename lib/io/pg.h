@@ -37,6 +37,10 @@ int pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e);
 int pg_conninfo_effective(
     const struct conninfo *c, struct conninfo *out, struct err *e);
 
+/* Do both lead to one server, as far as names tell: the same port, and the same
+ * host or address, as libpq would use them? */
+bool pg_conninfo_same_place(const struct conninfo *a, const struct conninfo *b);
+
 /*
  * Connect (asynchronously, PQconnectPoll), then make the session ours:
  * search_path = pg_catalog, client_encoding UTF8, synchronous_commit local

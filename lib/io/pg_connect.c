@@ -120,6 +120,30 @@ out:
 	return rc;
 }
 
+static bool
+same_value(const struct conninfo *a, const struct conninfo *b, const char *key)
+{
+	const char *x = conninfo_get(a, key), *y = conninfo_get(b, key);
+
+	return x != NULL && y != NULL && strcasecmp(x, y) == 0;
+}
+
+bool
+pg_conninfo_same_place(const struct conninfo *a, const struct conninfo *b)
+{
+	struct conninfo x = {.n = 0}, y = {.n = 0};
+	bool same = false;
+
+	if (pg_conninfo_effective(a, &x, NULL) == 0 &&
+	    pg_conninfo_effective(b, &y, NULL) == 0)
+		same = same_value(&x, &y, "port") &&
+		       (same_value(&x, &y, "host") ||
+			   same_value(&x, &y, "hostaddr"));
+	conninfo_free(&x);
+	conninfo_free(&y);
+	return same;
+}
+
 void
 pg_on_notice(void *arg, const PGresult *res)
 {

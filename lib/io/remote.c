@@ -220,3 +220,21 @@ remote_target(char *text, struct remote_opts *r, struct err *e)
 		   ? err_set(e, ERR_USAGE, "ssh: no host name")
 		   : 0;
 }
+
+int
+remote_at(const char *ssh, const char *host, struct remote_opts *r, char **text,
+    struct err *e)
+{
+	const char *from = ssh != NULL ? ssh : host;
+
+	*text = NULL;
+	if (from == NULL)
+		return err_set(e, ERR_USAGE, "ssh: no host name");
+	if ((*text = strdup(from)) == NULL)
+		return err_set_nomem(e);
+	if (ssh != NULL)
+		return remote_target(*text, r, e);
+	(*text)[strcspn(*text, ",")] = '\0';
+	r->host = *text;
+	return 0;
+}

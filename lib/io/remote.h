@@ -46,4 +46,12 @@ int remote_start(struct transport **t, const struct remote_opts *o,
  */
 int remote_target(char *text, struct remote_opts *r, struct err *e);
 
+/*
+ * Where SSH to a database host goes: ssh, as remote_target, when it is given,
+ * else host, the first of several ("db1,db2").  *text: memory behind r, freed
+ * by the caller, also on -1.
+ */
+int remote_at(const char *ssh, const char *host, struct remote_opts *r,
+    char **text, struct err *e);
+
 #endif

@@ -156,6 +156,28 @@ steal_hands_the_memory_over(void **state)
 }
 
 static void
+what_is_empty_is_taken_as_none(void **state)
+{
+	struct buf b = BUF_INIT;
+	bool failed = false;
+	char *p;
+
+	(void)state;
+	assert_null(buf_take(&b, &failed));
+	buf_adds(&b, "");
+	assert_null(buf_take(&b, &failed));
+	buf_adds(&b, "mine");
+	p = buf_take(&b, &failed);
+	assert_string_equal(p, "mine");
+	assert_null(b.data);
+	assert_false(failed);
+	free(p);
+	b.failed = true;
+	assert_null(buf_take(&b, &failed));
+	assert_true(failed);
+}
+
+static void
 a_long_format_is_not_cut(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -194,6 +216,7 @@ main(void)
 	    cmocka_unit_test(a_size_that_cannot_be_marks_the_buffer_failed),
 	    cmocka_unit_test(reset_forgets_the_failure_and_keeps_the_memory),
 	    cmocka_unit_test(steal_hands_the_memory_over),
+	    cmocka_unit_test(what_is_empty_is_taken_as_none),
 	    cmocka_unit_test(a_long_format_is_not_cut),
 	    cmocka_unit_test(integers_are_big_endian),
 	};

@@ -444,17 +444,6 @@ pg_control_is_found_by_both_versions(void **state)
 	assert_int_equal(pgver_wal_magic(190000), 0);
 }
 
-static void
-the_timeouts_are_listed(void **state)
-{
-	size_t n;
-
-	(void)state;
-	for (n = 0; pgver_timeouts[n] != NULL; n++)
-		assert_non_null(strstr(pgver_timeouts[n], "timeout"));
-	assert_int_equal(n, 5);
-}
-
 int
 main(void)
 {
@@ -470,7 +459,6 @@ main(void)
 	    cmocka_unit_test(majors_are_named_and_compared_as_people_do),
 	    cmocka_unit_test(a_log_id_had_a_hole_before_9_3),
 	    cmocka_unit_test(pg_control_is_found_by_both_versions),
-	    cmocka_unit_test(the_timeouts_are_listed),
 	};
 
 	return cmocka_run_group_tests_name("pgver", tests, NULL, NULL);

@@ -342,6 +342,18 @@ a_name_becomes_a_slot_name(void **state)
 	}
 }
 
+static void
+a_name_becomes_an_sql_identifier(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	text_add_identifier(&b, "Ops\"; DROP");
+	text_add_identifier(&b, "");
+	assert_string_equal(buf_str(&b), "\"Ops\"\"; DROP\"\"\"");
+	buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -356,6 +368,7 @@ main(void)
 	    cmocka_unit_test(a_text_is_split_into_lines_that_are_not_empty),
 	    cmocka_unit_test(the_nearest_word_is_near),
 	    cmocka_unit_test(a_name_becomes_a_slot_name),
+	    cmocka_unit_test(a_name_becomes_an_sql_identifier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,6 +247,41 @@ words_that_a_shell_would_read_are_refused(void **state)
 	}
 }
 
+static void
+ssh_goes_where_it_is_said_or_to_the_first_host(void **state)
+{
+	static const struct {
+		const char *ssh, *host, *want, *user;
+		unsigned port;
+		int rc;
+	} v[] = {
+	    {NULL, "db1", "db1", NULL, 0, 0},
+	    {NULL, "db1,db2", "db1", NULL, 0, 0},
+	    {"ops@gw:2222", "db1", "gw", "ops", 2222, 0},
+	    {"gw:x", "db1", "db1", NULL, 0, -1},
+	    {NULL, NULL, NULL, NULL, 0, -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(v); i++) {
+		struct remote_opts o = {.kind = REMOTE_AUTO};
+		struct err e = ERR_INIT;
+		char *text;
+
+		assert_int_equal(
+		    remote_at(v[i].ssh, v[i].host, &o, &text, &e), v[i].rc);
+		if (v[i].rc == 0) {
+			assert_string_equal(o.host, v[i].want);
+			assert_int_equal(o.port, v[i].port);
+			assert_true(v[i].user == NULL
+					? o.user == NULL
+					: strcmp(o.user, v[i].user) == 0);
+		} else
+			assert_int_equal(e.code, ERR_USAGE);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -259,6 +294,7 @@ main(void)
 	    cmocka_unit_test(ssh_g_fills_what_the_user_left_open),
 	    cmocka_unit_test(key_files_tell_type_and_encryption),
 	    cmocka_unit_test(words_that_a_shell_would_read_are_refused),
+	    cmocka_unit_test(ssh_goes_where_it_is_said_or_to_the_first_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
