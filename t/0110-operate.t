@@ -312,6 +312,45 @@ if [ -x "$WALDUMP" ]; then
 	is "$(pgrep -f "^$AGENT" | wc -l)" 0 "no agent is left"
 	here wal-end "$T/n" tli=1 from="$from"
 	like "$head" 'wal=0/[0-9A-F]+ tli=1' "and here"
+	# The directory changes while it is read.
+	pg_set n "max_wal_size = '1GB'" "checkpoint_timeout = '1h'" \
+	    "min_wal_size = '32MB'"
+	scan_under() { # scan_under COMMAND...: in the middle of a WAL_END
+		local i pid
+		for i in 1 2 3 4 5; do
+			pg_start n || return 1
+			pg_sql n CHECKPOINT
+			pg_sql n "SELECT pg_logical_emit_message(false, 'a',
+			    repeat('y', 30000000)) FROM generate_series(1, 5)"
+			crash
+			"$OPERATE" -h wal-end "$T/n" >"$T/.scan" 2>&1 3>&- &
+			pid=$!
+			kill_later "$pid"
+			until gone "$pid" || [ -n "$(find "/proc/$pid/fd" \
+			    -lname '*/wal-of-n/0000*' 2>/dev/null)" ]; do
+				:
+			done
+			kill -STOP "$pid" && ! gone "$pid" || continue
+			"$@"
+			kill -CONT "$pid"
+			wait "$pid"
+			head=$(head -n 1 "$T/.scan")
+			note "$(cat "$T/.scan")"
+			return
+		done
+		return 1
+	}
+	start_and_end() { pg_start n && pg_sql n CHECKPOINT && pg_stop n; }
+	scan_under pg_start n || fail "a scan that is interrupted"
+	is "$head" "running=1 pid=$(pg_pid n) status=0 wal=0/0 tli=0" \
+	    "a server that is started meanwhile is seen"
+	pg_stop n
+	scan_under start_and_end || fail "a scan that is interrupted"
+	here wal-end "$T/n"
+	is "$(head -n 1 "$T/.scan")" "$head" \
+	    "one that ran meanwhile: the end is that of now"
+	here wal-end "$T/n" tli=1 from="$from"
+
 	# A torn record: recovery would stop before it.
 	good=${head##*wal=} good=${good% tli*}
 else

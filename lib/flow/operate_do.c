@@ -10,6 +10,7 @@
 #define START_LOG ".standby-clone.start.log" /* never copied, as clone's */
 #define START_WAIT_S "3" /* pg_ctl notices a server that dies at once */
 #define POLL_MS 50
+#define SCANS 3 /* of WAL that a server changes meanwhile */
 
 /* One verb at work. */
 struct job {
@@ -369,14 +370,61 @@ do_delta(struct job *j, struct err *e)
 	return run_ours(j, "standby-clone", args, e);
 }
 
-static int
-do_wal_end(struct job *j, struct err *e)
+static bool
+same_wal(const struct pgcontrol *a, const struct pgcontrol *b)
 {
+	return a->checkpoint == b->checkpoint && a->timeline == b->timeline &&
+	       a->state == b->state && a->min_recovery == b->min_recovery &&
+	       a->min_recovery_tli == b->min_recovery_tli;
+}
+
+/* 1: the answer is there, 0: something happened while it was looked for. */
+static int
+scan_wal(struct job *j, struct err *e)
+{
+	const struct pgcontrol before = j->d->control;
+
+	buf_reset(&j->text);
+	j->a->wal_end = 0;
+	j->a->timeline = 0;
 	if (look(j, &j->text, e) == -1)
 		return -1;
 	if (j->a->running == 1)
-		return 0;
-	return operate_wal_end(j->d, j->q, j->h, j->a, e);
+		return 1;
+	if (operate_wal_end(j->d, j->q, j->h, j->a, e) == -1 ||
+	    check_dir(j->d, j->q, j->h, e) == -1)
+		return -1;
+	return same_wal(&before, &j->d->control);
+}
+
+/*
+ * pg_control was read before the look: of a server that ran then, and that
+ * removed the WAL of that checkpoint when it ended.  And one that is started
+ * while its WAL is read removes it under our hands.  Either would be "no WAL",
+ * or an end that is none: it counts when pg_control is the same behind it, and
+ * still nobody runs.
+ */
+static int
+do_wal_end(struct job *j, struct err *e)
+{
+	int rc = 0;
+
+	for (int i = 0; i < SCANS && rc == 0; i++)
+		rc = scan_wal(j, e);
+	if (rc == 0)
+		return err_set(e, ERR_SOURCE,
+		    "pg_control of \"%s\" changes all the time: its server is "
+		    "started and stopped",
+		    tree_path(j->d->t));
+	if (rc == -1 || j->a->running == 1)
+		return rc == -1 ? -1 : 0;
+	/* Started, and pg_control not yet written. */
+	buf_reset(&j->text);
+	if (look(j, &j->text, e) == -1)
+		return -1;
+	if (j->a->running == 1)
+		j->a->wal_end = j->a->timeline = 0;
+	return look_at_role(j, e);
 }
 
 static int
