@@ -452,7 +452,13 @@ promote_look_trigger(struct promote_judge *j)
 		buf_addf(&w.message, " \"%s\"", f->trigger_path);
 	buf_addf(&w.message, " of %s: %s", promote_candidate(f)->name,
 	    f->trigger_problem);
-	if (name != NULL)
+	if (pgver(promote_candidate(f)->version, PGFACT_RESUME_SQL) == NULL)
+		/* 9.0 has no pg_ctl promote either (both 9.1). */
+		buf_addf(&w.hint,
+		    "Correct %s in recovery.conf and restart that server: "
+		    "before 9.1 nothing else promotes it.",
+		    name);
+	else if (name != NULL)
 		buf_addf(&w.hint,
 		    "Correct %s on that server, or promote without --trigger.",
 		    name);

@@ -603,7 +603,7 @@ class Session:
                 raise split_error(a["error"])
         return parts
 
-    async def query(self, text):
+    async def query(self, text, head=b""):
         node = self.node
         node.log("query", node.name, text)
         await self.pause(node.get("delay_ms"))
@@ -616,6 +616,7 @@ class Session:
             parts = self.parse(text)
             if not parts:
                 out += message(b"I")
+            out += head
             for sql in parts:
                 check_names(sql, node.major)
                 if out:
@@ -639,10 +640,12 @@ class Session:
                 raise End
             if head[:1] == b"Q":
                 await self.query(body[:-1].decode("utf-8", "replace"))
+            elif head[:1] == b"P":
+                parsed = body.split(b"\0")[1].decode("utf-8", "replace")
             elif head[:1] == b"S":
-                e = SqlError("0A000", "only simple queries are answered")
-                await self.send(error_response(e, self.node.major) +
-                                message(b"Z", b"I"))
+                # PQexecParams: one statement; its parameters are not looked
+                # at.
+                await self.query(parsed, message(b"1") + message(b"2"))
 
 
 # --- the process --------------------------------------------------------------

@@ -1041,6 +1041,13 @@ CHANGE(trigger_exists)
 	c->f.trigger_problem = "exists already";
 	c->force = true;
 }
+CHANGE(trigger_90)
+{
+	trigger(c);
+	c->f.trigger_path = NULL;
+	c->f.trigger_problem = "the server has no trigger_file set";
+	c->n[1].version = 90000;
+}
 CHANGE(trigger_not_used)
 {
 	trigger_exists(c);
@@ -1188,7 +1195,10 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 		"end",
 		"on node2: SELECT pg_wal_replay_resume();"},
 	    {trigger_exists, "trigger file \"/tmp/x\" of node2: exists already",
-		"promote_trigger_file"},
+		"promote_trigger_file on that server, or promote without"},
+	    {trigger_90, "node2: the server has no trigger_file set",
+		"Correct trigger_file in recovery.conf and restart that "
+		"server: before 9.1 nothing else"},
 	    {no_means, "there is no way to promote node2 (db2:5432) from here",
 		"GRANT EXECUTE ON FUNCTION pg_catalog.pg_promote(boolean, "
 		"integer) TO \"re\"\"pl\";"},
