@@ -58,6 +58,24 @@ copy_by_hand() {
 	fi
 }
 
+port=$(port_of_ours)
+is "$(readlink "$TAP_PORTS/$port")" "$$" \
+    "a port is ours while nobody listens there"
+other=$(bash -c '. "$0"; port_of_ours >&3; exit' "$TOP_SRCDIR/t/lib/tap.sh" |
+    head -n 1)
+like "$other" '^[0-9]+$' "another test gets one"
+not_ok "and gives it back at its end" test -L "$TAP_PORTS/$other"
+ok "but not ours" test -L "$TAP_PORTS/$port"
+# RANDOM again: the same ports would be chosen.
+ports=$(for i in 1 2 3; do (RANDOM=7; port_of_ours); done | sort -u | wc -l)
+is "$ports" 3 "what is ours is not given to anybody again"
+sleep 0 &
+wait $!
+stale=$(RANDOM=8; port_of_ours)
+ln -sfn $! "$TAP_PORTS/$stale"
+is "$(RANDOM=8; port_of_ours)" "$stale" \
+    "a port of a test that was killed is free"
+
 majors=$(pg_majors)
 [ -n "$majors" ] || skip_all "no PostgreSQL server: run share/getting-servers"
 

@@ -211,18 +211,26 @@ kill_now() {
 at_exit() { TAP_EXIT=("$1" "${TAP_EXIT[@]}"); }
 
 # port_of_ours: print a TCP port of 127.0.0.1 that nobody uses, below the
-# ephemeral range, each one once per test run.
+# ephemeral range.  It is ours to the end of the test, also while its server is
+# down: a link to our pid says so to all other tests, of other runs, too.
+TAP_PORTS=/tmp/standby-test-ports
 port_of_ours() {
-	local port hex dir=$STANDBY_TEST_TMP/.ports
-	mkdir -p "$dir" 2>/dev/null
+	local port hex owner
 	while :; do
+		mkdir -m 1777 "$TAP_PORTS" 2>/dev/null
 		port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
 		hex=$(printf ':%04X ' "$port")
 		cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{print $2 " "}' |
 		    grep -q "$hex" && continue
-		mkdir "$dir/$port" 2>/dev/null && break
+		owner=$(readlink "$TAP_PORTS/$port") && [ ! -d "/proc/$owner" ] &&
+		    rm -f "$TAP_PORTS/$port"
+		ln -s "$$" "$TAP_PORTS/$port" 2>/dev/null && break
 	done
 	echo "$port"
+}
+
+give_ports_back() {
+	find "$TAP_PORTS" -maxdepth 1 -lname "$$" -delete 2>/dev/null
 }
 
 # tree_hash DIR...: one line that changes when any name, type, mode, link
@@ -249,6 +257,7 @@ tap_end() {
 	set +e
 	for f in "${TAP_EXIT[@]}"; do "$f"; done
 	[ ${#TAP_PIDS[@]} -eq 0 ] || kill_now "${TAP_PIDS[@]}"
+	give_ports_back
 	if [ -z "$TAP_PLAN" ]; then
 		diag "$TAP_NAME ended early with status $rc"
 		[ "$rc" -ne 0 ] || rc=1
