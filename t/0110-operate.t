@@ -55,20 +55,11 @@ here() {
 	head=${out%%$'\n'*}
 }
 agents_gone() { ! pgrep -f "^$AGENT"; }
-no_workers() { # no process works in the directory
-	local p
-	for p in /proc/[0-9]*; do
-		[ "$(readlink "$p/cwd")" = "$T/n" ] && return 1
-	done 2>/dev/null
-	return 0
-}
-none() { ! kill -0 "$1"; } # not even to be reaped: postgres looks so, too
 crash() { # kill -9, and wait for the backends
 	local pid
 	pid=$(pg_pid n)
 	kill -KILL "$pid"
-	poll_until 30 no_workers
-	poll_until 30 none "$pid"
+	pg_dead n "$pid"
 }
 
 pg_up n 15 --waldir="$T/wal-of-n" || bail "no server"
@@ -131,7 +122,7 @@ is "${head%% status*}" "running=1 pid=$checkpointer" \
 o wal-end "$T/n"
 is "${head##*status=0 }" "wal=0/0 tli=0" "and there is no end of its WAL yet"
 kill -KILL "$checkpointer"
-poll_until 30 no_workers
+poll_until 30 pg_nobody n
 o status "$T/n"
 is "$head" "running=0 pid=0 status=0 wal=0/0 tli=0" \
     "kill -9: when all are gone it does not run, whatever postmaster.pid says"
@@ -392,7 +383,7 @@ for m in $(STANDBY_TEST_MAJORS=${STANDBY_TEST_MAJORS:-$short} pg_majors); do
 	kill -KILL "$pid"
 	dir=$T/m$m
 	poll_until 30 sh -c "! readlink /proc/[0-9]*/cwd | grep -qx '$dir'"
-	poll_until 30 none "$pid"
+	poll_until 30 reaped "$pid"
 	here wal-end "$dir"
 	: >"$dir.log"
 	pg_start "m$m"

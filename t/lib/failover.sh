@@ -236,14 +236,6 @@ stop_sender() {
 # children NODE REGEX: pids of the processes of a node by their title.
 children() { pgrep -P "$(pg_pid "$1")" -f -- "$2"; }
 
-# nobody_at NODE: no process works in its directory.
-nobody_at() {
-	[ -z "$(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' \
-	    -lname "$T/$1" 2>/dev/null)" ]
-}
-# Not even to be reaped: to postgres, that is a process.
-reaped() { ! kill -0 "$1"; }
-
 # crash NODE [all]: SIGKILL to the postmaster, or at once to all; returns when
 # nobody is left.
 crash() {
@@ -263,7 +255,7 @@ crash() {
 		[ ${#FROZEN_PIDS[@]} -eq 0 ] || kill -KILL "${FROZEN_PIDS[@]}"
 	fi
 	FROZEN_PIDS=()
-	poll_until 30 nobody_at "$1" && poll_until 30 reaped "$pid"
+	pg_dead "$1" "$pid"
 }
 
 remove_shms() {

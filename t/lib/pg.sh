@@ -132,6 +132,16 @@ pg_pid() {
 	    echo "$pid"
 }
 
+# pg_nobody NAME: no process works in its directory.
+pg_nobody() {
+	[ -z "$(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' \
+	    -lname "$T/$1" 2>/dev/null)" ]
+}
+
+# pg_dead NAME PID: that postmaster was killed; returns when nothing is left
+# that would keep another one from starting there or at its port.
+pg_dead() { poll_until 30 pg_nobody "$1" && poll_until 30 reaped "$2"; }
+
 # pg_sql NAME [PSQL OPTION]... SQL: unaligned, tuples only, stop on error.
 pg_sql() {
 	local name=$1

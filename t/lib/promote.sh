@@ -124,19 +124,10 @@ write() {
 }
 rows() { pg_sql "$1" "SELECT count(*) FROM t"; }
 
-# nobody_in DIRECTORY: no process works in it.
-nobody_in() {
-	local p
-	for p in /proc/[0-9]*; do
-		[ "$(readlink "$p/cwd" 2>/dev/null)" = "$1" ] && return 1
-	done
-	return 0
-}
-
 # crash NODE: kill -9 of its postmaster; returns when nothing of it is left.
 crash() {
-	kill -KILL "$(pg_pid "$1")"
-	poll_until 30 nobody_in "$T/$1"
+	local pid
+	pid=$(pg_pid "$1") && kill -KILL "$pid" && pg_dead "$1" "$pid"
 }
 
 # alone NODE...: standbys that answer and have no receiver any more.  That of

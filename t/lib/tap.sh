@@ -193,6 +193,10 @@ gone() {
 	return 1
 }
 
+# reaped PID: nor that; to whoever looks by kill(2), as postgres does for the
+# lock files of another one, what is not reaped yet is a process.
+reaped() { ! kill -0 "$1"; }
+
 # A pid of ours that must not outlive the test.
 kill_later() { TAP_PIDS+=("$1"); }
 
