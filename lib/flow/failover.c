@@ -359,7 +359,8 @@ lock_and_fence(struct failover *f, struct err *e)
 			return -1;
 		if (is_primary(f) || f->rec->verdict.standing > 0)
 			return 0;
-		if (fence(f, e) == -1 || look_and_judge(f, false, e) == -1)
+		if (fence(f, e) == -1 || failover_in_time(f, e) == -1 ||
+		    look_and_judge(f, false, e) == -1)
 			return -1;
 	}
 	return 0;

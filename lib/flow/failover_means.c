@@ -203,9 +203,10 @@ failover_request(struct failover *f, struct err *e)
 	failover_step(f, "promote", "%s", buf_str(&b));
 	buf_free(&b);
 	hook_pause("request");
-	/* The last checks. */
-	if (failover_interrupted(f, e) == -1 || hold_lock(f, e) == -1 ||
-	    failover_in_time(f, e) == -1)
+	/* The last checks.  Without time the lock cannot be asked for: that is
+	 * not another promotion. */
+	if (failover_interrupted(f, e) == -1 || failover_in_time(f, e) == -1 ||
+	    hold_lock(f, e) == -1 || failover_in_time(f, e) == -1)
 		return -1;
 	/* From here on a signal does not stop a statement. */
 	if (f->pg != NULL)
