@@ -59,6 +59,39 @@ user_of(const struct judge *j, int node, const struct status_slot *slot)
 	return NULL;
 }
 
+/* After a switchover: the slot is on the old primary, and its user is the
+ * primary now, or streams from another node and is to, as far as the file
+ * says. */
+static bool
+has_left(const struct judge *j, int node, const struct status_node *n)
+{
+	const struct status_node *holder = verdict_node_of(j, node);
+
+	if (holder->role != ROLE_STANDBY)
+		return false;
+	if (n->role == ROLE_PRIMARY)
+		return true;
+	return verdict_is(n->state, "streaming") && n->upstream >= 0 &&
+	       n->upstream != node &&
+	       !verdict_is(n->conf_upstream, holder->name);
+}
+
+static void
+add_left_hint(const struct judge *j, int node, const struct status_node *n,
+    const struct status_slot *slot, struct buf *b)
+{
+	const struct status_node *up = verdict_upstream_of(j, n);
+
+	if (n->role == ROLE_PRIMARY)
+		buf_addf(b, "%s, which it kept WAL for, is the primary now",
+		    n->name);
+	else
+		buf_addf(b, "%s, which it kept WAL for, streams from %s now",
+		    n->name, up != NULL ? up->name : "another node");
+	buf_adds(b, ". Drop it ");
+	add_drop(b, verdict_node_of(j, node), slot);
+}
+
 /* It keeps WAL that its standby needs when it comes again: never drop that. */
 static void
 add_idle_hint(const struct judge *j, int node, const struct status_slot *slot,
@@ -71,9 +104,15 @@ add_idle_hint(const struct judge *j, int node, const struct status_slot *slot,
 		add_drop(b, verdict_node_of(j, node), slot);
 		return;
 	}
+	if (has_left(j, node, n)) {
+		add_left_hint(j, node, n, slot, b);
+		return;
+	}
 	buf_addf(b, "It keeps WAL for %s", n->name);
 	if (n->reach == REACH_FAILED && !n->alive)
 		buf_addf(b, ": start %s.", n->name);
+	else if (n->role == ROLE_PRIMARY)
+		buf_adds(b, ", which is a primary, too.");
 	else if (verdict_is(n->state, "streaming"))
 		buf_adds(b, ", which streams without it: set "
 			    "primary_slot_name there.");

@@ -1223,6 +1223,51 @@ problem(const struct scene *c, const char *id, int node)
 	return NULL;
 }
 
+/* What a switchover leaves on the old primary, node2 here. */
+static void
+the_slot_on_an_old_primary_is_to_be_dropped(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].active = false;
+	c.n[1].slots = c.slot;
+	c.n[1].nslots = 1;
+	c.n[0].nslots = 0;
+	c.slot[0].name = T("node1");
+	expect_words(&c, "slot \"node1\" is not in use and keeps 0 B of WAL",
+	    "node1, which it kept WAL for, is the primary now. Drop it on "
+	    "node2: SELECT pg_drop_replication_slot('node1');");
+	c.slot[0].name = T("node3");
+	c.n[2].upstream = 0;
+	expect_words(&c, "slot \"node3\" is not in use and keeps 0 B of WAL",
+	    "node3, which it kept WAL for, streams from node1 now. Drop it on "
+	    "node2: SELECT pg_drop_replication_slot('node3');");
+	/* It is to come back, says the file; or it is down, and nobody knows.
+	 */
+	c.n[2].conf_upstream = T("node2");
+	expect_words(&c, "slot \"node3\" is not in use and keeps 0 B of WAL",
+	    "It keeps WAL for node3, which streams without it: set "
+	    "primary_slot_name there.");
+	c.n[2].conf_upstream = NULL;
+	c.n[2].reach = REACH_FAILED;
+	c.n[2].role = c.n[2].says = ROLE_UNKNOWN;
+	c.n[2].state = "down";
+	c.n[0].nsenders = 1;
+	expect_words(&c, "slot \"node3\" is not in use and keeps 0 B of WAL",
+	    "It keeps WAL for node3: start node3.");
+	/* Two primaries: which one is right is said elsewhere. */
+	begin(&c);
+	c.slot[0].active = false;
+	c.slot[0].name = T("node2");
+	c.n[1].role = c.n[1].says = ROLE_PRIMARY;
+	judge(&c);
+	assert_string_equal(problem(&c, "slot-inactive", 0)->hint,
+	    "It keeps WAL for node2, which is a primary, too.");
+	done(&c);
+}
+
 static void
 replay_lag_is_what_has_come_and_is_not_replayed(void **state)
 {
@@ -1783,6 +1828,7 @@ main(void)
 	    cmocka_unit_test(
 		an_inactive_slot_is_a_warning_and_judged_by_its_size),
 	    cmocka_unit_test(the_slot_of_a_node_is_not_to_be_dropped),
+	    cmocka_unit_test(the_slot_on_an_old_primary_is_to_be_dropped),
 	    cmocka_unit_test(replay_lag_is_what_has_come_and_is_not_replayed),
 	    cmocka_unit_test(one_cause_is_named_by_all_that_follow_from_it),
 	    cmocka_unit_test(
