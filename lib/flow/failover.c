@@ -449,6 +449,7 @@ release(struct failover *f)
 {
 	failover_unlock(f);
 	pg_close(f->pg);
+	host_known_free(f->known);
 	survey_free(f->survey);
 	status_free(&f->s);
 	failover_self_free(&f->self);
@@ -464,7 +465,9 @@ int
 failover_run(const struct failover_opts *o, const struct failover_ui *ui,
     struct failover_record *rec, struct err *e)
 {
+	struct host_known known = {.n = 0};
 	struct failover f = {.o = o,
+	    .known = &known,
 	    .ui = ui,
 	    .rec = rec,
 	    .started = clock_ms(),

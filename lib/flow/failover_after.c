@@ -7,7 +7,6 @@
 #include "core/text.h"
 #include "core/verdict.h"
 #include "flow/failover_int.h"
-#include "io/host.h"
 #include "io/tree.h"
 
 #define CHECKPOINT_MS 10000 /* it gets at least that */

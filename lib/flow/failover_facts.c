@@ -8,7 +8,6 @@
 #include "core/verdict.h"
 #include "flow/failover_int.h"
 #include "io/dial.h"
-#include "io/host.h"
 #include "io/statefile.h"
 
 #define WITNESS_MS 1500
@@ -162,8 +161,8 @@ upstream_place(struct failover *f, int i, struct conninfo *c, struct err *e)
 	host = conninfo_get(c, "host");
 	/* Several, or an address that is good on that machine only. */
 	if (host != NULL &&
-	    (strchr(host, ',') != NULL ||
-		(!failover_nodes_is_here(f, i) && host_is_local(host) == 1)))
+	    (strchr(host, ',') != NULL || (!failover_nodes_is_here(f, i) &&
+					      failover_nodes_local(f, host))))
 		conninfo_free(c);
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include "flow/failover.h"
 #include "flow/operate.h"
 #include "flow/survey.h"
+#include "io/host.h"
 #include "io/pg.h"
 #include "io/tree.h"
 
@@ -94,6 +95,7 @@ struct failover {
 	struct survey_node *nodes;
 	const struct conf_node **conf; /* parallel; NULL: not of the file */
 	size_t nnodes;
+	struct host_known *known; /* which names lead to this host */
 	struct survey *survey;
 	struct status s;   /* of the last look */
 	int node, old;     /* -1: not known */
@@ -138,6 +140,9 @@ int failover_nodes_add(
 /* How to connect to node i of f->s, also to one that was found. */
 int failover_nodes_conninfo(
     const struct failover *f, int i, struct conninfo *c, struct err *e);
+/* Does that name or address lead to this host?  Within the run's time; not
+ * known is no. */
+bool failover_nodes_local(const struct failover *f, const char *host);
 /* Is node i on this host, as far as its address and the file say? */
 bool failover_nodes_is_here(const struct failover *f, int i);
 /* SSH to the host of node i; texts of r are borrowed from *text, which the

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "flow/failover_int.h"
 #include "flow/pidfile.h"
-#include "io/host.h"
 
 /* --- the list ------------------------------------------------------------- */
 
@@ -128,7 +127,7 @@ failover_nodes_at(
 	if (set(&c, "host", host, e) == 0 &&
 	    set(&c, "port", port != NULL ? port : "5432", e) == 0) {
 		found = find_place(f, &c);
-		if (found == -1 && host_is_local(host) == 1)
+		if (found == -1 && failover_nodes_local(f, host))
 			found = find_local(f, port != NULL ? port : "5432");
 	}
 	conninfo_free(&c);
@@ -421,9 +420,15 @@ ssh_of(const struct failover *f, int i)
 }
 
 bool
+failover_nodes_local(const struct failover *f, const char *host)
+{
+	return host_known_local(f->known, host, f->deadline) == 1;
+}
+
+bool
 failover_nodes_is_here(const struct failover *f, int i)
 {
-	return ssh_of(f, i) == NULL && host_is_local(host_of(f, i)) == 1;
+	return ssh_of(f, i) == NULL && failover_nodes_local(f, host_of(f, i));
 }
 
 int

@@ -15,51 +15,34 @@
 /* --- names to addresses ---------------------------------------------------*/
 
 static int
-read_answer(struct resolve *r, const char *who, int64_t deadline, int sigfd,
-    struct err *e)
-{
-	struct pollfd p = {.fd = r->fd, .events = POLLIN};
-	int rc;
-
-	do {
-		rc = wait_poll(&p, 1, deadline, sigfd, e);
-		if (rc == -1)
-			return -1;
-		if (rc == 0)
-			return err_set(e, ERR_TIMEOUT,
-			    "ssh connection to %s timed out while its name was"
-			    " resolved",
-			    who);
-	} while ((rc = resolve_step(r)) == 0);
-	if (rc == -1)
-		return err_set(e, ERR_SSH_CONNECT,
-		    "name resolution for %s broke off", who);
-	return 0;
-}
-
-static int
 resolve(const char *host, unsigned port, const char *who, int64_t deadline,
     int sigfd, struct resolve_answer *a, struct err *e)
 {
-	struct resolve r;
-	int rc;
+	struct err why = ERR_INIT;
+	int rc = resolve_ask(host, port, deadline, sigfd, a, &why);
 
-	if (resolve_numeric(host, port, a))
-		return 0;
-	if (resolve_start(&r, host, port) == -1)
+	if (rc == -1 && err_is_set(&why)) {
+		if (e != NULL)
+			*e = why;
+		return -1;
+	}
+	if (rc == 0)
+		return err_set(e, ERR_TIMEOUT,
+		    "ssh connection to %s timed out while its name was "
+		    "resolved",
+		    who);
+	if (rc == -1 && errno != 0)
 		return err_set_errno(e, ERR_SSH_CONNECT,
 		    "could not start to resolve host \"%s\"", host);
-	rc = read_answer(&r, who, deadline, sigfd, e);
-	resolve_end(&r);
-	*a = r.answer;
-	if (rc == 0 && a->gai != 0) {
-		rc = err_set(e, ERR_SSH_CONNECT,
-		    "could not resolve host \"%s\": %s", host,
-		    gai_strerror(a->gai));
-		(void)err_hint(e, "Check the name, or give another with"
-				  " --ssh=[USER@]HOST[:PORT].");
-	}
-	return rc;
+	if (rc == -1)
+		return err_set(e, ERR_SSH_CONNECT,
+		    "name resolution for %s broke off", who);
+	if (a->gai == 0)
+		return 0;
+	(void)err_set(e, ERR_SSH_CONNECT, "could not resolve host \"%s\": %s",
+	    host, gai_strerror(a->gai));
+	return err_hint(e, "Check the name, or give another with"
+			   " --ssh=[USER@]HOST[:PORT].");
 }
 
 /* --- connect --------------------------------------------------------------*/

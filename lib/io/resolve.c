@@ -2,9 +2,11 @@
 #include "base/clock.h"
 #include "io/proc.h"
 #include "io/resolve.h"
+#include "io/wait.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -104,6 +106,28 @@ resolve_end(struct resolve *r)
 	(void)kill(r->pid, SIGKILL);
 	(void)proc_wait(r->pid, DEADLINE_NEVER, NULL);
 	r->pid = -1;
+}
+
+int
+resolve_ask(const char *host, unsigned port, int64_t deadline, int sigfd,
+    struct resolve_answer *a, struct err *e)
+{
+	struct pollfd p = {.events = POLLIN};
+	struct resolve r;
+	int rc;
+
+	if (resolve_numeric(host, port, a))
+		return 1;
+	if (resolve_start(&r, host, port) == -1)
+		return -1;
+	p.fd = r.fd;
+	while ((rc = wait_poll(&p, 1, deadline, sigfd, e)) == 1)
+		if ((rc = resolve_step(&r)) != 0)
+			break;
+	resolve_end(&r);
+	*a = r.answer;
+	errno = 0;
+	return rc;
 }
 
 const char *

@@ -6,6 +6,7 @@
 #define IO_RESOLVE_H
 
 #include "base/std.h"
+#include "base/err.h"
 
 #include <sys/socket.h>
 
@@ -44,6 +45,13 @@ int resolve_start(struct resolve *r, const char *host, unsigned port);
 int resolve_step(struct resolve *r);
 /* End the child, when there is still one.  Repeat-safe. */
 void resolve_end(struct resolve *r);
+/*
+ * All of it: an address at once, else the child's answer.  1: *a is complete,
+ * and may be an error of getaddrinfo; 0: not before the deadline; -1: with e
+ * ERR_INTERRUPTED (sigfd, -1: none), else errno, 0 when the child ended early.
+ */
+int resolve_ask(const char *host, unsigned port, int64_t deadline, int sigfd,
+    struct resolve_answer *a, struct err *e);
 /* "10.0.0.1", "fe80::1%eth0"; "?" when it cannot be written. */
 const char *resolve_text(const struct resolve_addr *a, char to[RESOLVE_TEXT]);
 
