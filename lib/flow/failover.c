@@ -196,6 +196,7 @@ run_fence(struct failover *f, int *status, struct err *e)
 	    .out = &out,
 	    .err = &out,
 	    .deadline = f->deadline,
+	    .whole = true, /* or its shell ends, and it shoots later */
 	    .sigfd = f->o->sigfd};
 	int rc = 0;
 

@@ -255,6 +255,24 @@ proc_kill(pid_t pid, int64_t deadline)
 	return status;
 }
 
+/* The leader and what it started; its children are not ours to reap. */
+static void
+kill_group(pid_t pid)
+{
+	int64_t late = deadline_in(TERM_MS);
+
+	(void)kill(-pid, SIGTERM);
+	(void)kill(-pid, SIGCONT);
+	if (proc_wait(pid, late, NULL) == 0) {
+		(void)kill(-pid, SIGKILL);
+		(void)proc_wait(pid, DEADLINE_NEVER, NULL);
+		return;
+	}
+	while (kill(-pid, 0) == 0 && !deadline_passed(late))
+		clock_sleep_ms(10, late);
+	(void)kill(-pid, SIGKILL);
+}
+
 /* --- run ------------------------------------------------------------------*/
 
 struct stream {
@@ -357,7 +375,8 @@ proc_run(const struct proc_opts *o, int *status, struct err *e)
 		fds[2] = fds[1];
 	else if (stream_open(&s[1], o->err, &fds[2], e) == -1)
 		goto out;
-	if (proc_spawn(o->argv, o->env, fds, o->new_session, &pid, e) == -1)
+	if (proc_spawn(o->argv, o->env, fds, o->new_session || o->whole, &pid,
+		e) == -1)
 		goto out;
 	if (fds[2] != -1 && fds[2] != fds[1])
 		(void)close(fds[2]);
@@ -365,7 +384,9 @@ proc_run(const struct proc_opts *o, int *status, struct err *e)
 		(void)close(fds[1]);
 	fds[1] = fds[2] = -1;
 	rc = collect(o, s, pid, status, e);
-	if (rc == -1)
+	if (rc == -1 && o->whole)
+		kill_group(pid);
+	else if (rc == -1)
 		(void)proc_kill(pid, deadline_in(TERM_MS));
 out : {
 	int saved = errno;

@@ -15,6 +15,9 @@ struct proc_opts {
 	int64_t deadline;       /* 0: never, as DEADLINE_NEVER */
 	int sigfd;              /* -1: none */
 	bool new_session;       /* setsid, for servers that outlive us */
+	bool whole; /* also a session of its own; when it is late or unwanted,
+		     * all of its process group is ended: a shell's children,
+		     * too */
 };
 
 /*

@@ -103,6 +103,53 @@ a_late_child_is_killed_and_reaped(void **state)
 	buf_free(&out);
 }
 
+/* A zombie of somebody else is not. */
+static bool
+is_alive(pid_t pid)
+{
+	char path[64], state = 'X';
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if ((f = fopen(path, "r")) == NULL)
+		return false;
+	(void)!fscanf(f, "%*d (%*[^)]) %c", &state);
+	(void)fclose(f);
+	return state != 'Z' && state != 'X';
+}
+
+/* A shell does not hand its signal on. */
+static void
+of_a_whole_group_nothing_is_left(void **state)
+{
+	const char *argv[] = {"/bin/sh", "-c",
+	    "sh -c 'trap \"\" TERM; while :; do sleep 0.01; done' & echo $!; "
+	    "sleep 100; :",
+	    NULL};
+	struct buf out = BUF_INIT;
+	struct err e = ERR_INIT;
+	int64_t late;
+	pid_t grandchild;
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_run(&(struct proc_opts){.argv = argv,
+				      .out = &out,
+				      .deadline = deadline_in(300),
+				      .whole = true,
+				      .sigfd = -1},
+			     &status, &e),
+	    -1);
+	assert_int_equal(e.code, ERR_TIMEOUT);
+	grandchild = (pid_t)strtol(buf_str(&out), NULL, 10);
+	assert_true(grandchild > 1);
+	late = deadline_in(10000);
+	while (is_alive(grandchild) && !deadline_passed(late))
+		clock_sleep_ms(10, late);
+	assert_false(is_alive(grandchild));
+	buf_free(&out);
+}
+
 /* pg_ctl start leaves a server behind that holds its output. */
 static void
 output_held_open_by_a_grandchild_is_not_waited_for(void **state)
@@ -249,6 +296,7 @@ main(void)
 	    cmocka_unit_test(both_streams_may_go_to_one_buffer),
 	    cmocka_unit_test(a_missing_program_is_named_with_its_errno),
 	    cmocka_unit_test(a_late_child_is_killed_and_reaped),
+	    cmocka_unit_test(of_a_whole_group_nothing_is_left),
 	    cmocka_unit_test(
 		output_held_open_by_a_grandchild_is_not_waited_for),
 	    cmocka_unit_test(
