@@ -454,8 +454,7 @@ wait_streaming(struct follow *f, struct err *e)
 static int
 act(struct follow *f, struct err *e)
 {
-	if (e->code != ERR_INTERRUPTED)
-		err_raise(e, STATUS_INCOMPLETE);
+	err_raise(e, STATUS_INCOMPLETE); /* by a signal, too */
 	(void)err_detail(e, "\"%s/%s\" names %s already%s.", tree_path(f->tree),
 	    conf_file(f), pg_name(f->pg),
 	    f->use_slot ? ", whose slot keeps WAL for this node" : "");
