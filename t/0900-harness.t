@@ -67,7 +67,7 @@ like "$other" '^[0-9]+$' "another test gets one"
 not_ok "and gives it back at its end" test -L "$TAP_PORTS/$other"
 ok "but not ours" test -L "$TAP_PORTS/$port"
 # RANDOM again: the same ports would be chosen.
-ports=$(for i in 1 2 3; do (RANDOM=7; port_of_ours); done | sort -u | wc -l)
+ports=$(for _ in 1 2 3; do (RANDOM=7; port_of_ours); done | sort -u | wc -l)
 is "$ports" 3 "what is ours is not given to anybody again"
 sleep 0 &
 wait $!
