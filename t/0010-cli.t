@@ -214,6 +214,10 @@ usage "a syntax error" "$T/wrong.conf:7: " -f "$T/wrong.conf" --show-config
 sed 's/"node 2"/"node1"/' "$conf" >"$T/wrong.conf"
 usage "a node that stands there twice" 'wrong.conf:5.*"node1"' \
     -f "$T/wrong.conf" --list-nodes
+usage "a node that is not there" "no node \"node3\" in $T/standby.conf" \
+    -f "$conf" node3
+like "$err" 'hint: Its nodes are: node1, node 2\.' \
+    "a node that is not there: the hint names those that are"
 usage "a file that is missing" "$T/absent" -f "$T/absent" --list-nodes
 usage "a file that is a directory" "$T" -f "$T" --list-nodes
 for mode in 0620 0602; do

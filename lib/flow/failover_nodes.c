@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "flow/failover_int.h"
+#include "flow/nodes.h"
 #include "flow/pidfile.h"
 
 /* --- the list ------------------------------------------------------------- */
@@ -160,11 +161,11 @@ failover_nodes_add(
 static int
 no_node(const struct failover *f, const char *name, struct err *e)
 {
-	(void)err_set(e, ERR_CONFIG, "no node \"%s\" in %s", name,
-	    f->o->conf->file != NULL ? f->o->conf->file
-				     : "any configuration file");
-	return err_hint(
-	    e, "If it is a host, type: " FAILOVER_NAME " -h %s", name);
+	char host[512];
+
+	(void)snprintf(host, sizeof(host),
+	    "If it is a host, type: " FAILOVER_NAME " -h %s", name);
+	return nodes_unknown(f->o->conf, name, host, e);
 }
 
 static int
@@ -317,6 +318,11 @@ add_old(struct failover *f, struct err *e)
 	f->old_given = true;
 	if ((f->old = of_file(f, f->o->old_primary)) != -1)
 		return 0;
+	if (strpbrk(f->o->old_primary, "=:") == NULL) {
+		(void)nodes_unknown(f->o->conf, f->o->old_primary,
+		    "A host is written as: --old-primary=host=NAME", e);
+		return err_wrap(e, "--old-primary");
+	}
 	if (pg_conninfo_parse(f->o->old_primary, &c, e) == -1) {
 		err_raise(e, STATUS_USAGE);
 		return err_wrap(e, "--old-primary");

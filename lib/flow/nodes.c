@@ -8,6 +8,32 @@
 
 enum role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_STANDBY };
 
+int
+nodes_unknown(const struct conf *conf, const char *name, const char *otherwise,
+    struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	if (conf->file == NULL)
+		buf_adds(&b, "Write /etc/standby/standby.conf, or name a file "
+			     "with --config.");
+	else if (conf->nnodes == 0)
+		buf_adds(&b, "It names no nodes.");
+	else
+		buf_adds(&b, "Its nodes are:");
+	for (size_t i = 0; i < conf->nnodes; i++)
+		buf_addf(&b, "%s %s", i == 0 ? "" : ",", conf->nodes[i].name);
+	if (conf->nnodes > 0)
+		buf_addc(&b, '.');
+	if (otherwise != NULL)
+		buf_addf(&b, " %s", otherwise);
+	(void)err_set(e, ERR_CONFIG, "no node \"%s\" in %s", name,
+	    conf->file != NULL ? conf->file : "any configuration file");
+	(void)err_hint(e, "%s", buf_str(&b));
+	buf_free(&b);
+	return -1;
+}
+
 static int
 node_conninfo(const struct conf_node *n, const char *user, const char *dbname,
     struct conninfo *c, struct err *e)
@@ -129,6 +155,13 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 			(void)err_hint(e, "All nodes are standbys: promote "
 					  "one, or name the primary with "
 					  "--master.");
+		else
+			(void)err_hint(e,
+			    "Find out which one is right "
+			    "(repl-status), and stop the other at "
+			    "once, on its host: pg_ctl stop -m "
+			    "fast -D PGDATA; then run this "
+			    "again.");
 	}
 	buf_free(&said);
 	return rc;
@@ -163,9 +196,7 @@ nodes_find(const struct conf *conf, const char *name, const char *pgdata,
 
 	*f = (struct nodes_found){.self = conf_find_node(conf, name)};
 	if (f->self == NULL) {
-		(void)err_set(e, ERR_CONFIG, "no node \"%s\" in %s", name,
-		    conf->file != NULL ? conf->file : "any configuration file");
-		return err_hint(e, "See: standby-clone --list-nodes");
+		return nodes_unknown(conf, name, NULL, e);
 	}
 	rc = node_conninfo(f->self, user, dbname, &c, e);
 	if (rc == 0)

@@ -9,6 +9,14 @@
 #include "core/conninfo.h"
 #include "io/conf.h"
 
+/*
+ * -1 with ERR_CONFIG: there is no node of that name.  The hint has their
+ * names, or where the file is looked for; otherwise says what else the name
+ * could be, a sentence, or is NULL.
+ */
+int nodes_unknown(const struct conf *conf, const char *name,
+    const char *otherwise, struct err *e);
+
 struct nodes_found {
 	const struct conf_node *self, *primary, *upstream; /* borrowed */
 	struct conninfo conninfo;                          /* of the primary */
