@@ -68,6 +68,7 @@ struct promote_facts {
 	int unlogged_forks; /* D19: how many; -1 could not look */
 	const char *unlogged_first;
 	int witnesses, witnesses_reached; /* D4; 0: none configured */
+	const char *witness;              /* the first one; NULL */
 	const char *locked_by;            /* D14: text, or NULL */
 	bool backup_label;                /* D8: not consumed yet */
 };

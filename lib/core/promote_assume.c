@@ -8,8 +8,7 @@ static void
 assume_proof(struct buf *b, const struct promote_facts *f)
 {
 	static const char *const why[] = {
-	    [PROOF_SSH] = "its postmaster does not run, as its host says; "
-			  "nothing keeps anybody from starting it again",
+	    [PROOF_SSH] = "its postmaster does not run, as its host says",
 	    [PROOF_FENCE] = "the fence command ended with 0",
 	    [PROOF_NAME] = "the node's name was typed",
 	    [PROOF_PGPOOL] = "pgpool says so, and promote.trust_pgpool is set",
@@ -19,7 +18,11 @@ assume_proof(struct buf *b, const struct promote_facts *f)
 		return;
 	buf_adds(b, "It is assumed that ");
 	promote_add_old(b, f);
-	buf_addf(b, " is down and stays down: %s.\n", why[f->proof]);
+	buf_addf(b, " is down and stays down: %s%s.\n", why[f->proof],
+	    f->proof != PROOF_SSH ? ""
+	    : f->fence_given
+		? "; the fence command is run besides"
+		: "; nothing keeps anybody from starting it again");
 }
 
 static void

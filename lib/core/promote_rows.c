@@ -17,13 +17,21 @@ is_other_primary(const struct promote_facts *f, int i)
 	       n->says == ROLE_PRIMARY && !promote_is_foreign(f, i);
 }
 
+static int
+other_primaries(const struct promote_facts *f)
+{
+	int n = 0;
+
+	for (int i = 0; (size_t)i < f->s->n; i++)
+		if (is_other_primary(f, i))
+			n++;
+	return n;
+}
+
 static bool
 any_other_primary(const struct promote_facts *f)
 {
-	for (int i = 0; (size_t)i < f->s->n; i++)
-		if (is_other_primary(f, i))
-			return true;
-	return false;
+	return other_primaries(f) > 0;
 }
 
 /* The old primary refuses the login: it may take the writes of others. */
@@ -63,6 +71,32 @@ add_primary(struct buf *b, const struct status_node *n)
 	}
 }
 
+/* The one on the older timeline was the primary before the other. */
+static void
+add_two(
+    struct buf *b, const struct status_node *n, const struct status_node *other)
+{
+	bool known = n->timeline != 0 && other->timeline != 0 &&
+		     n->timeline != other->timeline;
+	bool stays = !known || n->timeline > other->timeline;
+	const struct status_node *right = stays ? n : other;
+
+	if (known)
+		buf_addf(b,
+		    "By its timeline %s is right. Keep the writers away from "
+		    "%s at once and stop it, on its host: pg_ctl stop -m fast "
+		    "-D PGDATA; then, there: ",
+		    right->name, stays ? other->name : n->name);
+	else
+		buf_adds(b,
+		    "Keep the writers away from one of them at once and stop "
+		    "it; then, on its host, with the directory of its data: ");
+	buf_addf(b,
+	    "standby-clone --master %s --delta -D PGDATA. What only it has is "
+	    "lost by that.",
+	    promote_or_else(right->host, right->name));
+}
+
 void
 promote_look_two_primaries(struct promote_judge *j)
 {
@@ -80,12 +114,7 @@ promote_look_two_primaries(struct promote_judge *j)
 		promote_add_node(&w.message, n);
 		buf_adds(&w.message, " is primary already, and ");
 		add_primary(&w.message, other);
-		buf_addf(&w.hint,
-		    "Keep the writers away from one of them at once and stop "
-		    "it; then, on its host, with the directory of its data: "
-		    "standby-clone --master %s --delta -D PGDATA. What only it "
-		    "has is lost by that.",
-		    promote_or_else(n->host, n->name));
+		add_two(&w.hint, n, other);
 		promote_refuse(j, &w);
 	}
 	if (is_locked(j->f)) {
@@ -105,6 +134,12 @@ promote_look_two_primaries(struct promote_judge *j)
 static void
 add_switchover(struct buf *b, const struct promote_facts *f)
 {
+	if (f->switchover || other_primaries(f) > 1) {
+		buf_adds(b, "There may be one primary only: find out which "
+			    "one is right (repl-status), and stop the other at "
+			    "once, on its host: pg_ctl stop -m fast -D PGDATA");
+		return;
+	}
 	buf_addf(b,
 	    "For a planned change, which stops it cleanly first: "
 	    "standby-promote --switchover %s",
@@ -312,8 +347,11 @@ promote_look_isolated(struct promote_judge *j)
 	    "%d of %d witnesses answer, at least 1 must: this host may be the "
 	    "side that is cut off, while the old primary works on",
 	    MAX_OF(f->witnesses_reached, 0), f->witnesses);
-	buf_adds(&w.hint, "Look at the network of this host (ping the witness "
-			  "of promote.witness), or run this on another one.");
+	buf_adds(&w.hint, "Look at the network of this host");
+	if (f->witness != NULL)
+		buf_addf(&w.hint, " (ping %s)", f->witness);
+	buf_adds(&w.hint, ", or run this on another one; the witnesses are "
+			  "those of promote.witness and --witness.");
 	promote_refuse(j, &w);
 }
 
@@ -457,6 +495,13 @@ promote_look_trigger(struct promote_judge *j)
 		buf_addf(&w.hint,
 		    "Correct %s in recovery.conf and restart that server: "
 		    "before 9.1 nothing else promotes it.",
+		    name);
+	/* standby-clone makes it void in postgresql.auto.conf. */
+	else if (name != NULL && f->trigger_path == NULL &&
+	    strncmp(name, "promote_", strlen("promote_")) == 0)
+		buf_addf(&w.hint,
+		    "On that server: ALTER SYSTEM SET %s = '/path/of/a/file'; "
+		    "SELECT pg_reload_conf(); or promote without --trigger.",
 		    name);
 	else if (name != NULL)
 		buf_addf(&w.hint,

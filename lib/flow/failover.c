@@ -249,7 +249,7 @@ fence(struct failover *f, struct err *e)
 	} else if (status != 0) {
 		(void)snprintf(message, sizeof(message),
 		    "the fence command ended with status %d, it must be 0: "
-		    "nothing proves that the old primary is down",
+		    "nothing proves that the old primary stays down",
 		    status);
 	} else {
 		f->fenced = true;
@@ -263,8 +263,9 @@ fence(struct failover *f, struct err *e)
 	}
 	f->fence_failed = true;
 	if (failover_add_refusal(f, "fence-failed", "D3", true, message,
-		"Look at its output and correct it; when you know for certain "
-		"that the old primary is off: --force",
+		"Look at its output and correct it; to do without a fence, "
+		"with another proof: --fence= (empty); when you know for "
+		"certain that the old primary is off: --force",
 		e) == -1)
 		return -1;
 	return f->o->force ? 0 : failover_refused(f, e);
@@ -331,9 +332,13 @@ ask(struct failover *f, struct err *e)
 	default:
 		(void)err_set(e, ERR_USAGE,
 		    "nobody can be asked: standard input is not a terminal");
-		return err_hint(e, "Give -y to go on without a question; it "
-				   "is no proof that the old primary is "
-				   "down.");
+		if (f->o->switchover)
+			return err_hint(
+			    e, "Give -y to go on without a question.");
+		return err_hint(e,
+		    "Type it on a terminal (ssh -t); or give -y to go on "
+		    "without a question, which is no proof that the old "
+		    "primary is down: a fence, or ssh to its host, gives one.");
 	}
 }
 

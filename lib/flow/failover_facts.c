@@ -664,6 +664,7 @@ static int
 look_at_witnesses(struct failover *f, struct err *e)
 {
 	f->facts.witnesses = (int)f->o->nwitness;
+	f->facts.witness = f->o->nwitness > 0 ? f->o->witness[0] : NULL;
 	f->facts.witnesses_reached = 0;
 	for (size_t i = 0; i < f->o->nwitness; i++) {
 		if (reached(f, f->o->witness[i], e)) {

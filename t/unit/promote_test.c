@@ -183,6 +183,16 @@ CHANGE(two_primaries)
 	primary(&c->n[2]);
 	c->force = true;
 }
+CHANGE(two_primaries_older)
+{
+	two_primaries(c);
+	c->n[1].timeline = c->n[2].timeline + 1;
+}
+CHANGE(two_primaries_newer)
+{
+	two_primaries(c);
+	c->n[2].timeline = c->n[1].timeline + 1;
+}
 CHANGE(two_systems)
 {
 	two_primaries(c);
@@ -216,6 +226,11 @@ CHANGE(old_answers)
 	c->f.old_state = OLD_ANSWERS;
 	c->f.proof = PROOF_NONE;
 	c->force = true;
+}
+CHANGE(two_old_answer)
+{
+	old_answers(c);
+	primary(&c->n[2]);
 }
 CHANGE(old_answers_fence)
 {
@@ -560,6 +575,7 @@ CHANGE(ssh)
 CHANGE(isolated)
 {
 	c->f.witnesses = 2;
+	c->f.witness = "192.0.2.1";
 }
 CHANGE(one_witness)
 {
@@ -1048,6 +1064,12 @@ CHANGE(trigger_90)
 	c->f.trigger_problem = "the server has no trigger_file set";
 	c->n[1].version = 90000;
 }
+CHANGE(trigger_unset)
+{
+	trigger(c);
+	c->f.trigger_path = NULL;
+	c->f.trigger_problem = "none is set";
+}
 CHANGE(trigger_not_used)
 {
 	trigger_exists(c);
@@ -1154,6 +1176,12 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 		"standby-promote --switchover node2"},
 	    {two_primaries, "two primaries: node2 (db2:5432) is primary",
 		"standby-clone --master db2 --delta"},
+	    {two_primaries_older, "two primaries: node2 (db2:5432) is primary",
+		"By its timeline node2 is right. Keep the writers away from "
+		"node3 at once and stop it, on its host: pg_ctl stop -m fast "
+		"-D PGDATA; then, there: standby-clone --master db2 --delta"},
+	    {two_primaries_newer, "two primaries: node2 (db2:5432) is primary",
+		"then, there: standby-clone --master db3 --delta"},
 	    {old_runs, "the old primary node1 (db1:5432) does not answer, but",
 		"pg_ctl stop -m fast"},
 	    {heard,
@@ -1167,6 +1195,7 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 	    {unproven_nobody, "nobody knows which node was the primary",
 		"--old-primary=CONNINFO"},
 	    {isolated, "0 of 2 witnesses answer", "promote.witness"},
+	    {isolated, "0 of 2 witnesses answer", "(ping 192.0.2.1)"},
 	    {ahead,
 		"node3 (db3:5432) is ahead of node2: it has timeline 3, "
 		"0/A3C1F61, node2 has timeline 3, 0/A3C1F60, which is 1 B less",
@@ -1199,6 +1228,8 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 	    {trigger_90, "node2: the server has no trigger_file set",
 		"Correct trigger_file in recovery.conf and restart that "
 		"server: before 9.1 nothing else"},
+	    {trigger_unset, "trigger file of node2: none is set",
+		"ALTER SYSTEM SET promote_trigger_file = "},
 	    {no_means, "there is no way to promote node2 (db2:5432) from here",
 		"GRANT EXECUTE ON FUNCTION pg_catalog.pg_promote(boolean, "
 		"integer) TO \"re\"\"pl\";"},
@@ -1227,6 +1258,27 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 			fail_msg("hint: %s", v.v[0].hint);
 		promote_verdict_free(&v);
 	}
+}
+
+/* --switchover would help neither. */
+static void
+of_two_other_primaries_one_is_to_be_stopped(void **state)
+{
+	struct promote_verdict v;
+	struct scene c;
+
+	(void)state;
+	good(&c);
+	two_old_answer(&c);
+	c.f.s = &c.s;
+	assert_int_equal(promote_judge(&v, &c.f, false), 0);
+	assert_int_equal(v.n, 2);
+	for (size_t i = 0; i < v.n; i++) {
+		assert_string_equal(v.v[i].id, "old-primary-answers");
+		assert_non_null(strstr(v.v[i].hint, "one primary only"));
+		assert_null(strstr(v.v[i].hint, "--switchover"));
+	}
+	promote_verdict_free(&v);
 }
 
 CHANGE(lost_exact)
@@ -1440,6 +1492,7 @@ main(void)
 	    cmocka_unit_test(d11_d12_d14_d19_it_must_be_possible),
 	    cmocka_unit_test(
 		a_refusal_names_the_value_the_limit_and_the_next_command),
+	    cmocka_unit_test(of_two_other_primaries_one_is_to_be_stopped),
 	    cmocka_unit_test(what_is_lost_and_what_is_assumed_is_said),
 	    cmocka_unit_test(the_best_has_the_newest_timeline_then_most_wal),
 	    cmocka_unit_test(means_and_proofs_have_names),
