@@ -100,7 +100,8 @@ struct promote_verdict {
  *	                         primary of this system answers, or the old one
  *	                         does and refuses the login; not forceable
  *	old-primary-answers D2   also with a refusal of the login; not forceable
- *	old-primary-runs    D2   ssh says its postmaster runs; not forceable
+ *	old-primary-runs    D2   ssh says its postmaster runs, or it answers
+ *	                         that it starts or stops; not forceable
  *	old-primary-heard   D2   the receiver got a message a moment ago, or
  *	                         after the end of the fence
  *	old-primary-unproven D3  no proof; or a fence, and whom it cuts off is

@@ -4,6 +4,14 @@
 #include "core/promote_int.h"
 #include "core/range.h"
 
+/* What another one said, in one line. */
+static void
+add_line(struct buf *b, const char *text)
+{
+	for (; *text != '\0'; text++)
+		buf_addc(b, *text == '\n' ? ' ' : *text);
+}
+
 static void
 assume_proof(struct buf *b, const struct promote_facts *f)
 {
@@ -13,16 +21,25 @@ assume_proof(struct buf *b, const struct promote_facts *f)
 	    [PROOF_NAME] = "the node's name was typed",
 	    [PROOF_PGPOOL] = "pgpool says so, and promote.trust_pgpool is set",
 	    [PROOF_FORCE] = "--force says so"};
+	const char *text = NULL;
 
 	if ((size_t)f->proof >= NELEM(why) || why[f->proof] == NULL)
 		return;
 	buf_adds(b, "It is assumed that ");
 	promote_add_old(b, f);
-	buf_addf(b, " is down and stays down: %s%s.\n", why[f->proof],
+	buf_addf(b, " is down and stays down: %s%s", why[f->proof],
 	    f->proof != PROOF_SSH ? ""
 	    : f->fence_given
 		? "; the fence command is run besides"
 		: "; nothing keeps anybody from starting it again");
+	if (f->old >= 0 && (size_t)f->old < f->s->n)
+		text = f->s->nodes[f->old].reach_text;
+	if (promote_or_else(text, NULL) != NULL) {
+		buf_adds(b, "; it does not answer (");
+		add_line(b, text);
+		buf_addc(b, ')');
+	}
+	buf_adds(b, ".\n");
 }
 
 static void

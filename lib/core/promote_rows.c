@@ -34,16 +34,42 @@ any_other_primary(const struct promote_facts *f)
 	return other_primaries(f) > 0;
 }
 
-/* The old primary refuses the login: it may take the writes of others. */
-static bool
-is_locked(const struct promote_facts *f)
+/* The old primary, which answered, though it let nobody in; NULL. */
+static const struct status_node *
+refusing(const struct promote_facts *f)
 {
 	const struct status_node *n;
 
 	if (f->old < 0 || (size_t)f->old >= f->s->n || f->old == f->node)
-		return false;
+		return NULL;
 	n = &f->s->nodes[f->old];
-	return n->reach == REACH_FAILED && n->alive;
+	return n->reach == REACH_FAILED ? n : NULL;
+}
+
+/* The old primary refuses the login: it may take the writes of others. */
+static bool
+is_locked(const struct promote_facts *f)
+{
+	const struct status_node *n = refusing(f);
+
+	return n != NULL && n->alive;
+}
+
+/* Its postmaster runs: what starts takes writes in a moment, and what stops may
+ * let its sessions work on. */
+static bool
+is_halfway(const struct promote_facts *f)
+{
+	const struct status_node *n = refusing(f);
+
+	return n != NULL && (n->starting || n->stopping);
+}
+
+static void
+add_fence_failed(struct buf *b, const struct promote_facts *f)
+{
+	if (f->proof == PROOF_FENCE)
+		buf_adds(b, ": the fence, which ended with 0, has failed");
 }
 
 static void
@@ -54,8 +80,7 @@ add_locked(struct buf *b, const struct promote_facts *f)
 	promote_add_old(b, f);
 	buf_addf(b, " answers, but refuses the login (%s)",
 	    promote_or_else(n->reach_text, "no reason is known"));
-	if (f->proof == PROOF_FENCE)
-		buf_adds(b, ": the fence, which ended with 0, has failed");
+	add_fence_failed(b, f);
 }
 
 static void
@@ -180,13 +205,41 @@ promote_look_answers(struct promote_judge *j)
 	promote_refuse(j, &w);
 }
 
+static void
+refuse_halfway(struct promote_judge *j)
+{
+	const struct status_node *n = refusing(j->f);
+	struct promote_words w = {.message = BUF_INIT};
+
+	promote_add_old(&w.message, j->f);
+	buf_addf(&w.message, " runs: asked, it answers that it %s (%s)",
+	    n->starting ? "is starting up" : "is shutting down",
+	    promote_or_else(n->reach_text, "no reason is known"));
+	add_fence_failed(&w.message, j->f);
+	if (n->starting)
+		buf_adds(&w.hint, "It may take writes in a moment: wait for "
+				  "it, or stop it on its host: ");
+	else
+		buf_adds(&w.hint, "Its sessions may write until it is down: "
+				  "wait for it, or hasten it on its host: ");
+	buf_adds(&w.hint,
+	    "pg_ctl stop -m immediate -D PGDATA; then run this again.");
+	promote_refuse(j, &w);
+}
+
 void
 promote_look_runs(struct promote_judge *j)
 {
 	const struct promote_facts *f = j->f;
 	struct promote_words w = {.message = BUF_INIT};
 
-	if (f->old_state != OLD_RUNS || promote_will_stop(f))
+	if (promote_will_stop(f))
+		return;
+	if (is_halfway(f) && !promote_will_fence(f)) {
+		refuse_halfway(j);
+		return;
+	}
+	if (f->old_state != OLD_RUNS)
 		return;
 	promote_add_old(&w.message, f);
 	buf_adds(&w.message,
@@ -202,7 +255,8 @@ is_settled(const struct promote_facts *f)
 {
 	return f->proof == PROOF_STOPPED || promote_will_fence(f) ||
 	       promote_will_stop(f) || f->old_state == OLD_ANSWERS ||
-	       f->old_state == OLD_RUNS || any_other_primary(f);
+	       f->old_state == OLD_RUNS || is_halfway(f) ||
+	       any_other_primary(f);
 }
 
 /* Messages are a sign of life that are younger than this: what came before the
@@ -310,7 +364,7 @@ promote_look_unproven(struct promote_judge *j)
 		!is_aimless(f)) ||
 	    (promote_will_fence(f) && !is_aimless(f)) || promote_will_stop(f) ||
 	    f->old_state == OLD_STOPPED || f->old_state == OLD_ANSWERS ||
-	    f->old_state == OLD_RUNS || any_other_primary(f))
+	    f->old_state == OLD_RUNS || is_halfway(f) || any_other_primary(f))
 		return;
 	if (f->old_state == OLD_NOBODY) {
 		if (f->old_standby != NULL)

@@ -95,6 +95,9 @@ struct status_node {
 	/* was it asked */
 	enum status_reach reach;
 	bool alive; /* REACH_FAILED: a server is there, but refuses the login */
+	/* REACH_FAILED: its postmaster runs and says that it starts, recovers
+	 * or does not take connections yet; that it stops, or ends sessions. */
+	bool starting, stopping;
 	char *reach_text, *reach_hint; /* why not, what to do */
 	char *partial; /* what could not be read, and why (first one) */
 	char *user;    /* login role, for GRANT hints */
@@ -130,8 +133,9 @@ struct status_node {
 	int sender;        /* row of the upstream that feeds it; -1 */
 	const char *state; /* borrowed: "hung"; "running" (primary); "no
 			    * receiver" (says the standby itself); the
-			    * sender's state; "down", "no login" (alive); the
-			    * receiver's status; "unknown" */
+			    * sender's state; "down", "no login" (alive),
+			    * "starting", "stopping"; the receiver's status;
+			    * "unknown" */
 	const char *sync;  /* borrowed; NULL */
 	uint64_t sent;     /* by its upstream */
 	uint64_t end;      /* what the lags are measured against: the primary's

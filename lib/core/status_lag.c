@@ -211,6 +211,8 @@ state_of(const struct status *s, int i)
 		return "no receiver";
 	if (r != NULL && r->state != NULL)
 		return r->state;
+	if (n->reach == REACH_FAILED && (n->starting || n->stopping))
+		return n->starting ? "starting" : "stopping";
 	if (n->reach == REACH_FAILED)
 		return n->alive ? "no login" : "down";
 	if (n->receiver.present && n->receiver.status != NULL)

@@ -115,6 +115,8 @@ verdict_why_silent(const struct status_node *n)
 {
 	if (n->reach == REACH_HUNG)
 		return "hangs";
+	if (n->starting || n->stopping)
+		return n->starting ? "is starting up" : "is shutting down";
 	return n->alive ? "refuses the login" : "does not answer";
 }
 

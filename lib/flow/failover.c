@@ -284,17 +284,21 @@ is_primary(const struct failover *f)
 static int
 already_primary(struct failover *f, struct err *e)
 {
-	const struct status_node *n = failover_candidate(f);
+	const struct status_node *n = failover_candidate(f), *other;
 
 	if (f->rec->verdict.standing > 0)
 		return failover_refused(f, e);
-	for (size_t i = 0; i < f->s.n; i++)
-		if ((int)i != f->node && f->s.nodes[i].expected &&
-		    f->s.nodes[i].reach == REACH_FAILED && f->s.nodes[i].alive)
+	for (size_t i = 0; i < f->s.n; i++) {
+		other = &f->s.nodes[i];
+		if ((int)i != f->node && other->expected &&
+		    other->reach == REACH_FAILED &&
+		    (other->alive || other->starting))
 			failover_warn(f,
 			    "Look at it: it may be a second primary.",
-			    "%s answers, but refuses the login",
-			    f->s.nodes[i].name);
+			    other->alive ? "%s answers, but refuses the login"
+					 : "%s is starting up",
+			    other->name);
+	}
 	f->rec->status = "already-primary";
 	f->rec->timeline = n->timeline;
 	f->rec->timeline_before = n->timeline;

@@ -710,6 +710,36 @@ wait_for_silence(struct failover *f, struct err *e)
 	return 0;
 }
 
+static bool
+is_stopping(const struct failover *f)
+{
+	return f->old >= 0 && (size_t)f->old < f->s.n &&
+	       f->s.nodes[f->old].reach == REACH_FAILED &&
+	       f->s.nodes[f->old].stopping;
+}
+
+/* An old primary that shuts down, or just ended our session, is soon something
+ * that can be told: down, or back. */
+static int
+wait_for_end(struct failover *f, struct err *e)
+{
+	bool told = false;
+
+	while (is_stopping(f) && !f->o->dry_run && !f->o->switchover &&
+	       !fence_is_to_come(f) &&
+	       failover_may_wait(f, SILENCE_POLL_MS + FAILOVER_LOOK_MS)) {
+		if (!told)
+			failover_note(f,
+			    "%s is shutting down: waiting until it is down",
+			    f->s.nodes[f->old].name);
+		told = true;
+		clock_sleep_ms(SILENCE_POLL_MS, f->deadline);
+		if (failover_interrupted(f, e) == -1 || look(f, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 fill(struct failover *f, bool typed, struct err *e)
 {
@@ -725,8 +755,11 @@ fill(struct failover *f, bool typed, struct err *e)
 	p->resume_replay = f->o->resume_replay;
 	p->message_limit = 2 * f->self.status_interval;
 	p->locked_by = f->locked_by;
-	p->fenced_for = (double)(f->looked_at - f->fenced_at) / 1000;
 	p->old = f->old;
+	if (f->node != -1 && !says(f, f->node, ROLE_PRIMARY) &&
+	    wait_for_end(f, e) == -1)
+		return -1;
+	p->fenced_for = (double)(f->looked_at - f->fenced_at) / 1000;
 	if (f->node == -1 || says(f, f->node, ROLE_PRIMARY))
 		return 0;
 	p->pause_holds = failover_pause_holds(f->s.nodes[f->node].version);

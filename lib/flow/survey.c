@@ -246,15 +246,34 @@ fail:
 	return -1;
 }
 
-/* Is that a server's own answer to a login?  One that starts or stops (57P03)
- * is not there yet, or no more.  The word is in the server's language. */
+#define AWAY "the database system is "
+#define AWAY_STOPS AWAY "shutting down"
+#define ENDED "terminating connection"
+
+/* 57P03, which libpq does not tell, in words; in another language than English
+ * it is a refusal (below). */
+bool
+survey_says_starts(const char *text)
+{
+	return strstr(text, AWAY) != NULL && strstr(text, AWAY_STOPS) == NULL;
+}
+
+/* A session that was ended (57P01, 57P02): the next look shows why. */
+bool
+survey_says_stops(const char *text)
+{
+	return strstr(text, AWAY_STOPS) != NULL || strstr(text, ENDED) != NULL;
+}
+
+/* Is that a server's own answer to a login?  Not of one that starts or stops.
+ * The word is in the server's language. */
 bool
 survey_says_no(const char *text)
 {
 	static const char *const fatal[] = {"FATAL: ", "FATALE: ",
 	    "치명적오류: ", "致命错误: ", "ВАЖНО: ", "ÖLÜMCÜL"};
-	static const char *const away[] = {"the database system is ",
-	    "terminating connection", "server closed the connection"};
+	static const char *const away[] = {
+	    AWAY, ENDED, "server closed the connection"};
 
 	for (size_t i = 0; i < NELEM(away); i++)
 		if (strstr(text, away[i]) != NULL)
@@ -279,6 +298,8 @@ take_failure(struct survey_asked *a, const struct err *why)
 	(void)snprintf(text, sizeof(text), "%s",
 	    why->detail[0] != '\0' ? why->detail : why->text);
 	n->alive = survey_says_no(text);
+	n->starting = survey_says_starts(text);
+	n->stopping = survey_says_stops(text);
 	len = strlen(text);
 	if (len > 0 && text[len - 1] == '.')
 		text[len - 1] = '\0';

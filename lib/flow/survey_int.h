@@ -91,6 +91,8 @@ struct survey {
 
 /* Does a server say that, which is there and refuses the login? */
 bool survey_says_no(const char *text);
+bool survey_says_starts(const char *text);
+bool survey_says_stops(const char *text);
 
 /* Begin with asked[i] in this look. */
 int survey_start(struct survey *v, size_t i, struct err *e);

@@ -267,6 +267,54 @@ CHANGE(old_runs)
 	c->f.proof = PROOF_NONE;
 	c->force = true;
 }
+/* No proof settles a postmaster that answers. */
+CHANGE(old_starts)
+{
+	c->n[0].starting = true;
+	c->n[0].reach_text = T("FATAL:  the database system is starting up");
+	c->f.proof = PROOF_NAME;
+	c->force = true;
+}
+CHANGE(old_starts_pgpool)
+{
+	old_starts(c);
+	c->f.proof = PROOF_PGPOOL;
+}
+CHANGE(old_starts_stopped)
+{
+	old_starts(c);
+	c->f.old_state = OLD_STOPPED;
+	c->f.proof = PROOF_SSH;
+}
+CHANGE(old_starts_fence_to_come)
+{
+	old_starts(c);
+	c->f.fence_given = true;
+	c->f.proof = PROOF_NONE;
+}
+CHANGE(old_starts_fenced)
+{
+	old_starts_fence_to_come(c);
+	c->f.proof = PROOF_FENCE;
+}
+CHANGE(old_stops)
+{
+	old_starts(c);
+	c->n[0].starting = false;
+	c->n[0].stopping = true;
+}
+CHANGE(old_starts_heard)
+{
+	old_starts(c);
+	streams(&c->n[1], 0, 1);
+}
+CHANGE(sibling_starts)
+{
+	old_starts(c);
+	c->n[0].starting = false;
+	gone(&c->n[2]);
+	c->n[2].starting = true;
+}
 CHANGE(old_stopped)
 {
 	c->f.old_state = OLD_STOPPED;
@@ -309,6 +357,15 @@ d2_nothing_overrides_an_old_primary_that_runs(void **state)
 	    {"it is in recovery now", old_recovers, ""},
 	    {"another system", old_foreign, ""},
 	    {"ssh says it runs", old_runs, "old-primary-runs"},
+	    {"it starts", old_starts, "old-primary-runs"},
+	    {"it starts, pgpool", old_starts_pgpool, "old-primary-runs"},
+	    {"it starts, ssh says it is stopped", old_starts_stopped,
+		"old-primary-runs"},
+	    {"it starts, a fence is given", old_starts_fence_to_come, ""},
+	    {"it starts, fenced", old_starts_fenced, "old-primary-runs"},
+	    {"it stops", old_stops, "old-primary-runs"},
+	    {"it starts, and was heard", old_starts_heard, "old-primary-runs"},
+	    {"only a sibling starts", sibling_starts, ""},
 	    {"ssh says it does not", old_stopped, ""},
 	    {"it will be stopped", to_be_switched, ""},
 	    {"it was, and is back", switched_and_back, "old-primary-answers"},
@@ -1340,8 +1397,11 @@ what_is_lost_and_what_is_assumed_is_said(void **state)
 		"has.\n"},
 	    {typed, 0, true,
 		"It is assumed that the old primary node1 (db1:5432) is down "
-		"and stays down: the node's name was typed.\n"},
-	    {trusted, 0, true, "promote.trust_pgpool is set.\n"},
+		"and stays down: the node's name was typed; it does not "
+		"answer (connection refused).\n"},
+	    {trusted, 0, true,
+		"promote.trust_pgpool is set; it does not answer (connection "
+		"refused).\n"},
 	    {silent_typed, 0, true,
 		"It is assumed that node3 (db3:5432), of which nothing is "
 		"known, has no more WAL than node2.\n"},

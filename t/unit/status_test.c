@@ -954,6 +954,14 @@ a_server_that_refuses_the_login_is_not_down(void **state)
 	s.nodes[a].alive = true;
 	assert_int_equal(status_link(&s), 0);
 	assert_string_equal(s.nodes[a].state, "no login");
+	s.nodes[a].alive = false;
+	s.nodes[a].starting = true;
+	assert_int_equal(status_link(&s), 0);
+	assert_string_equal(s.nodes[a].state, "starting");
+	s.nodes[a].starting = false;
+	s.nodes[a].stopping = true;
+	assert_int_equal(status_link(&s), 0);
+	assert_string_equal(s.nodes[a].state, "stopping");
 	status_free(&s);
 }
 

@@ -312,31 +312,40 @@ a_server_that_refuses_the_login_is_there(void **state)
 {
 	static const struct {
 		const char *text;
-		bool says_no;
+		char says; /* no, a start, an end, nothing */
 	} t[] = {
 	    {"connection to server at \"db1\" failed: FATAL:  password "
 	     "authentication failed for user \"x\"",
-		true},
-	    {"FATAL: no pg_hba.conf entry for host \"10.0.0.1\"", true},
-	    {"FATAL:  database \"x\" does not exist", true},
-	    {"FATAL:  sorry, too many clients already", true},
-	    {"치명적오류:  사용자 \"x\"의 password 인증을 실패했습니다", true},
+		'n'},
+	    {"FATAL: no pg_hba.conf entry for host \"10.0.0.1\"", 'n'},
+	    {"FATAL:  database \"x\" does not exist", 'n'},
+	    {"FATAL:  sorry, too many clients already", 'n'},
+	    {"치명적오류:  사용자 \"x\"의 password 인증을 실패했습니다", 'n'},
 	    {"connection to server at \"db1\" failed: fe_sendauth: no password "
 	     "supplied",
-		true},
-	    {"FATAL:  the database system is starting up", false},
-	    {"FATAL:  the database system is shutting down", false},
+		'n'},
+	    {"FATAL:  the database system is starting up", 's'},
+	    {"FATAL:  the database system is in recovery mode", 's'},
+	    {"FATAL:  the database system is not yet accepting connections",
+		's'},
+	    {"FATAL:  the database system is not accepting connections", 's'},
+	    {"FATAL:  the database system is shutting down", 'e'},
 	    {"FATAL:  terminating connection due to administrator command",
-		false},
-	    {"connection to server at \"db1\" failed: Connection refused",
-		false},
-	    {"could not translate host name \"FATAL\" to address", false},
-	    {"", false},
+		'e'},
+	    {"terminating connection because of crash of another server "
+	     "process",
+		'e'},
+	    {"server closed the connection unexpectedly", '-'},
+	    {"connection to server at \"db1\" failed: Connection refused", '-'},
+	    {"could not translate host name \"FATAL\" to address", '-'},
+	    {"", '-'},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(t); i++)
-		if (survey_says_no(t[i].text) != t[i].says_no)
+		if (survey_says_no(t[i].text) != (t[i].says == 'n') ||
+		    survey_says_starts(t[i].text) != (t[i].says == 's') ||
+		    survey_says_stops(t[i].text) != (t[i].says == 'e'))
 			fail_msg("%s", t[i].text);
 }
 
