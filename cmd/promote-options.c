@@ -149,10 +149,18 @@ map_pgpool_old(const struct pgpool_failover *w, const struct conf *conf,
 {
 	const char *host = w->old_primary_host;
 	int port = w->old_primary_port, rc;
-	const struct conf_node *n;
+	const struct conf_node *n, *lost = NULL;
 	struct conninfo c = {.n = 0};
 	struct buf b = BUF_INIT;
+	bool same = w->old_primary_id >= 0 && w->node_id == w->old_primary_id;
 
+	if (w->host != NULL)
+		lost = node_at(conf, w->host, w->port, w->pgdata);
+	/* An option that names it may mean another one. */
+	o->pgpool_old =
+	    same &&
+	    (o->old_primary == NULL ||
+		(lost != NULL && strcmp(lost->name, o->old_primary) == 0));
 	if (host == NULL && w->node_id == w->old_primary_id) {
 		host = w->host;
 		port = w->port;

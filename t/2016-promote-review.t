@@ -270,7 +270,7 @@ late_stop() {
 
 # --- parts
 
-[ $# -gt 0 ] || set -- starting stopping
+[ $# -gt 0 ] || set -- starting stopping other_node
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] && [ -z "${STANDBY_TEST_MAJORS-}" ] ||
     majors=$(pg_majors)

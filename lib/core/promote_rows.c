@@ -346,12 +346,14 @@ add_silence(struct buf *b, const struct promote_facts *f)
 	buf_adds(b, ", which does not prove that it is down");
 }
 
-/* A fence that cuts off nobody knows whom; a name that is wrong. */
+/* A fence that cuts off nobody knows whom; a name that is wrong; pgpool's word
+ * about another node. */
 static bool
 is_aimless(const struct promote_facts *f)
 {
 	return f->old_state == OLD_NOBODY && f->proof != PROOF_STOPPED &&
-	       (f->old_misnamed || f->fence_given || f->proof == PROOF_FENCE);
+	       (f->old_misnamed || f->fence_given || f->proof == PROOF_FENCE ||
+		   f->proof == PROOF_PGPOOL);
 }
 
 void

@@ -28,6 +28,7 @@ struct failover_opts {
 	size_t nwitness;
 	int64_t max_lag; /* -1 */
 	bool switchover, dry_run, yes, force, pgpool, trust_pgpool;
+	bool pgpool_old; /* the node that pgpool lost is old_primary */
 	bool trigger, resume_replay, siblings_follow, checkpoint;
 	bool terminal; /* a dry run judges as if the name was typed there */
 	int64_t timeout_ms;     /* 60 s */

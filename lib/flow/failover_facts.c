@@ -547,6 +547,14 @@ look_at_old(struct failover *f, struct err *e)
 	return 0;
 }
 
+/* Of the old primary, not of another node, or of nobody knows whom. */
+static bool
+pgpool_says_so(const struct failover *f)
+{
+	return f->o->pgpool && f->o->trust_pgpool && f->o->pgpool_old &&
+	       f->old_given && f->facts.old != -1;
+}
+
 static enum promote_proof
 proof_of(const struct failover *f, bool typed)
 {
@@ -562,7 +570,7 @@ proof_of(const struct failover *f, bool typed)
 		return PROOF_NONE;
 	if (typed)
 		return PROOF_NAME;
-	if (f->o->pgpool && f->o->trust_pgpool)
+	if (pgpool_says_so(f))
 		return PROOF_PGPOOL;
 	return f->o->force ? PROOF_FORCE : PROOF_NONE;
 }

@@ -586,6 +586,11 @@ CHANGE(fenced_nobody_forced)
 	fenced_nobody(c);
 	c->force = true;
 }
+CHANGE(pgpool_nobody)
+{
+	unproven_nobody(c);
+	c->f.proof = PROOF_PGPOOL;
+}
 CHANGE(typed_nobody)
 {
 	unproven_nobody(c);
@@ -655,6 +660,8 @@ d3_one_proof_is_always_asked_for(void **state)
 		"old-primary-unproven"},
 	    {"fenced nobody knows whom", fenced_nobody, "old-primary-unproven"},
 	    {"... forced", fenced_nobody_forced, "+old-primary-unproven"},
+	    {"pgpool, of nobody knows whom", pgpool_nobody,
+		"old-primary-unproven"},
 	    {"nobody knows it, name typed", typed_nobody, ""},
 	    {"--old-primary is a standby", typed_misnamed,
 		"old-primary-unproven"},
