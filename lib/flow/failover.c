@@ -68,6 +68,13 @@ failover_ms_left(const struct failover *f, int64_t ms)
 	return MAX_OF(MIN_OF(f->deadline - clock_ms(), ms), 1);
 }
 
+const char *
+failover_changed(const struct failover *f)
+{
+	return f->fenced || f->fence_failed ? "but the fence command has run"
+					    : "nothing was changed";
+}
+
 static int
 is_late(const struct failover *f, struct err *e)
 {
@@ -80,8 +87,7 @@ is_late(const struct failover *f, struct err *e)
 	(void)err_set(e, ERR_TIMEOUT,
 	    "%s%s promoted, %s: the time is over (--timeout)",
 	    n != NULL ? n->name : "no node", n != NULL ? " is not" : " is",
-	    f->fenced || f->fence_failed ? "but the fence command has run"
-					 : "nothing was changed");
+	    failover_changed(f));
 	return err_hint(e, "Give it more time: --timeout=SECONDS");
 }
 
@@ -240,6 +246,7 @@ fence(struct failover *f, struct err *e)
 		return -1;
 	failover_step(f, "fence", "%s", f->o->fence);
 	if (run_fence(f, &status, &why) == -1) {
+		f->fence_failed = true;
 		if (why.code == ERR_INTERRUPTED || why.code == ERR_NOMEM) {
 			*e = why;
 			return -1;
@@ -496,6 +503,9 @@ failover_run(const struct failover_opts *o, const struct failover_ui *ui,
 	    .ms_checkpoint = -1,
 	    .ms_gap = -1};
 	rc = steps(&f, e);
+	if (rc == -1 && e->code == ERR_INTERRUPTED && !f.requested &&
+	    (f.fenced || f.fence_failed))
+		(void)err_wrap(e, "not promoted, %s", failover_changed(&f));
 	/* The new primary stands, or may: whatever went wrong, that is 7. */
 	if (rc == -1 && f.requested)
 		err_raise(e, STATUS_INCOMPLETE);

@@ -874,17 +874,24 @@ failover_refused(struct failover *f, struct err *e)
 {
 	const struct promote_verdict *v = &f->rec->verdict;
 	struct buf b = BUF_INIT;
+	bool lives = false; /* the old primary, or another one */
 
 	f->refused = true;
 	f->rec->status = "refused";
-	for (size_t i = 0; i < v->n; i++)
-		if (!v->v[i].forced && strstr(buf_str(&b), v->v[i].id) == NULL)
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->v[i].forced)
+			continue;
+		lives |= strcmp(v->v[i].fault, "D2") == 0;
+		if (strstr(buf_str(&b), v->v[i].id) == NULL)
 			buf_addf(&b, "%s%s", b.len > 0 ? ", " : "", v->v[i].id);
+	}
 	(void)err_set(e, ERR_PREFLIGHT, "%s%snot promoted, %s: %s",
 	    f->rec->node != NULL ? f->rec->node : "",
-	    f->rec->node != NULL ? " is " : "",
-	    f->fenced ? "but the fence command has run" : "nothing was changed",
+	    f->rec->node != NULL ? " is " : "", failover_changed(f),
 	    buf_str(&b));
 	buf_free(&b);
+	/* Nobody takes writes, until somebody acts. */
+	if (f->fenced && !lives)
+		err_raise(e, STATUS_INCOMPLETE);
 	return -1;
 }

@@ -312,6 +312,8 @@ bool failover_may_wait(const struct failover *f, int64_t ms);
 /* The run's time is over, or as good as over: before the request that is -1
  * with e, 6: what was not answered in it is no ground for a verdict. */
 int failover_late(const struct failover *f, bool over, struct err *e);
+/* "nothing was changed", but for a fence that has run, whatever it has done. */
+const char *failover_changed(const struct failover *f);
 /* Is there time left to promote?  -1 with e, 6, before the request. */
 int failover_in_time(const struct failover *f, struct err *e);
 /* Has a signal asked us to end before the request?  -1 with e. */
