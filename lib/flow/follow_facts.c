@@ -134,6 +134,7 @@ open_own(struct follow *f, struct err *e)
 {
 	struct pg_opts o = {.conninfo = &f->own_conninfo,
 	    .application_name = FOLLOW_PROGRAM,
+	    .deadline = f->deadline,
 	    .sigfd = f->o->sigfd};
 	int64_t until = follow_deadline(f, READY_MS);
 	struct err why = ERR_INIT;
@@ -203,6 +204,7 @@ ask_timeline(struct follow *f)
 {
 	struct pg_opts o = {.conninfo = &f->own_conninfo,
 	    .application_name = FOLLOW_PROGRAM,
+	    .deadline = f->deadline,
 	    .sigfd = -1};
 	uint32_t tli = MAX_OF(f->control.timeline, f->control.min_recovery_tli),
 		 now = 0;
@@ -487,6 +489,7 @@ follow_look_there(struct follow *f, struct err *e)
 {
 	f->pg_opts = (struct pg_opts){.conninfo = &f->o->conninfo,
 	    .application_name = FOLLOW_PROGRAM,
+	    .deadline = f->deadline,
 	    .sigfd = f->o->sigfd};
 	if (pg_open(&f->pg, &f->pg_opts, e) == -1)
 		return -1;

@@ -74,6 +74,7 @@ open_own(struct waiting *x, const struct pidfile *p, struct err *e)
 	struct pg_opts o = {.conninfo = &x->own_conninfo,
 	    .application_name = "standby-clone",
 	    .connect_ms = LOGIN_MS,
+	    .deadline = x->deadline,
 	    .sigfd = x->w->sigfd};
 	struct err cause = ERR_INIT;
 
@@ -113,6 +114,7 @@ primary_of(struct waiting *x, struct err *e)
 	x->primary_next = clock_ms() + RETRY_MS;
 	o = *x->w->primary;
 	o.connect_ms = LOGIN_MS;
+	o.deadline = x->deadline;
 	if (pg_open(&x->primary, &o, &cause) == -1 && fatal(&cause))
 		(void)give(&cause, e);
 	return x->primary;

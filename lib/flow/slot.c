@@ -445,6 +445,7 @@ drop_made(const struct slot *s, struct err *e)
 	o.sigfd = -1;
 	o.tick = NULL;
 	o.connect_ms = END_CONNECT_MS;
+	o.deadline = 0; /* its time may be over: that is no reason to stay */
 	if (pg_open(&pg, &o, e) == -1)
 		return -1;
 	rc = slot_read(pg, name, &f, deadline_in(ASK_MS), e);

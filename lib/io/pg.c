@@ -64,6 +64,7 @@ run_tick(struct pg *pg, struct err *e)
 enum pg_wait
 pg_wait(struct pg *pg, short events, int64_t deadline, struct err *e)
 {
+	deadline = MIN_OF(deadline, pg->limit);
 	for (;;) {
 		int64_t now = clock_ms();
 		bool watch = pg->sigfd != -1 && pg->muted <= now;
@@ -391,7 +392,8 @@ pg_run(struct pg *pg, bool simple, PGresult **res, int64_t deadline,
 		    e, ERR_TIMEOUT, "%s did not answer in time", pg->name);
 		(void)err_detail(e, "The statement was: %s", sql);
 	}
-	if (pg->once)
+	/* There is no time for a cancel, either. */
+	if (pg->once || deadline_passed(pg->limit))
 		end_session(pg);
 	else
 		cancel_and_drain(pg);

@@ -18,6 +18,9 @@ struct pg_opts {
 	const char *application_name; /* required */
 	bool replication;             /* physical walsender session */
 	int64_t connect_ms;           /* 0: 10 s; total, over all hosts */
+	int64_t deadline; /* of the session: no call on it, pg_open included,
+			   * waits longer, whatever else it was told.  0: none
+			   */
 	bool once; /* A statement that is late ends the session; else it is
 		    * cancelled, which takes up to 4 s more. */
 	int sigfd; /* -1: none */

@@ -472,6 +472,7 @@ new_session(const struct pg_opts *o)
 		return NULL;
 	pg->sigfd = o->sigfd;
 	pg->once = o->once;
+	pg->limit = o->deadline > 0 ? o->deadline : DEADLINE_NEVER;
 	pg->tick = o->tick;
 	pg->tick_arg = o->tick_arg;
 	pg->interval_ms = o->interval_ms > 0 ? o->interval_ms : 1000;
@@ -479,17 +480,27 @@ new_session(const struct pg_opts *o)
 	return pg;
 }
 
+static int64_t
+open_ms(const struct pg_opts *o)
+{
+	int64_t ms = o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS;
+
+	if (o->deadline > 0)
+		ms = MIN_OF(ms, o->deadline - clock_ms());
+	return MAX_OF(ms, 1); /* deadline_in: 0 is for ever */
+}
+
 int64_t
 pg_open_by(const struct pg_opts *o)
 {
-	return deadline_in(o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS);
+	return deadline_in(open_ms(o));
 }
 
 int
 pg_open(struct pg **out, const struct pg_opts *o, struct err *e)
 {
-	int64_t ms = o->connect_ms > 0 ? o->connect_ms : PG_CONNECT_MS;
-	int64_t by = pg_open_by(o);
+	int64_t ms = open_ms(o);
+	int64_t by = deadline_in(ms);
 	struct pg_params p = {.n = 0};
 	struct pg *pg = new_session(o);
 

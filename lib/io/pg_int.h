@@ -16,8 +16,9 @@ struct pg {
 	PGconn *conn;
 	char *name;
 	int sigfd;
-	bool looks; /* never more than SQL: no replication comes after it */
-	bool once;  /* no statement is cancelled */
+	bool looks;    /* never more than SQL: no replication comes after it */
+	bool once;     /* no statement is cancelled */
+	int64_t limit; /* nothing waits longer */
 	int (*tick)(void *arg, struct err *e);
 	void *tick_arg;
 	int interval_ms;

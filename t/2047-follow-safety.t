@@ -1,0 +1,81 @@
+#!/bin/bash
+# Goal: standby-follow never mixes two histories and never waits longer than
+# --timeout.  Two standbys promoted at the same point have timelines of one
+# number and histories of one text: the WAL itself tells them apart, for an old
+# primary and for who followed it.  A promotion that was asked for is not taken
+# back in silence.  What says "forked" to another program is not hidden by its
+# configuration.
+
+. "${0%/*}/lib/tap.sh"
+. "${0%/*}/lib/pg.sh"
+. "${0%/*}/lib/promote.sh"
+promote_needs
+FOLLOW=$TOP_BUILDDIR/standby-follow
+[ -x "$FOLLOW" ] || skip_all "standby-follow is not built"
+
+# follow UPSTREAM|:PORT NODE [OPTION]...
+follow() {
+	local port=${PG_PORT[$1]-${1#:}} node=$2
+	shift 2
+	run timeout -k 10 120 "$FOLLOW" --master=127.0.0.1 -p "$port" \
+	    -U postgres -D "$T/$node" --no-sync \
+	    --pg-bindir="$(pg_bin "${PG_MAJOR[$node]}")" "$@" </dev/null
+}
+
+# slots NODE: what a refusal must not leave.
+slots() { pg_sql "$1" "SELECT count(*) FROM pg_replication_slots"; }
+
+# --- time
+
+# swallow TARGET_PORT all|repl: a port, in PORT, that accepts and is silent.
+swallow() {
+	PORT=$(port_of_ours)
+	rm -f "$T/swallow"
+	/usr/bin/python3 "$TOP_SRCDIR/t/lib/swallow.py" "$PORT" "$1" "$2" \
+	    >"$T/swallow" 3>&- 4>&- &
+	kill_later "$!"
+	poll_until 10 test -s "$T/swallow"
+}
+
+# late LABEL UPSTREAM NODE: with 2 s; each look alone would take 10 s.
+late() {
+	local began=$SECONDS
+	follow "$2" "$3" --timeout=2
+	rc_is 6 "$m: $1: exit 6"
+	ok "$m: $1: in time" test $((SECONDS - began)) -lt 7
+}
+
+time_is_over() {
+	promote_up p s1 || return 2
+	swallow "${PG_PORT[p]}" all
+	late "a primary that is silent" ":$PORT" s1
+	swallow "${PG_PORT[p]}" repl
+	late "a replication login that is swallowed" ":$PORT" s1
+	swallow "${PG_PORT[p]}" pg_is_in_recovery
+	late "a session that falls silent" ":$PORT" s1
+	swallow "${PG_PORT[p]}" identify
+	late "a replication session that falls silent" ":$PORT" s1
+	freeze s1
+	late "the node's own server is frozen" p s1
+	thaw s1
+	is "$(timeline s1)" "t 1" "$m: late: the node is as it was"
+	is "$(slots p)" 0 "$m: late: no slot is left"
+}
+
+majors=$(promote_main_major)
+[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
+for m in $majors; do
+	promote_cold "$m" || bail "$m: the cluster does not start"
+	case $m in
+	1[01]) trigger=trigger_file ;;
+	*) trigger=promote_trigger_file ;;
+	esac
+	for part in ${*:-time_is_over}; do
+		note "--- $m: $part"
+		"$part" "$trigger"
+		[ $? -ne 2 ] ||
+		    fail "$m: $part: the cluster is not as it should be"
+	done
+	promote_down
+done
+done_testing
