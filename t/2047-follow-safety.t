@@ -62,6 +62,54 @@ time_is_over() {
 	is "$(slots p)" 0 "$m: late: no slot is left"
 }
 
+# --- a promotion that was asked for
+
+triggers() {
+	local before
+	promote_up p s1 s2 || return 2
+	mkdir -p "$T/tr"
+	pg_stop s1
+	if [ "$m" -lt 16 ]; then
+		promote_set s1 "$1 = '$T/tr/now'"
+		touch "$T/tr/now"
+	fi
+	touch "$T/s1/promote"
+	follow p s1
+	rc_is 0 "$m: a stopped standby with stale trigger files follows"
+	like "$err" 'removed stale trigger file "promote"' \
+	    "$m: it is told that one is removed"
+	if [ "$m" -lt 16 ]; then
+		like "$err" "removed stale trigger file \"$T/tr/now\"" \
+		    "$m: and the one of its configuration"
+	fi
+	is "$(timeline s1)" "t 1" "$m: and it is a standby"
+
+	promote_make p s1 s2
+	[ "$m" -ge 16 ] || promote_set s1 "$1 = '$T/tr/now'"
+	rm -f "$T/tr/now"
+	pg_start p && pg_start s1 && pg_start s2 || return 2
+	poll_until 60 pg_streams s1
+	pg_wait_replay s1 p
+	freeze s1 "$(children s1 startup)"
+	touch "$T/s1/promote"
+	before="$(ls -A "$T/s1") $(slots p)"
+	follow p s1 --slot=other --json
+	rc_is 3 "$m: a running standby that is asked to promote is refused"
+	is "$(pj 'd["error"]["id"]')" promotion-running "$m: by its name"
+	like "$err" "\"$T/s1/promote\"" "$m: with the file"
+	is "$(ls -A "$T/s1") $(slots p)" "$before" "$m: nothing was changed"
+	rm "$T/s1/promote"
+	if [ "$m" -lt 16 ]; then
+		touch "$T/tr/now"
+		follow p s1 --slot=other --json
+		rc_is 3 "$m: so is one whose trigger file is there"
+		like "$err" "\"$T/tr/now\"" "$m: with the file"
+		ok "$m: which stays" test -e "$T/tr/now"
+		rm "$T/tr/now"
+	fi
+	thaw s1
+}
+
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
 for m in $majors; do
@@ -70,7 +118,7 @@ for m in $majors; do
 	1[01]) trigger=trigger_file ;;
 	*) trigger=promote_trigger_file ;;
 	esac
-	for part in ${*:-time_is_over}; do
+	for part in ${*:-time_is_over triggers}; do
 		note "--- $m: $part"
 		"$part" "$trigger"
 		[ $? -ne 2 ] ||

@@ -53,6 +53,7 @@ enum {
 	X(ERR_PRIVILEGE, "privilege", STATUS_REFUSED)                          \
 	X(ERR_NOT_PRIMARY, "not-primary", STATUS_REFUSED)                      \
 	X(ERR_NODE, "node", STATUS_REFUSED)                                    \
+	X(ERR_PROMOTING, "promotion-running", STATUS_REFUSED)                  \
 	X(ERR_SLOT, "slot", STATUS_REFUSED)                                    \
 	X(ERR_BACKUP_RUNNING, "backup-running", STATUS_REFUSED)                \
 	X(ERR_TABLESPACE, "tablespace", STATUS_REFUSED)                        \

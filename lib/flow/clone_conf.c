@@ -77,6 +77,8 @@ clone_write_recovery(struct clone *c, struct err *e)
 		r.primary_conninfo = buf_str(&conninfo);
 		rc = recovery_write(
 		    c->target.tree, &r, c->target.sync, &notes, e);
+		if (rc == 0)
+			rc = recovery_report(c->target.tree, &r, &notes, e);
 		tell_notes(c, &notes);
 	}
 	buf_free(&conninfo);

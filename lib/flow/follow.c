@@ -340,7 +340,8 @@ run(struct follow *f, struct err *e)
 	int there;
 
 	name_node(f);
-	if (follow_look_here(f, e) == -1 || follow_read_conf(f, e) == -1)
+	if (follow_look_here(f, e) == -1 || follow_read_conf(f, e) == -1 ||
+	    follow_check_triggers(f, e) == -1)
 		return -1;
 	name_slot(f);
 	if (follow_make_conninfo(f, e) == -1 || follow_look_there(f, e) == -1 ||

@@ -144,6 +144,49 @@ follow_read_conf(struct follow *f, struct err *e)
 	return 0;
 }
 
+/* --- a promotion that was asked for --------------------------------------- */
+
+/* Relative ones are below the directory, which the server works in. */
+static int
+refuse_trigger(struct follow *f, const char *path, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	if (faccessat(tree_fd(f->tree), path, F_OK, 0) == -1)
+		return 0;
+	if (path[0] != '/')
+		buf_addf(&b, "%s/", tree_path(f->tree));
+	text_add_escaped(&b, path, strlen(path));
+	(void)err_set(e, ERR_PROMOTING,
+	    "the server in \"%s\" %s: \"%s\" is there", tree_path(f->tree),
+	    f->running ? "is asked to promote itself"
+		       : "would promote itself as soon as it starts",
+	    buf_str(&b));
+	(void)err_hint(e,
+	    "Wait until it is a primary; or, if it must follow, remove that "
+	    "file and run standby-follow again.");
+	buf_free(&b);
+	return -1;
+}
+
+int
+follow_check_triggers(struct follow *f, struct err *e)
+{
+	static const char *const names[] = {"promote", "fallback_promote"};
+
+	/* Of a stopped one they are stale: they go, and are named.  But not
+	 * what its recovery.conf names outside of its directory. */
+	if (!f->running)
+		return f->have_recovery_conf && buf_str(&f->trigger)[0] == '/'
+			   ? refuse_trigger(f, buf_str(&f->trigger), e)
+			   : 0;
+	for (size_t i = 0; i < NELEM(names); i++)
+		if (refuse_trigger(f, names[i], e) == -1)
+			return -1;
+	return f->trigger.len > 0 ? refuse_trigger(f, buf_str(&f->trigger), e)
+				  : 0;
+}
+
 /* --- what will be there --------------------------------------------------- */
 
 static const char *
@@ -328,11 +371,15 @@ follow_write_conf(struct follow *f, struct err *e)
 		goto out;
 	}
 	r.primary_conninfo = buf_str(&f->text);
+	/* Meanwhile somebody may have asked for a promotion. */
+	if (follow_check_triggers(f, e) == -1)
+		goto out;
 	/* From here on the standby may be another one's. */
 	f->written = true;
 	f->rec->configured = true;
-	rc = recovery_write(
-	    f->tree, &r, f->o->sync, f->was_primary ? &notes : NULL, e);
+	rc = recovery_write(f->tree, &r, f->o->sync, &notes, e);
+	if (rc == 0 && f->was_primary)
+		rc = recovery_report(f->tree, &r, &notes, e);
 	tell_notes(f, &notes);
 out:
 	buf_free(&notes);

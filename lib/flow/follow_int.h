@@ -93,6 +93,9 @@ uint64_t follow_ask_lsn(struct follow *f, struct pg *pg, enum pgfact fact);
 
 /* follow_conf.c */
 int follow_read_conf(struct follow *f, struct err *e);
+/* Refuses a running standby that is asked to promote itself: what we write
+ * would take that back.  After follow_read_conf. */
+int follow_check_triggers(struct follow *f, struct err *e);
 /* Needs the new primary's effective connection; fills to, text. */
 int follow_make_conninfo(struct follow *f, struct err *e);
 /* Do these lead to the same server, as far as their texts tell? */

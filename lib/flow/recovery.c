@@ -294,8 +294,8 @@ is_given(const struct pgconf_recovery *r, const char *name)
 		   r->min_apply_delay != NULL);
 }
 
-static int
-report_settings(struct tree *t, const struct pgconf_recovery *r,
+int
+recovery_report(struct tree *t, const struct pgconf_recovery *r,
     struct buf *notes, struct err *e)
 {
 	bool guc = pgver(r->version, PGFACT_RECOVERY_IS_GUC) != NULL;
@@ -316,7 +316,9 @@ report_settings(struct tree *t, const struct pgconf_recovery *r,
 		buf_addf(notes, "\" is kept: %s\n", row->what);
 	}
 	buf_free(&value);
-	return rc == -1 ? -1 : 0;
+	if (rc == -1)
+		return -1;
+	return buf_ok(notes) ? 0 : err_set_nomem(e);
 }
 
 int
@@ -332,11 +334,7 @@ recovery_write(struct tree *t, const struct pgconf_recovery *r, bool sync,
 		 : write_recovery_conf(t, r, sync, e)) == -1 ||
 	    remove_wrong(t, r->version, sync, e) == -1)
 		return -1;
-	if (notes == NULL)
-		return 0;
-	if (report_settings(t, r, notes, e) == -1)
-		return -1;
-	return buf_ok(notes) ? 0 : err_set_nomem(e);
+	return notes == NULL || buf_ok(notes) ? 0 : err_set_nomem(e);
 }
 
 /* --- backup_label --------------------------------------------------------- */

@@ -24,11 +24,14 @@
  * source, and what we write makes it void.  A removal that fails is
  * ERR_RECOVERY_CONF.
  *
- * Notes: one line each of what was found and done (stale trigger removed,
- * settings of the source that act on a standby: archive_mode always,
- * restore_command, ...), escaped, owned by the caller; may be NULL.
+ * Notes: one line for each trigger file that was removed, escaped, owned by the
+ * caller; may be NULL.
  */
 int recovery_write(struct tree *t, const struct pgconf_recovery *r, bool sync,
+    struct buf *notes, struct err *e);
+/* Notes, as above, on settings that came with the data and act on a standby:
+ * archive_mode always, restore_command, ... */
+int recovery_report(struct tree *t, const struct pgconf_recovery *r,
     struct buf *notes, struct err *e);
 
 /* tablespace_map, then backup_label, byte for byte (map: may be empty: then no

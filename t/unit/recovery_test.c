@@ -296,8 +296,7 @@ settings_that_act_on_a_standby_are_told(void **state)
 		struct err e = ERR_INIT;
 
 		put(d->data, "postgresql.conf", t[i].conf);
-		assert_int_equal(
-		    recovery_write(d->t, &r, false, &notes, &e), 0);
+		assert_int_equal(recovery_report(d->t, &r, &notes, &e), 0);
 		if (t[i].line == NULL)
 			assert_string_equal(buf_str(&notes), "");
 		else if (strstr(buf_str(&notes), t[i].line) == NULL)
@@ -318,7 +317,7 @@ what_is_given_is_not_told_as_inherited(void **state)
 	    "restore_command = 'cp x'\nrecovery_min_apply_delay = 5min\n");
 	r.restore_command = "cp y";
 	r.min_apply_delay = "1h";
-	assert_int_equal(recovery_write(d->t, &r, false, &notes, &e), 0);
+	assert_int_equal(recovery_report(d->t, &r, &notes, &e), 0);
 	assert_string_equal(buf_str(&notes), "");
 	buf_free(&notes);
 }
