@@ -110,6 +110,32 @@ triggers() {
 	thaw s1
 }
 
+# --- "forked", to other programs
+
+# says_forked LABEL CONFIG [VARIABLE=VALUE]: as the agent of that host runs it.
+says_forked() {
+	echo "$2" >"$T/c2"
+	run env STANDBY_CONFIG="$T/c2" ${3:+"$3"} \
+	    "$TOP_BUILDDIR/t/helpers/operate" -h follow "$T/p" \
+	    "programs=$TOP_BUILDDIR" \
+	    "primary=host=127.0.0.1 port=${PG_PORT[s1]} user=postgres dbname=postgres"
+	like "$out" "status=3 " "$m: $1: refused"
+	like "$out" 'error: .*forked at .* \[forked\]$' "$m: $1: it says forked"
+}
+
+marks() {
+	promote_up p s1 && pg_promote s1 || return 2
+	write p 50
+	pg_stop p
+	says_forked plain ''
+	says_forked "colours of the file" 'defaults : { color = "always"; };'
+	says_forked "log of the file" "defaults : { log = \"$T/log\"; };"
+	says_forked "colours of the environment" '' STANDBY_COLOR=always
+	says_forked "PG_COLOR" '' PG_COLOR=always
+	says_forked "log of the environment" '' "STANDBY_LOG=$T/log"
+	says_forked "syslog" '' "STANDBY_LOG=syslog"
+}
+
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
 for m in $majors; do
@@ -118,7 +144,7 @@ for m in $majors; do
 	1[01]) trigger=trigger_file ;;
 	*) trigger=promote_trigger_file ;;
 	esac
-	for part in ${*:-time_is_over triggers}; do
+	for part in ${*:-time_is_over triggers marks}; do
 		note "--- $m: $part"
 		"$part" "$trigger"
 		[ $? -ne 2 ] ||

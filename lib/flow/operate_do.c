@@ -304,7 +304,9 @@ do_promote(struct job *j, struct err *e)
 	    j->a->status, OPERATE_PROMOTE_FILE);
 }
 
-/* One of our own programs: PROGRAM ARG... -D DIR? -y -t N. */
+/* One of our own programs: PROGRAM ARG... -D DIR? -y -t N.  Who asked reads
+ * what it says: its configuration and environment must not send that elsewhere,
+ * nor colour it. */
 static int
 run_ours(
     struct job *j, const char *name, const char *const *args, struct err *e)
@@ -322,6 +324,8 @@ run_ours(
 	while (*args != NULL && n < 8)
 		argv[n++] = *args++;
 	argv[n++] = "-y";
+	argv[n++] = "--log=stderr";
+	argv[n++] = "--color=never";
 	argv[n++] = buf_str(&timeout);
 	/* A file says it itself. */
 	if (j->m->bindir != NULL && j->m->config == NULL) {
