@@ -97,7 +97,7 @@ promote_before() {
 		poll_until 20 sh -c "ls -l /proc/$PID/fd | grep -q socket:"
 		end "$s"
 		thaw_all
-		is "$rc" "$(status_of $s)" "SIG$s while the nodes are asked"
+		is "$rc" "$(status_of "$s")" "SIG$s while the nodes are asked"
 		is "$(state b c)" "$before" "SIG$s then: nothing is changed"
 		traceless "SIG$s then"
 
@@ -108,7 +108,7 @@ promote_before() {
 		begin none "$STANDBY_PROMOTE" "${CONF[@]}" b -y --fence="$T/fence"
 		ok "(the fence runs)" there "$T/fence.pid"
 		end "$s"
-		is "$rc" "$(status_of $s)" "SIG$s while the fence runs"
+		is "$rc" "$(status_of "$s")" "SIG$s while the fence runs"
 		ok "SIG$s then: the fence is ended" poll_until 10 gone \
 		    "$(cat "$T/fence.pid")"
 		is "$(state b c)" "$before" "SIG$s then: nothing is changed"
@@ -117,7 +117,7 @@ promote_before() {
 		begin request "$STANDBY_PROMOTE" "${CONF[@]}" b -y --force
 		ok "(just before the request)" there "$T/hold"
 		end "$s"
-		is "$rc" "$(status_of $s)" "SIG$s just before the request"
+		is "$rc" "$(status_of "$s")" "SIG$s just before the request"
 		is "$(state b c)" "$before" "SIG$s then: nothing is changed"
 		traceless "SIG$s then"
 	done
@@ -157,7 +157,8 @@ held_there() {
 promote_siblings() {
 	local s before
 	for s in INT TERM; do
-		up && held_there || return
+		up || return
+		held_there || return
 		before=$(state c)
 		begin none "$STANDBY_PROMOTE" "${CONF[@]}" b -y --force -t 20s \
 		    --siblings-follow
@@ -211,7 +212,7 @@ follow_phases() {
 		poll_until 20 sh -c "ls -l /proc/$PID/fd | grep -q socket:"
 		end "$s"
 		thaw_all
-		is "$rc" "$(status_of $s)" "follow: SIG$s while the facts are read"
+		is "$rc" "$(status_of "$s")" "follow: SIG$s while the facts are read"
 		is "$(state b c)" "$before" "follow: SIG$s then: nothing is changed"
 		traceless "follow: SIG$s then"
 
@@ -219,7 +220,7 @@ follow_phases() {
 		ok "(the slot is made)" there "$T/hold"
 		isnt "$(state b c)" "$before" "(it is)"
 		end "$s"
-		is "$rc" "$(status_of $s)" "follow: SIG$s when the slot is made"
+		is "$rc" "$(status_of "$s")" "follow: SIG$s when the slot is made"
 		is "$(state b c)" "$before" "follow: SIG$s then: the slot is gone"
 		traceless "follow: SIG$s then"
 
@@ -261,7 +262,7 @@ follow_pgpool() {
 		    "${PG_PORT[b]}" "$T/b" 127.0.0.1 "${PG_PORT[a]}"
 		ok "(the agent's standby-follow is at work)" there "$T/there.hold"
 		end "$s"
-		is "$rc" "$(status_of $s)" "follow --pgpool: SIG$s"
+		is "$rc" "$(status_of "$s")" "follow --pgpool: SIG$s"
 		traceless "follow --pgpool: SIG$s then"
 		is "$(state b c)" "$before" \
 		    "follow --pgpool: SIG$s then: c is as it was, its slot gone"
