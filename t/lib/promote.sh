@@ -99,12 +99,24 @@ promote_make() {
 promote_up() {
 	local n
 	promote_make "$@"
-	for n; do pg_start "$n" || return 1; done
+	for n; do
+		pg_start "$n" || { promote_why "$n" "does not start"; return 1; }
+	done
 	for n in "${@:2}"; do
-		poll_until 60 pg_streams "$n" || return 1
+		poll_until 60 pg_streams "$n" ||
+		    { promote_why "$n" "does not stream"; return 1; }
 	done
 	write "$1" 10
-	for n in "${@:2}"; do pg_wait_replay "$n" "$1" || return 1; done
+	for n in "${@:2}"; do
+		pg_wait_replay "$n" "$1" ||
+		    { promote_why "$n" "does not replay"; return 1; }
+	done
+}
+
+# promote_why NODE WORDS: what its server says of it.
+promote_why() {
+	diag "$1 $2, by its log:"
+	diag "$(tail -n 10 "$T/$1.log" | cut -c1-400)"
 }
 
 promote_down() {
@@ -240,8 +252,8 @@ promote() {
 	run timeout -k 10 180 "$STANDBY_PROMOTE" "$@" </dev/null
 }
 
-# typed TEXT [OPTION]...: on a terminal, TEXT is typed when it asks; out is all
-# that was seen there.
+# typed TEXT [OPTION]...: on a terminal, TEXT is typed when it asks, after the
+# shell has run BEFORE_TYPING; out is all that was seen there.
 typed() {
 	local text=$1
 	shift
@@ -263,6 +275,7 @@ typed() {
 		        seen, last = seen + more, time.time()
 		    elif not sent and seen and (seen.rstrip(b" ")[-1:] in (b":", b"?")
 		                                or time.time() - last > 10):
+		        os.system(os.environ.get("BEFORE_TYPING", ""))
 		        os.write(fd, text.encode() + b"\n")
 		        sent = True
 		sys.stdout.buffer.write(seen.replace(b"\r\n", b"\n"))
