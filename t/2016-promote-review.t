@@ -126,7 +126,7 @@ newer() {
 	    -f "$CONF" s2 -y --old-primary=s1
 	like "$err" 'timeline 2.* timeline 1' "newer: both timelines are told"
 	promote -f "$CONF" s2 -y --old-primary=s1 --force --json -n
-	is "$rc $(pj 'd["lost_bytes"], d["lost_at_least"]')" "0 null null" \
+	is "$rc $(pj 'd["lost_bytes"], d["lost_at_least_bytes"]')" "0 null null" \
 	    "newer: forced: the loss is not known"
 	like "$err" 'Possible loss unknown: .*timeline 2' \
 	    "newer: forced: and why"
@@ -266,7 +266,7 @@ late_stop() {
 
 # --- parts
 
-[ $# -gt 0 ] || set -- starting stopping other_node fenced
+[ $# -gt 0 ] || set -- starting stopping other_node fenced newer
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] && [ -z "${STANDBY_TEST_MAJORS-}" ] ||
     majors=$(pg_majors)

@@ -74,6 +74,15 @@ promote_is_sibling(const struct promote_facts *f, int i)
 	       !is_covered(f->s, i);
 }
 
+bool
+promote_is_elsewhere(const struct promote_facts *f)
+{
+	uint32_t ours = status_timeline(promote_candidate(f));
+
+	return f->end_is_exact && f->known_end != LSN_INVALID && ours != 0 &&
+	       f->end_timeline != 0 && f->end_timeline != ours;
+}
+
 int64_t
 promote_distance(const struct promote_facts *f, uint64_t a, uint64_t b)
 {
@@ -162,6 +171,7 @@ static const struct promote_row rows[] = {
     {"old-primary-heard", "D2", true, promote_look_heard},
     {"old-primary-unproven", "D3", true, promote_look_unproven},
     {"isolated", "D4", true, promote_look_isolated},
+    {"old-primary-ahead", "D5", true, promote_look_old_ahead},
     {"sibling-ahead", "D5", true, promote_look_ahead},
     {"sibling-unknown", "D6", true, promote_look_unknown},
     {"lag", "D7", true, promote_look_lag},
@@ -210,13 +220,15 @@ static void
 measure_loss(struct promote_judge *j)
 {
 	const struct promote_facts *f = j->f;
-	int64_t lost = promote_distance(
-	    f, f->known_end, promote_position(promote_candidate(f)));
+	const struct status_node *n = promote_candidate(f);
+	int64_t lost = promote_distance(f, f->known_end, promote_position(n));
 
-	if (lost == INT64_MIN)
+	if (lost == INT64_MIN || promote_is_elsewhere(f))
 		return;
 	j->v->lost = MAX_OF(lost, 0);
-	j->v->lost_at_least = !f->end_is_exact;
+	/* It is exact on one and the same timeline. */
+	j->v->lost_at_least = !f->end_is_exact ||
+			      (f->end_timeline != 0 && status_timeline(n) == 0);
 }
 
 int
@@ -258,6 +270,17 @@ promote_add_loss(struct buf *b, const struct promote_facts *f,
 {
 	const struct status_node *n = promote_candidate(f);
 
+	if (promote_is_elsewhere(f)) {
+		buf_adds(b, "Possible loss unknown: ");
+		promote_add_old(b, f);
+		buf_adds(b, " wrote ");
+		promote_add_lsn(b, f->known_end);
+		buf_addf(b,
+		    " on timeline %" PRIu32 ", %s is on timeline %" PRIu32
+		    ": all that it wrote since these parted is lost.",
+		    f->end_timeline, n->name, status_timeline(n));
+		return;
+	}
 	if (v->lost < 0) {
 		buf_addf(b, "Possible loss unknown: it is not known %s.",
 		    f->known_end == LSN_INVALID

@@ -58,6 +58,7 @@ struct promote_facts {
 				 * is known; 0 */
 	const char *known_from; /* "receiver of s1", "pg_wal of db1" ... */
 	bool end_is_exact;      /* read from the old primary's own WAL */
+	uint32_t end_timeline;  /* ... and the timeline of that; 0 unknown */
 	double message_limit;   /* s: 2 x wal_receiver_status_interval */
 	bool resume_replay;     /* --resume-replay */
 	bool pause_holds;       /* a paused replay holds a promotion (< 13) */
@@ -106,6 +107,8 @@ struct promote_verdict {
  *	                         after the end of the fence
  *	old-primary-unproven D3  no proof; or a fence, and whom it cuts off is
  *	                         not known
+ *	old-primary-ahead   D5   the old primary's WAL ends on a higher timeline
+ *	                         than that of the node
  *	isolated            D4
  *	sibling-ahead       D5   by timeline, then LSN
  *	sibling-unknown     D6

@@ -423,14 +423,18 @@ promote_look_lag(struct promote_judge *j)
 
 	if (f->max_lag < 0)
 		return;
-	lag = promote_distance(f, f->known_end, promote_position(n));
+	lag = promote_is_elsewhere(f)
+		  ? INT64_MIN
+		  : promote_distance(f, f->known_end, promote_position(n));
 	if (lag != INT64_MIN && lag <= f->max_lag)
 		return;
 	promote_add_node(&w.message, n);
 	if (lag == INT64_MIN)
 		buf_addf(&w.message,
 		    ": its lag is not known (%s), and the limit is ",
-		    f->known_end == LSN_INVALID
+		    promote_is_elsewhere(f)
+			? "the old primary is on another timeline"
+		    : f->known_end == LSN_INVALID
 			? "nobody tells where the WAL of the old primary ends"
 			: "it does not tell what WAL it has");
 	else {

@@ -1,4 +1,4 @@
-/* D5, D6: do others have more than the candidate? */
+/* D5, D6: do others, or the old primary, have more than the candidate? */
 #include "base/std.h"
 #include "base/buf.h"
 #include "core/pgver.h"
@@ -63,6 +63,36 @@ promote_look_ahead(struct promote_judge *j)
 		add_ahead(&w, j->f, n);
 		promote_refuse(j, &w);
 	}
+}
+
+/* Of a lower one it is no news: the node's own history went on behind it. */
+void
+promote_look_old_ahead(struct promote_judge *j)
+{
+	const struct promote_facts *f = j->f;
+	const struct status_node *n = promote_candidate(f);
+	struct promote_words w = {.message = BUF_INIT};
+	const char *old;
+
+	if (!promote_is_elsewhere(f) || f->end_timeline < status_timeline(n))
+		return;
+	promote_add_old(&w.message, f);
+	buf_addf(&w.message,
+	    " went on to timeline %" PRIu32 ", where it wrote ",
+	    f->end_timeline);
+	promote_add_lsn(&w.message, f->known_end);
+	buf_addf(&w.message, "; %s is on timeline %" PRIu32 " and has ",
+	    n->name, status_timeline(n));
+	promote_add_lsn(&w.message, promote_position(n));
+	buf_adds(&w.message, ": nothing of that timeline");
+	old = f->old >= 0 && (size_t)f->old < f->s->n ? f->s->nodes[f->old].name
+						      : "the old primary";
+	buf_addf(&w.hint,
+	    "Start %s again, which is the only one that has it, or promote a "
+	    "standby that followed it: repl-status; to lose all that it wrote "
+	    "since: --force",
+	    old);
+	promote_refuse(j, &w);
 }
 
 static bool

@@ -391,6 +391,7 @@ ask_wal_end(struct failover *f, struct operate_answer *a, struct err *e)
 		return -1;
 	if (a->running == 0 && a->status == 0)
 		f->wal_end = a->wal_end;
+	f->wal_end_timeline = a->timeline;
 	return 0;
 }
 
@@ -628,9 +629,12 @@ find_end(struct failover *f, struct err *e)
 {
 	f->facts.known_end = LSN_INVALID;
 	f->facts.end_is_exact = true;
+	f->facts.end_timeline = 0;
 	if (says(f, f->facts.old, ROLE_PRIMARY))
 		return known_end(f, f->s.nodes[f->old].written, "as ",
 		    f->s.nodes[f->old].name, " itself says", e);
+	if (f->wal_end != LSN_INVALID && f->facts.old_state == OLD_STOPPED)
+		f->facts.end_timeline = f->wal_end_timeline;
 	if (f->wal_end != LSN_INVALID && f->facts.old_state == OLD_STOPPED)
 		return known_end(f, f->wal_end, "the WAL on the disk of ",
 		    f->s.nodes[f->old].name, "", e);

@@ -112,6 +112,7 @@ struct failover {
 	struct promote_facts facts; /* of the last judgement */
 	char *known_from;
 	uint64_t wal_end; /* of the stopped old primary's disk; 0 */
+	uint32_t wal_end_timeline;
 	bool typed;
 	uint32_t timeline; /* of the candidate, before */
 

@@ -707,6 +707,37 @@ CHANGE(ahead_not_by_replay)
 	c->n[2].received = END + 1;
 	c->n[1].replayed = END + 1;
 }
+CHANGE(old_ahead)
+{
+	c->f.end_is_exact = true;
+	c->f.end_timeline = 4;
+	c->f.known_end = END - 5;
+}
+CHANGE(old_ahead_forced)
+{
+	old_ahead(c);
+	c->force = true;
+}
+CHANGE(old_ahead_limited)
+{
+	old_ahead(c);
+	c->f.max_lag = 100 * MB;
+}
+CHANGE(old_on_same_timeline)
+{
+	old_ahead(c);
+	c->f.end_timeline = 3;
+}
+CHANGE(old_on_old_timeline)
+{
+	old_ahead(c);
+	c->f.end_timeline = 2;
+}
+CHANGE(old_ahead_by_others)
+{
+	old_ahead(c);
+	c->f.end_is_exact = false;
+}
 CHANGE(ahead_by_timeline)
 {
 	c->n[2].timeline = 4;
@@ -788,6 +819,13 @@ d5_a_sibling_with_more_wal_is_named(void **state)
 	    {"more replayed than received", ahead_replayed, "sibling-ahead"},
 	    {"we replayed as much", ahead_not_by_replay, ""},
 	    {"newer timeline, less WAL", ahead_by_timeline, "sibling-ahead"},
+	    {"the old primary, newer timeline", old_ahead, "old-primary-ahead"},
+	    {"... forced", old_ahead_forced, "+old-primary-ahead"},
+	    {"... its lag is not known", old_ahead_limited,
+		"old-primary-ahead lag"},
+	    {"... the same timeline", old_on_same_timeline, ""},
+	    {"... an older one", old_on_old_timeline, ""},
+	    {"... that is not its own word", old_ahead_by_others, ""},
 	    {"older timeline, more WAL", ahead_on_old_timeline, ""},
 	    {"its receiver is on a newer timeline", ahead_receiver_timeline,
 		"sibling-ahead"},
@@ -1365,6 +1403,27 @@ CHANGE(lost_less_than_nothing)
 {
 	c->f.known_end = END - 5;
 }
+CHANGE(lost_elsewhere)
+{
+	lost_exact(c);
+	c->f.end_timeline = 4;
+	c->f.known_end = END - 5;
+}
+CHANGE(lost_elsewhere_lower)
+{
+	lost_exact(c);
+	c->f.end_timeline = 2;
+}
+CHANGE(lost_same_timeline)
+{
+	lost_exact(c);
+	c->f.end_timeline = 3;
+}
+CHANGE(lost_timeline_unknown)
+{
+	lost_same_timeline(c);
+	c->n[1].timeline = 0;
+}
 CHANGE(lost_unknown)
 {
 	c->f.known_end = 0;
@@ -1392,6 +1451,12 @@ what_is_lost_and_what_is_assumed_is_said(void **state)
 		"node1 (db1:5432) wrote 0/B3C1F60 (pg_wal of node1), node2 has "
 		"0/A3C1F60.\n"},
 	    {lost_nothing, 0, false, "Possible loss: 0 B: "},
+	    {lost_elsewhere, -1, false,
+		"Possible loss unknown: the old primary node1 (db1:5432) wrote "
+		"0/A3C1F5B on timeline 4, node2 is on timeline 3: all"},
+	    {lost_elsewhere_lower, -1, false, "on timeline 2, node2 is on"},
+	    {lost_same_timeline, 16 * MB, false, "Possible loss: 16.0 MB"},
+	    {lost_timeline_unknown, 16 * MB, true, "unknown, at least 16.0 MB"},
 	    {lost_nothing_stopped, 0, false,
 		"Nothing is lost: the old primary node1 (db1:5432) wrote "
 		"0/A3C1F60, and node2 has all of it.\n"},
