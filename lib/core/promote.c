@@ -169,6 +169,7 @@ static const struct promote_row rows[] = {
     {"old-primary-answers", "D2", false, promote_look_answers},
     {"old-primary-runs", "D2", false, promote_look_runs},
     {"old-primary-heard", "D2", true, promote_look_heard},
+    {"old-primary-unseen", "D2", true, promote_look_unseen},
     {"old-primary-unproven", "D3", true, promote_look_unproven},
     {"isolated", "D4", true, promote_look_isolated},
     {"old-primary-ahead", "D5", true, promote_look_old_ahead},

@@ -105,6 +105,7 @@ struct promote_verdict {
  *	                         that it starts or stops; not forceable
  *	old-primary-heard   D2   the receiver got a message a moment ago, or
  *	                         after the end of the fence
+ *	old-primary-unseen  D2   whether a standby hears it may not be seen
  *	old-primary-unproven D3  no proof; or a fence, and whom it cuts off is
  *	                         not known
  *	old-primary-ahead   D5   the old primary's WAL ends on a higher timeline

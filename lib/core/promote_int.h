@@ -80,6 +80,10 @@ int64_t promote_distance(const struct promote_facts *f, uint64_t a, uint64_t b);
 /* The exact end of the old primary's WAL lies on another timeline than the
  * node's: positions of two histories do not compare. */
 bool promote_is_elsewhere(const struct promote_facts *f);
+/* Other rows speak of the old primary, or it will be stopped, or was. */
+bool promote_is_told(const struct promote_facts *f);
+/* A standby that may be fed by the old primary, not by one in between. */
+bool promote_may_hear(const struct promote_facts *f, int i);
 
 /* A refusal of the row that looks, with those words, which are used up. */
 void promote_refuse(struct promote_judge *j, struct promote_words *w);
@@ -88,10 +92,10 @@ void promote_refuse(struct promote_judge *j, struct promote_words *w);
 typedef void promote_look(struct promote_judge *j);
 promote_look promote_look_two_primaries, promote_look_answers,
     promote_look_old_ahead, promote_look_runs, promote_look_heard,
-    promote_look_unproven, promote_look_isolated, promote_look_ahead,
-    promote_look_unknown, promote_look_lag, promote_look_not_streamed,
-    promote_look_paused, promote_look_trigger, promote_look_no_means,
-    promote_look_running, promote_look_unlogged;
+    promote_look_unseen, promote_look_unproven, promote_look_isolated,
+    promote_look_ahead, promote_look_unknown, promote_look_lag,
+    promote_look_not_streamed, promote_look_paused, promote_look_trigger,
+    promote_look_no_means, promote_look_running, promote_look_unlogged;
 
 /* A line about node i, when it is a sibling of which something is assumed. */
 void promote_assume_sibling(

@@ -249,14 +249,19 @@ promote_look_runs(struct promote_judge *j)
 	promote_refuse(j, &w);
 }
 
-/* Other rows speak of it, or it is still to be cut off. */
+bool
+promote_is_told(const struct promote_facts *f)
+{
+	return f->proof == PROOF_STOPPED || promote_will_stop(f) ||
+	       f->old_state == OLD_ANSWERS || f->old_state == OLD_RUNS ||
+	       is_halfway(f) || any_other_primary(f);
+}
+
+/* ... or it is still to be cut off. */
 static bool
 is_settled(const struct promote_facts *f)
 {
-	return f->proof == PROOF_STOPPED || promote_will_fence(f) ||
-	       promote_will_stop(f) || f->old_state == OLD_ANSWERS ||
-	       f->old_state == OLD_RUNS || is_halfway(f) ||
-	       any_other_primary(f);
+	return promote_will_fence(f) || promote_is_told(f);
 }
 
 /* Messages are a sign of life that are younger than this: what came before the
@@ -267,22 +272,27 @@ heard_limit(const struct promote_facts *f)
 	return f->proof == PROOF_FENCE ? f->fenced_for : f->message_limit;
 }
 
-/* Has it got a message of the old primary, not of a standby in between? */
-static bool
-has_heard(const struct promote_facts *f, int i)
+bool
+promote_may_hear(const struct promote_facts *f, int i)
 {
 	const struct status_node *n = &f->s->nodes[i];
-	const struct status_receiver *r = &n->receiver;
 	int up = n->upstream;
 
 	if (n->reach != REACH_YES || n->says != ROLE_STANDBY ||
-	    promote_is_foreign(f, i) || i == f->old || !r->present ||
-	    !promote_is(r->status, "streaming") || r->heard < 0 ||
-	    r->heard >= heard_limit(f))
+	    promote_is_foreign(f, i) || i == f->old)
 		return false;
-	if (up < 0 || (size_t)up >= f->s->n || up == f->old)
-		return true;
-	return f->s->nodes[up].says != ROLE_STANDBY;
+	return up < 0 || (size_t)up >= f->s->n || up == f->old ||
+	       f->s->nodes[up].says != ROLE_STANDBY;
+}
+
+static bool
+has_heard(const struct promote_facts *f, int i)
+{
+	const struct status_receiver *r = &f->s->nodes[i].receiver;
+
+	return promote_may_hear(f, i) && r->present &&
+	       promote_is(r->status, "streaming") && r->heard >= 0 &&
+	       r->heard < heard_limit(f);
 }
 
 double

@@ -538,6 +538,120 @@ d2_a_message_of_a_moment_ago_is_a_sign_of_life(void **state)
 	run_rows(rows, NELEM(rows));
 }
 
+CHANGE(unseen)
+{
+	c->n[1].receiver.present = true;
+	c->n[1].receiver.sight = SIGHT_HIDDEN;
+}
+CHANGE(unseen_pgpool)
+{
+	unseen(c);
+	c->f.proof = PROOF_PGPOOL;
+}
+CHANGE(unseen_typed)
+{
+	unseen(c);
+	c->f.proof = PROOF_NAME;
+}
+CHANGE(unseen_ssh)
+{
+	unseen(c);
+	c->f.proof = PROOF_SSH;
+	c->f.old_state = OLD_STOPPED;
+}
+CHANGE(unseen_will_fence)
+{
+	unseen(c);
+	c->f.proof = PROOF_NONE;
+	c->f.fence_given = true;
+}
+CHANGE(unseen_forced)
+{
+	unseen(c);
+	c->f.proof = PROOF_FORCE;
+	c->force = true;
+}
+CHANGE(unseen_stopped)
+{
+	unseen_ssh(c);
+	c->f.proof = PROOF_STOPPED;
+}
+CHANGE(unseen_to_be_switched)
+{
+	to_be_switched(c);
+	unseen(c);
+}
+CHANGE(unseen_answers)
+{
+	old_answers(c);
+	unseen(c);
+}
+CHANGE(unseen_none)
+{
+	unseen(c);
+	c->n[1].receiver.sight = SIGHT_SEEN;
+	c->n[1].receiver.present = false;
+}
+CHANGE(unseen_old_version)
+{
+	unseen_none(c);
+	c->n[1].receiver.sight = SIGHT_NONE;
+}
+CHANGE(unseen_not_read)
+{
+	unseen(c);
+	c->n[1].receiver.present = false;
+	c->n[1].partial = T("could not read the receiver");
+}
+CHANGE(unseen_sibling)
+{
+	c->n[2].receiver.present = true;
+	c->n[2].receiver.sight = SIGHT_HIDDEN;
+}
+CHANGE(unseen_below_us)
+{
+	unseen_sibling(c);
+	c->n[2].upstream = 1;
+	c->n[2].sender = 0;
+}
+CHANGE(unseen_foreign)
+{
+	unseen_sibling(c);
+	c->n[2].system_identifier = SYSTEM + 1;
+}
+CHANGE(unseen_superuser)
+{
+	unseen(c);
+	c->n[1].version = 90600;
+}
+
+static void
+d2_a_receiver_that_may_not_be_seen_is_not_silent(void **state)
+{
+	static const struct row rows[] = {
+	    {"fenced", unseen, "old-primary-unseen"},
+	    {"pgpool is trusted", unseen_pgpool, "old-primary-unseen"},
+	    {"name typed", unseen_typed, "old-primary-unseen"},
+	    {"ssh says it is stopped", unseen_ssh, "old-primary-unseen"},
+	    {"before the fence", unseen_will_fence, "old-primary-unseen"},
+	    {"--force", unseen_forced,
+		"+old-primary-unseen +old-primary-unproven"},
+	    {"we stopped it", unseen_stopped, ""},
+	    {"it will be stopped", unseen_to_be_switched, ""},
+	    {"it answers", unseen_answers, "old-primary-answers"},
+	    {"there is none", unseen_none, ""},
+	    {"the version has no such view", unseen_old_version, ""},
+	    {"the view cannot be read", unseen_not_read, "old-primary-unseen"},
+	    {"a sibling", unseen_sibling, "old-primary-unseen"},
+	    {"a sibling that we feed", unseen_below_us, ""},
+	    {"another system", unseen_foreign, ""},
+	    {"9.6", unseen_superuser, "old-primary-unseen"},
+	};
+
+	(void)state;
+	run_rows(rows, NELEM(rows));
+}
+
 static void
 d2_who_refuses_the_login_is_alive(void **state)
 {
@@ -1296,6 +1410,16 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 		"type \"node2\" when asked"},
 	    {unproven_nobody, "nobody knows which node was the primary",
 		"--old-primary=CONNINFO"},
+	    {unseen,
+		"node2 (db2:5432) has a WAL receiver, and role \"re\"\"pl\" "
+		"may "
+		"not see whether it hears the old primary node1 (db1:5432)",
+		"GRANT pg_monitor TO \"re\"\"pl\"; or look on node2"},
+	    {unseen_not_read,
+		"node2 (db2:5432): whether a WAL receiver runs could not be "
+		"read (could not read the receiver)",
+		"(-U)"},
+	    {unseen_superuser, "may not see", "a superuser in this version"},
 	    {isolated, "0 of 2 witnesses answer", "promote.witness"},
 	    {isolated, "0 of 2 witnesses answer", "(ping 192.0.2.1)"},
 	    {ahead,
@@ -1612,6 +1736,7 @@ main(void)
 		d1_a_primary_is_promoted_already_unless_there_are_two),
 	    cmocka_unit_test(d2_nothing_overrides_an_old_primary_that_runs),
 	    cmocka_unit_test(d2_a_message_of_a_moment_ago_is_a_sign_of_life),
+	    cmocka_unit_test(d2_a_receiver_that_may_not_be_seen_is_not_silent),
 	    cmocka_unit_test(d2_who_refuses_the_login_is_alive),
 	    cmocka_unit_test(d3_one_proof_is_always_asked_for),
 	    cmocka_unit_test(d4_a_host_without_a_witness_is_the_isolated_side),
