@@ -214,8 +214,13 @@ D5() {
 	is "$(timeline s1) $(timeline s2)" "t 1 t 2" "D5 (standbys on two timelines)"
 	refused sibling-ahead 'standby-promote s2' \
 	    "D5 a sibling on a later timeline, with less WAL" -f "$CONF" s1 -y
-	passes "D5 the sibling on the later timeline" -f "$CONF" s2 -y
-	promote -f "$CONF" --candidate=best -y -n
+	# Who ended on timeline 1 is not the primary of timeline 2.
+	refused old-primary-unproven 'Give a proof' \
+	    "D5 the sibling on the later timeline, and which primary is down" \
+	    -f "$CONF" s2 -y --old-primary=p
+	passes "D5 the sibling on the later timeline" -f "$CONF" s2 -y \
+	    --old-primary=p --fence=true
+	promote -f "$CONF" --candidate=best -y -n --old-primary=p --fence=true
 	like "$out" 'promote s2' "D5 best: the timeline comes first"
 }
 

@@ -65,9 +65,96 @@ unseen() {
 }
 without_p() { crash p && alone s1; }
 
+# p lives and streams to s1, but no file names it: s2 is silent, and is not it.
+guess() {
+	promote_up p s1 s2 || return 2
+	# As after a crash of a primary: no signal file.
+	pg_stop s2
+	if [ "${PG_MAJOR[s2]}" -ge 12 ]; then
+		rm "$T/s2/standby.signal"
+	else
+		mv "$T/s2/recovery.conf" "$T/s2/recovery.done"
+	fi
+	pg_start s2 && write s2 5 && crash s2 || return 2
+	promote_conf "$CONF" s1 s2
+	as_role plain
+	promote -f "$CONF" s1 -y
+	is "$rc $(refusals)" \
+	    "3 old-primary-unseen, old-primary-unproven" \
+	    "guess: a crashed primary that nobody followed is no proof"
+	like "$err" 's2 .*is a guess \(the only node of the file' \
+	    "guess: it is said that it is one"
+	like "$err" 'hint: When s2 was the primary: --old-primary=s2; else' \
+	    "guess: what to do"
+	one_primary guess
+
+	promote_conf "$CONF" s1 s2-
+	as_role plain
+	promote -f "$CONF" s1 -y --fence="touch $T/fenced"
+	is "$rc $(refusals)" \
+	    "3 old-primary-unseen, old-primary-unproven" \
+	    "guess, a fence: exit 3"
+	like "$err" 'might cut off s2 while the primary lives' \
+	    "guess, a fence: whom it would cut off"
+	not_ok "guess, a fence: it is not run" test -e "$T/fenced"
+	one_primary "guess, a fence"
+
+	# Nothing streams any more: what is left is the guess.
+	crash p && alone s1 || return 2
+	set_upstream s1 ''
+	promote_conf "$CONF" s1 s2
+	refused old-primary-unproven '--old-primary=s2' \
+	    "guess: the only silent one, no receiver" -f "$CONF" s1 -y
+	refused old-primary-unproven '--old-primary=s2' \
+	    "guess: the only silent one, a fence" -f "$CONF" s1 -y \
+	    --fence="touch $T/fenced"
+	not_ok "guess: the only silent one is not cut off" test -e "$T/fenced"
+	passes "guess: named, it is stopped" -f "$CONF" s1 -y --old-primary=s2
+	typed s1 -f "$CONF" s1
+	like "$out" 'It is assumed, too, that the primary was s2' \
+	    "guess: who types is told that it is one"
+	promoted s1 2 "guess: typed"
+}
+
+# set_upstream NODE CONNINFO: nobody knows it, and it runs again.
+set_upstream() {
+	pg_stop "$1" || return 1
+	promote_set "$1" "primary_conninfo = '$2'"
+	pg_start "$1"
+}
+
+# The file names an old copy of p's directory; p runs elsewhere, and s1 has lost
+# the way to it.
+directory() {
+	promote_up p s1 || return 2
+	cp -a "$T/cold" "$T/copy"
+	promote_conf "$CONF" "p=$(port_of_ours)" s1
+	sed -i "s|name = \"p\"; |name = \"p\"; pgdata = \"$T/copy\"; |" \
+	    "$CONF"
+	set_upstream s1 'host=127.0.0.1 port=1'
+	poll_until 60 pg_is s1 "SELECT 1" 1 || return 2
+	refused old-primary-unproven 'Give a proof' \
+	    "directory: an old copy proves nothing" \
+	    -f "$CONF" s1 -y --old-primary=p
+	like "$err" 'copy", but that is not its directory, or has lost WAL' \
+	    "directory: why"
+	one_primary directory
+	passes "directory: with a fence" -f "$CONF" s1 -y --old-primary=p \
+	    --fence=true
+	unlike "$err" 'Possible loss: ' \
+	    "directory: its end of WAL measures nothing"
+
+	# The one that it is.
+	promote_conf "$CONF" p s1
+	crash p
+	passes "directory: the right one" -f "$CONF" s1 -y --old-primary=p
+	like "$err" 'the WAL on the disk of p' "directory: its end counts"
+	rm -rf "${T:?}/copy"
+}
+
 # --- parts
 
-parts="unseen"
+parts="unseen guess directory"
 [ $# -eq 0 ] || parts=$*
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] && [ -z "${STANDBY_TEST_MAJORS-}" ] ||

@@ -46,6 +46,13 @@ struct promote_facts {
 	const char *old_standby; /* the node that was taken for it is a standby
 				  * (so OLD_NOBODY); NULL */
 	bool old_misnamed;       /* ... and was named with --old-primary */
+	const char *old_guess;   /* that it was the primary is guessed, from
+				  * this: "the state file ..."; NULL: known */
+	/* The directory that its host was asked about, where no server runs;
+	 * and the end of the WAL in it, 0 unknown. */
+	const char *old_pgdata;
+	uint64_t old_end;
+	uint32_t old_end_timeline;
 	bool typed;       /* a person typed the candidate's name, whatever
 			   * better proof there is besides */
 	bool fence_given; /* a fence will be run when nothing else refuses:
@@ -107,7 +114,9 @@ struct promote_verdict {
  *	                         after the end of the fence
  *	old-primary-unseen  D2   whether a standby hears it may not be seen
  *	old-primary-unproven D3  no proof; or a fence, and whom it cuts off is
- *	                         not known
+ *	                         not known, or guessed; or the directory whose
+ *	                         server does not run cannot be that of the old
+ *	                         primary (promote_outgrown)
  *	old-primary-ahead   D5   the old primary's WAL ends on a higher timeline
  *	                         than that of the node
  *	isolated            D4
@@ -130,6 +139,10 @@ void promote_verdict_free(struct promote_verdict *v);
 /* Seconds since the last message of the old primary, as the standbys tell that
  * still stream, when that is too short a time ago; < 0: none. */
 double promote_heard(const struct promote_facts *f);
+
+/* The standby that has WAL which the directory f->old_pgdata has not: so it is
+ * not that of the old primary, or has lost WAL.  Index, or -1: none. */
+int promote_outgrown(const struct promote_facts *f);
 
 /* "Possible loss: 21 MB of WAL ..." or "Possible loss unknown, at least ...": a
  * sentence, without newline. */

@@ -40,6 +40,11 @@ assume_proof(struct buf *b, const struct promote_facts *f)
 		buf_addc(b, ')');
 	}
 	buf_adds(b, ".\n");
+	if (f->old_guess != NULL) {
+		buf_adds(b, "It is assumed, too, that the primary was ");
+		promote_add_node(b, &f->s->nodes[f->old]);
+		buf_addf(b, ": %s.\n", f->old_guess);
+	}
 }
 
 static void

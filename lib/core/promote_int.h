@@ -85,6 +85,15 @@ bool promote_is_told(const struct promote_facts *f);
 /* A standby that may be fed by the old primary, not by one in between. */
 bool promote_may_hear(const struct promote_facts *f, int i);
 
+/* A fence, or a word of others, about nobody knows whom; a name that is wrong.
+ */
+bool promote_is_aimless(const struct promote_facts *f);
+/* "... and whom the fence would cut off": why it is not proven that the guessed
+ * old primary is down. */
+void promote_add_guess(struct promote_words *w, const struct promote_facts *f);
+/* "; no server runs in ..., but ...": when promote_outgrown. */
+void promote_add_outgrown(struct buf *b, const struct promote_facts *f);
+
 /* A refusal of the row that looks, with those words, which are used up. */
 void promote_refuse(struct promote_judge *j, struct promote_words *w);
 

@@ -354,16 +354,7 @@ add_silence(struct buf *b, const struct promote_facts *f)
 	if (why != NULL && why[0] != '\0')
 		buf_addf(b, " (%s)", why);
 	buf_adds(b, ", which does not prove that it is down");
-}
-
-/* A fence that cuts off nobody knows whom; a name that is wrong; pgpool's word
- * about another node. */
-static bool
-is_aimless(const struct promote_facts *f)
-{
-	return f->old_state == OLD_NOBODY && f->proof != PROOF_STOPPED &&
-	       (f->old_misnamed || f->fence_given || f->proof == PROOF_FENCE ||
-		   f->proof == PROOF_PGPOOL);
+	promote_add_outgrown(b, f);
 }
 
 void
@@ -373,12 +364,16 @@ promote_look_unproven(struct promote_judge *j)
 	struct promote_words w = {.message = BUF_INIT};
 
 	if ((f->proof != PROOF_NONE && f->proof != PROOF_FORCE &&
-		!is_aimless(f)) ||
-	    (promote_will_fence(f) && !is_aimless(f)) || promote_will_stop(f) ||
-	    f->old_state == OLD_STOPPED || f->old_state == OLD_ANSWERS ||
-	    f->old_state == OLD_RUNS || is_halfway(f) || any_other_primary(f))
+		!promote_is_aimless(f)) ||
+	    (promote_will_fence(f) && !promote_is_aimless(f)) ||
+	    promote_will_stop(f) ||
+	    (f->old_state == OLD_STOPPED && f->old_guess == NULL) ||
+	    f->old_state == OLD_ANSWERS || f->old_state == OLD_RUNS ||
+	    is_halfway(f) || any_other_primary(f))
 		return;
-	if (f->old_state == OLD_NOBODY) {
+	if (f->old_guess != NULL) {
+		promote_add_guess(&w, f);
+	} else if (f->old_state == OLD_NOBODY) {
 		if (f->old_standby != NULL)
 			buf_addf(&w.message, "%s%s is a standby, and ",
 			    f->old_standby,
@@ -568,7 +563,7 @@ promote_look_trigger(struct promote_judge *j)
 		    name);
 	/* standby-clone makes it void in postgresql.auto.conf. */
 	else if (name != NULL && f->trigger_path == NULL &&
-	    strncmp(name, "promote_", strlen("promote_")) == 0)
+		 strncmp(name, "promote_", strlen("promote_")) == 0)
 		buf_addf(&w.hint,
 		    "On that server: ALTER SYSTEM SET %s = '/path/of/a/file'; "
 		    "SELECT pg_reload_conf(); or promote without --trigger.",

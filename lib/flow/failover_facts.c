@@ -144,6 +144,16 @@ found_old(struct failover *f, int i, const char *how, struct err *e)
 	return failover_keep(&f->old_place, how, e) == -1 ? -1 : 1;
 }
 
+/* It may as well be another one: no proof about it is one about the primary. */
+static int
+guessed_old(struct failover *f, int i, const char *how, struct err *e)
+{
+	int rc = found_old(f, i, how, e);
+
+	f->old_guessed |= rc == 1;
+	return rc;
+}
+
 /* The upstream's place, as node i says it; host NULL: it does not. */
 static int
 upstream_place(struct failover *f, int i, struct conninfo *c, struct err *e)
@@ -225,7 +235,7 @@ from_state_file(struct failover *f, const struct trend *t, struct err *e)
 	for (size_t i = 0; i < f->s.n; i++)
 		if (strcmp(f->s.nodes[i].name, t->primary) == 0 &&
 		    !says(f, (int)i, ROLE_STANDBY))
-			return found_old(
+			return guessed_old(
 			    f, (int)i, "the state file of repl-status", e);
 	return 0;
 }
@@ -243,7 +253,7 @@ only_silent_one(struct failover *f, struct err *e)
 			return 0;
 		found = (int)i;
 	}
-	return found_old(
+	return guessed_old(
 	    f, found, "the only node of the file that does not answer", e);
 }
 
@@ -315,7 +325,7 @@ look_first(struct failover *f, struct err *e)
 	/* It may be a standby itself: then what is above it. */
 	if (says(f, f->old, ROLE_STANDBY)) {
 		f->old = -1;
-		fresh = false;
+		f->old_guessed = fresh = false;
 		if (find_old(f, &fresh, e) == -1)
 			return -1;
 		if (fresh) {
@@ -389,9 +399,10 @@ ask_wal_end(struct failover *f, struct operate_answer *a, struct err *e)
 	if (failover_nodes_operate(f, f->old, &q, a, FAILOVER_SSH_MS * 2, e) ==
 	    -1)
 		return -1;
-	if (a->running == 0 && a->status == 0)
+	if (a->running == 0 && a->status == 0) {
 		f->wal_end = a->wal_end;
-	f->wal_end_timeline = a->timeline;
+		f->wal_end_timeline = a->timeline;
+	}
 	return 0;
 }
 
@@ -486,6 +497,8 @@ look_at_this_old(struct failover *f, bool *standby, struct err *e)
 
 	p->old = f->old;
 	p->old_state = OLD_NOBODY;
+	p->old_end = LSN_INVALID;
+	p->old_pgdata = NULL;
 	if (p->old == -1)
 		return 0;
 	/* By now: nobody knows who takes writes. */
@@ -516,8 +529,14 @@ look_at_this_old(struct failover *f, bool *standby, struct err *e)
 	f->agent_asked = true;
 	if (runs == 1 && !fence_is_to_come(f))
 		p->old_state = OLD_RUNS;
-	if (runs == 0)
-		p->old_state = OLD_STOPPED;
+	if (runs != 0)
+		return 0;
+	p->old_state = OLD_STOPPED;
+	p->old_pgdata = failover_nodes_pgdata(f, f->old);
+	p->old_end = f->wal_end;
+	p->old_end_timeline = f->wal_end_timeline;
+	if (f->facts.proof != PROOF_STOPPED && promote_outgrown(p) != -1)
+		p->old_state = OLD_SILENT;
 	return 0;
 }
 
@@ -538,10 +557,13 @@ look_at_old(struct failover *f, struct err *e)
 			break;
 		f->facts.old = -1;
 		f->facts.old_state = OLD_NOBODY;
+		f->facts.old_end = LSN_INVALID;
 		if (f->facts.proof != PROOF_STOPPED &&
 		    (more = climb_on(f, e)) == -1)
 			return -1;
 	}
+	f->facts.old_guess =
+	    f->old_guessed && f->facts.old != -1 ? f->old_place : NULL;
 	f->facts.old_standby = f->old_standby;
 	f->facts.old_misnamed =
 	    f->old_given && f->facts.old == -1 && f->old_standby != NULL;
@@ -565,7 +587,7 @@ proof_of(const struct failover *f, bool typed)
 		return PROOF_NONE;
 	if (f->fenced)
 		return PROOF_FENCE;
-	if (f->facts.old_state == OLD_STOPPED)
+	if (f->facts.old_state == OLD_STOPPED && f->facts.old_guess == NULL)
 		return PROOF_SSH;
 	if (fence_is_to_come(f))
 		return PROOF_NONE;
@@ -635,7 +657,8 @@ find_end(struct failover *f, struct err *e)
 		    f->s.nodes[f->old].name, " itself says", e);
 	if (f->wal_end != LSN_INVALID && f->facts.old_state == OLD_STOPPED)
 		f->facts.end_timeline = f->wal_end_timeline;
-	if (f->wal_end != LSN_INVALID && f->facts.old_state == OLD_STOPPED)
+	if (f->wal_end != LSN_INVALID && f->facts.old_state == OLD_STOPPED &&
+	    f->facts.old_guess == NULL)
 		return known_end(f, f->wal_end, "the WAL on the disk of ",
 		    f->s.nodes[f->old].name, "", e);
 	f->facts.end_is_exact = false;

@@ -102,6 +102,7 @@ struct failover {
 	bool old_given;    /* by --old-primary */
 	char *old_standby; /* was taken for it, and is a standby; NULL */
 	char *old_place;   /* where it is known from: "--old-primary" ... */
+	bool old_guessed;  /* ... which is no more than a guess */
 
 	struct failover_self self;
 	struct pg *pg; /* session on the candidate; NULL none */

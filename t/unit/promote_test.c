@@ -793,6 +793,180 @@ d3_one_proof_is_always_asked_for(void **state)
 	run_rows(rows, NELEM(rows));
 }
 
+CHANGE(guess)
+{
+	c->f.proof = PROOF_NONE;
+	c->f.old_guess = "the only node that does not answer";
+}
+CHANGE(guess_stopped)
+{
+	guess(c);
+	c->f.old_state = OLD_STOPPED;
+}
+CHANGE(guess_ssh)
+{
+	guess_stopped(c);
+	c->f.proof = PROOF_SSH;
+}
+CHANGE(guess_pgpool)
+{
+	guess(c);
+	c->f.proof = PROOF_PGPOOL;
+}
+CHANGE(guess_will_fence)
+{
+	guess(c);
+	c->f.fence_given = true;
+}
+CHANGE(guess_fenced)
+{
+	guess_will_fence(c);
+	c->f.proof = PROOF_FENCE;
+}
+CHANGE(guess_typed)
+{
+	guess_stopped(c);
+	c->f.proof = PROOF_NAME;
+}
+CHANGE(guess_fence_failed)
+{
+	guess(c);
+	c->f.proof = PROOF_FORCE;
+	c->force = true;
+}
+CHANGE(guess_switched)
+{
+	guess_stopped(c);
+	c->f.proof = PROOF_STOPPED;
+}
+
+static void
+d3_a_guess_is_no_proof_and_is_not_shot(void **state)
+{
+	static const struct row rows[] = {
+	    {"silent", guess, "old-primary-unproven"},
+	    {"its postmaster does not run", guess_stopped,
+		"old-primary-unproven"},
+	    {"... as proof", guess_ssh, "old-primary-unproven"},
+	    {"pgpool", guess_pgpool, "old-primary-unproven"},
+	    {"a fence would shoot it", guess_will_fence,
+		"old-primary-unproven"},
+	    {"it was shot", guess_fenced, "old-primary-unproven"},
+	    {"name typed", guess_typed, ""},
+	    {"--force", guess_fence_failed, "+old-primary-unproven"},
+	    {"we stopped it", guess_switched, ""},
+	};
+
+	(void)state;
+	run_rows(rows, NELEM(rows));
+}
+
+/* Its host says that nothing runs in a directory that ends there. */
+static void
+ends(struct scene *c, uint32_t timeline, uint64_t end)
+{
+	c->f.proof = PROOF_NONE;
+	c->f.old_pgdata = "/srv/copy";
+	c->f.old_end = end;
+	c->f.old_end_timeline = timeline;
+}
+CHANGE(ends_here)
+{
+	ends(c, 3, END);
+}
+CHANGE(ends_before)
+{
+	ends(c, 3, END - 1);
+}
+CHANGE(ends_behind)
+{
+	ends(c, 3, END + 1);
+}
+CHANGE(ends_in_a_record)
+{
+	ends(c, 3, END - 16 * MB);
+	c->n[1].replayed = c->n[2].replayed = END - 16 * MB;
+}
+CHANGE(ends_before_any_record)
+{
+	ends_in_a_record(c);
+	c->f.old_end--;
+	c->n[1].replayed = c->n[2].replayed = c->f.old_end;
+}
+CHANGE(ends_before_sibling)
+{
+	ends(c, 3, END);
+	c->n[2].replayed = END + 1;
+}
+CHANGE(ends_before_foreign)
+{
+	ends_before_sibling(c);
+	c->n[2].system_identifier = SYSTEM + 1;
+}
+CHANGE(ends_before_newer)
+{
+	ends_before_sibling(c);
+	c->n[2].timeline = 4;
+}
+CHANGE(ends_on_old)
+{
+	ends(c, 2, END + 65537);
+}
+CHANGE(ends_on_old_in_page)
+{
+	ends(c, 2, END + 65536);
+}
+CHANGE(ends_on_new)
+{
+	ends(c, 4, END - 1);
+}
+CHANGE(ends_nowhere)
+{
+	ends(c, 3, 0);
+}
+CHANGE(ends_unknown_timelines)
+{
+	ends(c, 0, END - 1);
+	c->n[1].timeline = c->n[2].timeline = 0;
+}
+
+static void
+d3_a_directory_with_less_wal_than_a_standby_is_another_one(void **state)
+{
+	static const struct {
+		const char *what;
+		void (*change)(struct scene *);
+		int want;
+	} rows[] = {
+	    {"ends at what was replayed", ends_here, -1},
+	    {"ends before", ends_before, 1},
+	    {"ends behind", ends_behind, -1},
+	    {"a part of a record was received", ends_in_a_record, -1},
+	    {"of more than a record", ends_before_any_record, 1},
+	    {"the sibling has more", ends_before_sibling, 2},
+	    {"another system has", ends_before_foreign, -1},
+	    {"who is on a newer timeline has", ends_before_newer, -1},
+	    {"on an older timeline", ends_on_old, 1},
+	    {"in the page where the newer one begins", ends_on_old_in_page, -1},
+	    {"on a newer timeline", ends_on_new, -1},
+	    {"no end is known", ends_nowhere, -1},
+	    {"timelines are not known", ends_unknown_timelines, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		struct scene c;
+		int got;
+
+		good(&c);
+		rows[i].change(&c);
+		got = promote_outgrown(&c.f);
+		if (got != rows[i].want)
+			fail_msg(
+			    "%s: %d, not %d", rows[i].what, got, rows[i].want);
+	}
+}
+
 static void
 d4_a_host_without_a_witness_is_the_isolated_side(void **state)
 {
@@ -1420,6 +1594,21 @@ a_refusal_names_the_value_the_limit_and_the_next_command(void **state)
 		"read (could not read the receiver)",
 		"(-U)"},
 	    {unseen_superuser, "may not see", "a superuser in this version"},
+	    {guess_stopped,
+		"which node was the primary is not known, and node1 (db1:5432) "
+		"is a guess (the only node that does not answer): that its "
+		"postmaster does not run does not prove that the primary is "
+		"down",
+		"--old-primary=node1; else"},
+	    {guess_will_fence, "might cut off node1 while the primary lives",
+		"--old-primary=CONNINFO"},
+	    {ends_before,
+		"does not prove that it is down; no server runs in "
+		"\"/srv/copy\", but that is not its directory, or has lost "
+		"WAL: "
+		"it ends at timeline 3, 0/A3C1F5F, and node2 has timeline 3, "
+		"0/A3C1F60",
+		"Give a proof"},
 	    {isolated, "0 of 2 witnesses answer", "promote.witness"},
 	    {isolated, "0 of 2 witnesses answer", "(ping 192.0.2.1)"},
 	    {ahead,
@@ -1738,6 +1927,9 @@ main(void)
 	    cmocka_unit_test(d2_a_message_of_a_moment_ago_is_a_sign_of_life),
 	    cmocka_unit_test(d2_a_receiver_that_may_not_be_seen_is_not_silent),
 	    cmocka_unit_test(d2_who_refuses_the_login_is_alive),
+	    cmocka_unit_test(d3_a_guess_is_no_proof_and_is_not_shot),
+	    cmocka_unit_test(
+		d3_a_directory_with_less_wal_than_a_standby_is_another_one),
 	    cmocka_unit_test(d3_one_proof_is_always_asked_for),
 	    cmocka_unit_test(d4_a_host_without_a_witness_is_the_isolated_side),
 	    cmocka_unit_test(d5_a_sibling_with_more_wal_is_named),
