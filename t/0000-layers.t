@@ -72,7 +72,7 @@ check_pure() {
 
 check_versions() {
 	local f
-	sources "$1" cmd lib | grep -v '^lib/core/pgver\.[ch]$' |
+	sources "$1" cmd lib | grep -v '^lib/core/pgver[a-z_]*\.[ch]$' |
 	while read -r f; do
 		code "$1/$f" |
 		    grep -nE '(^|[^A-Za-z0-9_])(90[0-9]{3}|1[0-9]0000)([^A-Za-z0-9_]|$)' |

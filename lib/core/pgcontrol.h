@@ -1,4 +1,5 @@
-/* pg_control: checked by its CRC, read by the offsets of core/pgver.c. */
+/* pg_control: checked by its CRC, read by the offsets of core/pgver_control.c.
+ */
 #ifndef CORE_PGCONTROL_H
 #define CORE_PGCONTROL_H
 

@@ -145,6 +145,9 @@ enum pgfact {
 
 /* The fact for a version; NULL where it is absent.  Static text. */
 const char *pgver(int version, enum pgfact fact);
+/* Where its row comes from, e.g. "9.6.10 system_views.sql:927"; NULL: no row
+ * (a fact that is gone has one). */
+const char *pgver_source(int version, enum pgfact fact);
 
 /* Name of a fact for --facts, e.g. "backup-start". */
 const char *pgver_fact_name(enum pgfact fact);

@@ -1,6 +1,6 @@
 /*
  * One libpq session.  Every call has a deadline and watches the signal pipe:
- * nothing here can hang.  SQL texts come from core/pgver.c or stand in
+ * nothing here can hang.  SQL texts come from core/pgver_sql.c or stand in
  * flow/probe.c, backup.c, slot.c; values are always parameters.
  */
 #ifndef IO_PG_H

@@ -1,5 +1,5 @@
 /* The version table: every fact on every major, and the rules of versions. */
-#include "core/pgver.h"
+#include "core/pgver_int.h"
 
 #include <setjmp.h>
 #include <cmocka.h>
@@ -338,6 +338,54 @@ every_fact_has_its_own_name(void **state)
 }
 
 static void
+rows_are_in_order(const struct pgver_row *rows, size_t n)
+{
+	size_t i, j;
+
+	for (i = 0; i < n; i++)
+		for (j = 0; j < i; j++)
+			if (rows[j].fact == rows[i].fact &&
+			    rows[j].since >= rows[i].since)
+				fail_msg("%s: %d behind %d",
+				    pgver_fact_name(rows[i].fact),
+				    rows[i].since, rows[j].since);
+}
+
+/* A source is a file of a release, the release notes, or servers seen. */
+static bool
+is_source(const char *s)
+{
+	return s != NULL &&
+	       (strncmp(s, "rel ", 4) == 0 || strncmp(s, "seen on ", 8) == 0 ||
+		   (*s >= '1' && *s <= '9' && strchr(s, ' ')));
+}
+
+static void
+every_row_says_where_it_comes_from_and_they_stand_in_order(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < pgver_nsql; i++)
+		if (!is_source(pgver_sql[i].source))
+			fail_msg("%s of %d", pgver_fact_name(pgver_sql[i].fact),
+			    pgver_sql[i].since);
+	for (i = 0; i < pgver_nrows; i++)
+		if (!is_source(pgver_rows[i].source))
+			fail_msg("%s of %d",
+			    pgver_fact_name(pgver_rows[i].fact),
+			    pgver_rows[i].since);
+	rows_are_in_order(pgver_sql, pgver_nsql);
+	rows_are_in_order(pgver_rows, pgver_nrows);
+	assert_string_equal(pgver_source(90624, PGFACT_BACKUP_START),
+	    "9.6.10 system_views.sql:927");
+	/* A fact that is gone has a source too; one not there yet has none. */
+	assert_non_null(pgver_source(180000, PGFACT_TRIGGER_PARAM));
+	assert_null(pgver(180000, PGFACT_TRIGGER_PARAM));
+	assert_null(pgver_source(90000, PGFACT_SLOT_LIST));
+}
+
+static void
 version_texts_are_read_strictly(void **state)
 {
 	static const struct {
@@ -455,6 +503,8 @@ main(void)
 		no_text_of_10_or_newer_says_xlog_and_none_before_says_wal),
 	    cmocka_unit_test(the_first_release_has_the_facts_of_its_minors),
 	    cmocka_unit_test(every_fact_has_its_own_name),
+	    cmocka_unit_test(
+		every_row_says_where_it_comes_from_and_they_stand_in_order),
 	    cmocka_unit_test(version_texts_are_read_strictly),
 	    cmocka_unit_test(majors_are_named_and_compared_as_people_do),
 	    cmocka_unit_test(a_log_id_had_a_hole_before_9_3),
