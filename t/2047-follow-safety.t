@@ -25,6 +25,104 @@ follow() {
 # slots NODE: what a refusal must not leave.
 slots() { pg_sql "$1" "SELECT count(*) FROM pg_replication_slots"; }
 
+# refused_fork UPSTREAM NODE LABEL
+refused_fork() {
+	local before
+	before="$(state "$2") $(slots "$1")"
+	follow "$1" "$2" --json --timeout=20
+	rc_is 3 "$3: refused"
+	is "$(pj 'd["status"], d["error"]["id"]')" "forked timeline" \
+	    "$3: as a fork"
+	like "$err" "hint: .*standby-clone --delta .*-D $T/$2" \
+	    "$3: with the command for a copy"
+	is "$(state "$2") $(slots "$1")" "$before" "$3: nothing was changed"
+}
+
+# --- histories that only the WAL tells apart
+
+# Two are promoted where p ended, each acknowledges a row of the same length.
+twins() {
+	local n
+	pg_stop p && pg_promote s1 && pg_promote s2 || return 1
+	for n in s1 s2; do
+		pg_sql "$n" CHECKPOINT
+		pg_sql "$n" "INSERT INTO t VALUES (777, 'only on $n')"
+		pg_sql "$n" CHECKPOINT
+	done
+	is "$(cat "$T/s1/pg_wal/00000002.history")" \
+	    "$(cat "$T/s2/pg_wal/00000002.history")" \
+	    "$m: twins: their histories are the same"
+}
+
+twin_primary() {
+	promote_up p s1 s2 && twins || return 2
+	pg_stop s1
+	write s2 50
+	refused_fork s2 s1 "$m: a stopped twin"
+	is "$(pg_pid s1)" "" "$m: a stopped twin: it was not started"
+
+	# Its WAL is gone: then what it is decides.
+	mkdir "$T/away"
+	mv "$T"/s1/pg_wal/00000002[0-9A-F]* "$T/away"
+	refused_fork s2 s1 "$m: a stopped twin without WAL"
+	rm -rf "$T/away"
+}
+
+# A sibling that followed the one, and is to follow the other.
+twin_sibling() {
+	promote_up p s1 s2 s3 && twins || return 2
+	follow s1 s3
+	rc_is 0 "$m: a sibling follows the first"
+	pg_wait_replay s3 s1
+	write s2 50
+	alone s3
+	pg_stop s1
+	refused_fork s2 s3 "$m: a running sibling of a twin"
+	is "$(pg_sql s3 "SELECT pad FROM t WHERE i = 777")" "only on s1" \
+	    "$m: a running sibling of a twin: it has what it had"
+	pg_stop s3
+	refused_fork s2 s3 "$m: a stopped sibling of a twin"
+}
+
+# Over a further promotion: the node's timeline is an ancestor there.
+twin_ancestor() {
+	promote_up p s1 s2 s3 && twins || return 2
+	pg_stop s1
+	write s2 50
+	follow s2 s3
+	rc_is 0 "$m: s3 follows the second"
+	pg_wait_replay s3 s2
+	pg_stop s2
+	pg_promote s3
+	write s3 5
+	refused_fork s3 s1 "$m: a twin of an ancestor"
+	follow s3 s2
+	rc_is 0 "$m: who is that ancestor follows"
+}
+
+# What is one history, and looks like the above.
+one_history() {
+	promote_make p s1
+	pg_start p
+	write p 100
+	pg_stop p
+	rm -rf "${T:?}/s1"
+	cp -a "$T/p" "$T/s1"
+	promote_standby s1 p
+	rm -f "$T/s1/postmaster.opts" # has the port of p
+	pg_set s1 "port = ${PG_PORT[s1]}"
+	pg_start p
+	write p 100
+	follow p s1 --slot=cold
+	rc_is 0 "$m: a cold copy of a primary follows it"
+
+	promote_up p s1 s2 || return 2
+	pg_stop p
+	follow s1 p --no-wait
+	rc_is 0 "$m: a stopped primary follows a standby that has all of its WAL"
+	ok "$m: as a standby" poll_until 20 pg_is p "SELECT pg_is_in_recovery()" t
+}
+
 # --- time
 
 # swallow TARGET_PORT all|repl: a port, in PORT, that accepts and is silent.
@@ -144,7 +242,8 @@ for m in $majors; do
 	1[01]) trigger=trigger_file ;;
 	*) trigger=promote_trigger_file ;;
 	esac
-	for part in ${*:-time_is_over triggers marks}; do
+	for part in ${*:-twin_primary twin_sibling twin_ancestor \
+	    one_history time_is_over triggers marks}; do
 		note "--- $m: $part"
 		"$part" "$trigger"
 		[ $? -ne 2 ] ||

@@ -41,8 +41,8 @@ judge_ancestor(const struct follow_facts *f, uint64_t *fork)
 	}
 }
 
-enum follow_verdict
-follow_judge(const struct follow_facts *f, uint64_t *fork)
+static enum follow_verdict
+judge_history(const struct follow_facts *f, uint64_t *fork)
 {
 	enum follow_verdict verdict;
 
@@ -61,6 +61,23 @@ follow_judge(const struct follow_facts *f, uint64_t *fork)
 	if (verdict == FOLLOW_FORKED)
 		*fork = f->end;
 	return verdict;
+}
+
+enum follow_verdict
+follow_judge(const struct follow_facts *f, uint64_t *fork)
+{
+	enum follow_verdict verdict = judge_history(f, fork);
+
+	if (verdict != FOLLOW_OK || f->wal == FOLLOW_WAL_SAME)
+		return verdict;
+	if (f->wal == FOLLOW_WAL_OTHER) {
+		*fork = f->differs;
+		return FOLLOW_FORKED;
+	}
+	return f->was_primary && !f->in_recovery &&
+		       f->own_timeline == f->timeline
+		   ? FOLLOW_FORKED
+		   : FOLLOW_OK;
 }
 
 /* A line of the error itself: a file name in another one may look like it. */

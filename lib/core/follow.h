@@ -13,6 +13,13 @@ enum follow_verdict {
 	FOLLOW_UNKNOWN  /* timeline or position of the node is not known */
 };
 
+/* The end of the node's WAL, byte by byte beside the new primary's. */
+enum follow_wal {
+	FOLLOW_WAL_UNKNOWN, /* one of them has it no more */
+	FOLLOW_WAL_SAME,
+	FOLLOW_WAL_OTHER
+};
+
 struct follow_facts {
 	uint64_t own_system, system_identifier; /* 0 unknown */
 	uint32_t own_timeline, timeline;
@@ -21,6 +28,10 @@ struct follow_facts {
 			      * minimum recovery point */
 	uint64_t end;        /* of the new primary */
 	const char *history; /* text of its timeline history; "" timeline 1 */
+	bool in_recovery;    /* the new primary is a standby */
+	bool was_primary;    /* the node is a primary that was shut down */
+	enum follow_wal wal;
+	uint64_t differs; /* OTHER: the first byte that does; 0 not known */
 };
 
 /*
@@ -30,6 +41,10 @@ struct follow_facts {
  * servers.  FORKED with *fork 0: the node's timeline is none of the new
  * primary's; where the two parted is not in its history.  Below 9.3 the history
  * tells the start of a segment only: FORKED may then be too strict.
+ *
+ * Timelines of one number may be two, made at the same point: what differs
+ * byte by byte is FORKED; and where that is not known, so is a primary beside a
+ * primary of the same timeline, which only one of them can have made.
  */
 enum follow_verdict follow_judge(const struct follow_facts *f, uint64_t *fork);
 

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
+#include "base/sig.h"
 #include "core/lsn.h"
 #include "core/pgpool.h"
 #include "core/pgver.h"
@@ -170,6 +171,11 @@ forked(struct follow *f, uint64_t fork, struct err *e)
 		    " bytes) behind the fork.",
 		    lsn_format(f->own_end, upto), buf_str(&size),
 		    lsn_diff(f->own_end, fork, f->version));
+	if (f->two_branches)
+		(void)err_detail(e,
+		    "Their timelines have the same number and the same history,"
+		    " and are two: both were promoted where the old one "
+		    "ended.");
 	hint_delta(f, e);
 	buf_free(&size);
 	return -1;
@@ -251,6 +257,26 @@ wait_upstream(struct follow *f, struct err *e)
 	return err_hint(e, "Wait until it has caught up, or --force.");
 }
 
+/* Nothing speaks against it but, maybe, the bytes. */
+static int
+compare_wal(struct follow *f, struct follow_facts *facts, struct err *e)
+{
+	struct conninfo as = {.n = 0};
+	struct pg_opts o = f->pg_opts;
+	int rc = follow_login(f, &as, e);
+
+	o.conninfo = &as;
+	if (rc == 0)
+		facts->wal = follow_compare_wal(f, &o, &facts->differs);
+	conninfo_free(&as);
+	if (rc == 0 && f->o->sigfd != -1)
+		rc = sig_check(e);
+	if (rc == 0 && deadline_passed(f->deadline))
+		rc = err_set(e, ERR_TIMEOUT,
+		    "the time is over (--timeout): nothing was changed");
+	return rc;
+}
+
 static int
 judge(struct follow *f, struct err *e)
 {
@@ -260,7 +286,8 @@ judge(struct follow *f, struct err *e)
 	    .timeline = f->timeline,
 	    .own_end = f->own_end,
 	    .end = f->end,
-	    .history = buf_str(&f->history)};
+	    .history = buf_str(&f->history),
+	    .in_recovery = f->upstream_in_recovery};
 	uint64_t fork = LSN_INVALID;
 
 	if (f->upstream_in_recovery && f->own_timeline == f->timeline &&
@@ -272,6 +299,13 @@ judge(struct follow *f, struct err *e)
 	f->rec->verdict = follow_judge(&facts, &fork);
 	if (f->rec->verdict == FOLLOW_OK && follow_other_branch(f, &fork))
 		f->rec->verdict = FOLLOW_FORKED;
+	if (f->rec->verdict == FOLLOW_OK) {
+		if (compare_wal(f, &facts, e) == -1)
+			return -1;
+		facts.was_primary = f->was_primary;
+		f->rec->verdict = follow_judge(&facts, &fork);
+		f->two_branches = f->rec->verdict == FOLLOW_FORKED;
+	}
 	switch (f->rec->verdict) {
 	case FOLLOW_CLUSTER:
 		return other_cluster(f, e);

@@ -454,6 +454,16 @@ ask_role(struct follow *f, struct err *e)
 	return f->upstream_in_recovery ? check_circle(f, e) : 0;
 }
 
+int
+follow_login(struct follow *f, struct conninfo *as, struct err *e)
+{
+	if (conninfo_copy(as, &f->to) == -1 ||
+	    (f->password != NULL &&
+		conninfo_set(as, "password", f->password) == -1))
+		return err_set_nomem(e);
+	return 0;
+}
+
 /* What the standby will do all its life: log in as its role. */
 static int
 identify(struct follow *f, struct err *e)
@@ -463,12 +473,8 @@ identify(struct follow *f, struct err *e)
 	int rc = -1;
 
 	o.conninfo = &as;
-	if (conninfo_copy(&as, &f->to) == -1 ||
-	    (f->password != NULL &&
-		conninfo_set(&as, "password", f->password) == -1)) {
-		(void)err_set_nomem(e);
+	if (follow_login(f, &as, e) == -1)
 		goto out;
-	}
 	if (pg_identify_system(
 		&o, &f->system_identifier, &f->timeline, &f->end, e) == -1) {
 		(void)err_wrap(e, "a replication login, as the standby's");

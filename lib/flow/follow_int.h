@@ -53,6 +53,7 @@ struct follow {
 	uint32_t timeline;
 	bool upstream_in_recovery;
 	struct buf history;
+	bool two_branches; /* forked, as only bytes or the roles tell */
 
 	/* follow_conf.c: what will be written */
 	struct conninfo to;
@@ -89,7 +90,15 @@ int follow_look_there(struct follow *f, struct err *e);
 /* Did the node leave the new primary's history on one of its own ancestors?
  * Timelines of one number are made by every promotion.  1, and *fork; 0. */
 int follow_other_branch(const struct follow *f, uint64_t *fork);
+/* The login that the standby will use; the connection is f->pg_opts'. */
+int follow_login(struct follow *f, struct conninfo *as, struct err *e);
 uint64_t follow_ask_lsn(struct follow *f, struct pg *pg, enum pgfact fact);
+
+/* follow_wal.c: the end of the node's WAL beside that of the same place there,
+ * over a replication session with these options; what cannot be had is
+ * UNKNOWN.  *differs: as in core/follow.h. */
+enum follow_wal follow_compare_wal(
+    struct follow *f, const struct pg_opts *o, uint64_t *differs);
 
 /* follow_conf.c */
 int follow_read_conf(struct follow *f, struct err *e);

@@ -83,6 +83,7 @@ ask(struct follow *f, struct err *e)
 	struct pg_opts o = {.conninfo = &c,
 	    .application_name = FOLLOW_PROGRAM,
 	    .connect_ms = ASK_MS,
+	    .deadline = f->deadline,
 	    .sigfd = f->o->sigfd};
 	struct slot_facts s;
 	struct pg *pg = NULL;

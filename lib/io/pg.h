@@ -111,6 +111,14 @@ int pg_slot_reserve_at(
 /* IDENTIFY_SYSTEM over a replication session; all of it within connect_ms. */
 int pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
     uint32_t *timeline, uint64_t *lsn, struct err *e);
+/*
+ * n bytes of WAL of that timeline, from `from` on, over a replication session
+ * (START_REPLICATION ... TIMELINE, 9.3), added to wal, within connect_ms or the
+ * session's deadline.  -1 also when the server has less, or has it no more; it
+ * must be there already: nobody waits for what will be written.
+ */
+int pg_read_wal(const struct pg_opts *o, uint32_t timeline, uint64_t from,
+    size_t n, struct buf *wal, struct err *e);
 /* TIMELINE_HISTORY over a replication session (9.3): the contents of the file
  * are added to text, at most 1 MiB.  Timeline 1 has none.  All of it within
  * connect_ms. */

@@ -187,3 +187,88 @@ pg_timeline_history(
 	pg_close(pg);
 	return rc;
 }
+
+/* One message of a stream: 'w', start, end, time, WAL; others say nothing. */
+static int
+take_wal(struct pg *pg, const char *data, int len, uint64_t from, size_t n,
+    struct buf *wal, struct err *e)
+{
+	const int head = 1 + 3 * 8;
+	uint64_t start = 0;
+
+	if (len < head || data[0] != 'w')
+		return 0;
+	for (int i = 1; i <= 8; i++)
+		start = start << 8 | (unsigned char)data[i];
+	if (start != from + wal->len)
+		return err_set(e, ERR_SQL,
+		    "%s sent WAL of another position than was asked for",
+		    pg->name);
+	buf_add(wal, data + head, MIN_OF((size_t)(len - head), n - wal->len));
+	return buf_ok(wal) ? 0 : err_set_nomem(e);
+}
+
+static int
+collect_wal(struct pg *pg, uint64_t from, size_t n, struct buf *wal, int64_t by,
+    struct err *e)
+{
+	while (wal->len < n) {
+		char *data = NULL;
+		int rc, len = PQgetCopyData(pg->conn, &data, 1);
+
+		if (len > 0) {
+			rc = take_wal(pg, data, len, from, n, wal, e);
+			PQfreemem(data);
+			if (rc == -1)
+				return -1;
+			continue;
+		}
+		if (len == -1)
+			return err_set(e, ERR_SQL,
+			    "%s has less WAL of that timeline", pg->name);
+		if (len < 0)
+			return pg_session_lost(pg, e);
+		switch (pg_wait(pg, POLLIN, by, e)) {
+		case PG_WAIT_LATE:
+			return err_set(e, ERR_TIMEOUT,
+			    "%s did not send its WAL in time", pg->name);
+		case PG_WAIT_STOP:
+			return -1;
+		case PG_WAIT_READY:
+			break;
+		}
+		if (PQconsumeInput(pg->conn) == 0)
+			return pg_session_lost(pg, e);
+	}
+	return 0;
+}
+
+int
+pg_read_wal(const struct pg_opts *o, uint32_t timeline, uint64_t from, size_t n,
+    struct buf *wal, struct err *e)
+{
+	int64_t by = pg_open_by(o);
+	struct pg_opts ro = *o;
+	char sql[96];
+	PGresult *res = NULL;
+	struct pg *pg;
+	int rc = -1;
+
+	(void)snprintf(sql, sizeof(sql),
+	    "START_REPLICATION %X/%X TIMELINE %" PRIu32, (unsigned)(from >> 32),
+	    (unsigned)from, timeline);
+	ro.replication = ro.once = true;
+	if (pg_open(&pg, &ro, e) == -1)
+		return -1;
+	if (pg_run(pg, true, &res, by, sql, 0, NULL, e) == -1)
+		goto out;
+	if (PQresultStatus(res) == PGRES_COPY_BOTH)
+		rc = collect_wal(pg, from, n, wal, by, e);
+	else
+		(void)err_set(
+		    e, ERR_SQL, "%s: replication did not start", pg->name);
+out:
+	PQclear(res);
+	pg_close(pg);
+	return rc;
+}

@@ -62,6 +62,47 @@ on_the_same_timeline_it_must_not_have_more(void **state)
 	run_rows(rows, NELEM(rows));
 }
 
+#define TWIN(own_tli, tli, text, recovery, primary, bytes, at)                 \
+	{                                                                      \
+		.own_system = SYS, .system_identifier = SYS,                   \
+		.own_timeline = (own_tli), .timeline = (tli), .own_end = FORK, \
+		.end = END, .history = (text), .in_recovery = (recovery),      \
+		.was_primary = (primary), .wal = (bytes), .differs = (at)      \
+	}
+
+static void
+timelines_of_one_number_are_told_apart_by_their_bytes_or_roles(void **state)
+{
+	static const struct row rows[] = {
+	    {"same bytes", TWIN(2, 2, TLI2, false, true, FOLLOW_WAL_SAME, 0),
+		FOLLOW_OK, 0},
+	    {"other bytes",
+		TWIN(2, 2, TLI2, false, false, FOLLOW_WAL_OTHER, FORK - 9),
+		FOLLOW_FORKED, FORK - 9},
+	    {"other bytes from the first on",
+		TWIN(2, 2, TLI2, true, false, FOLLOW_WAL_OTHER, 0),
+		FOLLOW_FORKED, 0},
+	    {"other bytes on an ancestor",
+		TWIN(1, 2, TLI2, false, false, FOLLOW_WAL_OTHER, FORK - 9),
+		FOLLOW_FORKED, FORK - 9},
+	    {"a standby, not known",
+		TWIN(2, 2, TLI2, false, false, FOLLOW_WAL_UNKNOWN, 0),
+		FOLLOW_OK, 0},
+	    {"two primaries, not known",
+		TWIN(2, 2, TLI2, false, true, FOLLOW_WAL_UNKNOWN, 0),
+		FOLLOW_FORKED, 0},
+	    {"a primary below a standby, not known",
+		TWIN(2, 2, TLI2, true, true, FOLLOW_WAL_UNKNOWN, 0), FOLLOW_OK,
+		0},
+	    {"the old primary of a switchover, not known",
+		TWIN(1, 2, TLI2, false, true, FOLLOW_WAL_UNKNOWN, 0), FOLLOW_OK,
+		FORK},
+	};
+
+	(void)state;
+	run_rows(rows, NELEM(rows));
+}
+
 static void
 on_an_older_timeline_it_must_not_have_wal_behind_the_fork(void **state)
 {
@@ -206,6 +247,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(on_the_same_timeline_it_must_not_have_more),
+	    cmocka_unit_test(
+		timelines_of_one_number_are_told_apart_by_their_bytes_or_roles),
 	    cmocka_unit_test(
 		on_an_older_timeline_it_must_not_have_wal_behind_the_fork),
 	    cmocka_unit_test(a_chain_of_promotions_is_followed_from_any_link),
