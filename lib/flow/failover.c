@@ -473,6 +473,7 @@ release(struct failover *f)
 	failover_nodes_free(f);
 	free(f->locked_by);
 	free(f->known_from);
+	buf_free(&f->hung);
 	free(f->old_place);
 	free(f->old_standby);
 	free(f->old_pgdata);

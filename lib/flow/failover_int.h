@@ -87,7 +87,9 @@ struct failover {
 	bool confirmed;
 	bool fenced, fence_failed;    /* the fence ended with 0; it did not */
 	int64_t fenced_at, looked_at; /* end of the fence; begin of the look */
-	bool looked; /* the candidate's directory was looked at */
+	bool looked;     /* the candidate's directory was looked at */
+	struct buf hung; /* nodes, a line each, that let a replication login
+			  * or its question hang */
 	bool agent_asked, agent_silent; /* about the old primary */
 	bool refused;                   /* refusals stand: nothing was done */
 

@@ -25,15 +25,37 @@ is_told(const struct status_node *n)
 	       strcmp(r->status, "streaming") == 0;
 }
 
-static uint32_t
-of_replay(const struct pg_opts *o)
+/* Who let a question hang is not asked again by the next look: each of them
+ * would wait for all of its time. */
+static bool
+has_hung(const struct failover *f, const char *name)
 {
+	const char *at = f->hung.data;
+	size_t n = strlen(name);
+
+	while (at != NULL && *at != '\0') {
+		if (strncmp(at, name, n) == 0 && at[n] == '\n')
+			return true;
+		at = strchr(at, '\n');
+		at = at != NULL ? at + 1 : NULL;
+	}
+	return false;
+}
+
+static uint32_t
+of_replay(struct failover *f, const struct pg_opts *o, const char *name)
+{
+	struct err why = ERR_INIT;
 	uint64_t id, lsn;
 	uint32_t timeline = 0;
 
-	if (pg_identify_system(o, &id, &timeline, &lsn, NULL) == -1)
+	if (has_hung(f, name))
 		return 0;
-	return timeline;
+	if (pg_identify_system(o, &id, &timeline, &lsn, &why) == 0)
+		return timeline;
+	if (why.code == ERR_TIMEOUT)
+		buf_addf(&f->hung, "%s\n", name);
+	return 0;
 }
 
 /* "........" and the 16 digits of the segment that the last byte before the
@@ -111,7 +133,7 @@ ask(struct failover *f, int i, struct err *e)
 
 	if (failover_nodes_conninfo(f, i, &c, e) == -1)
 		return -1;
-	replay = of_replay(&o);
+	replay = of_replay(f, &o, n->name);
 	known = replay != 0 && n->received <= n->replayed;
 	if (!known) {
 		o.connect_ms = failover_ms_left(f, ASK_MS);
