@@ -266,7 +266,8 @@ late_stop() {
 
 # --- parts
 
-[ $# -gt 0 ] || set -- starting stopping other_node fenced newer
+[ $# -gt 0 ] || set -- starting stopping other_node fenced newer \
+    by_another unheard unheard_promoted late_stop
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] && [ -z "${STANDBY_TEST_MAJORS-}" ] ||
     majors=$(pg_majors)

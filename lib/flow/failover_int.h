@@ -11,8 +11,9 @@
  *	confirm   the proof that it happened
  *	lock      only one promotion at a time
  *	after     checkpoint, siblings, what is next
- *	old       a switchover's old primary: may it be stopped, stop it, start
- *	          it again, bring it back as a standby
+ *	old       a switchover's old primary: may it be stopped, stop it, bring
+ *	          it back as a standby
+ *	restart   start it again as the primary, when that is given up
  */
 #ifndef FLOW_FAILOVER_INT_H
 #define FLOW_FAILOVER_INT_H
@@ -126,6 +127,7 @@ struct failover {
 	bool committed;     /* its stop was asked for: signals wait */
 	bool resumed;       /* replay was paused, and may go on now */
 	int64_t stopped_at; /* when that was */
+	bool stop_unknown;  /* ... and it may come yet */
 };
 
 /* --- failover_nodes.c ----------------------------------------------------- */
@@ -287,17 +289,26 @@ int failover_old_session(
 /* Stop it, cleanly.  -1: it does not run as a stopped one should, and e says
  * what it does now: 1 or 3 it takes writes as before, 7 act. */
 int failover_old_stop(struct failover *f, struct err *e);
+/* What it was asked to do, which is `what` in the words of e.  -1: no answer,
+ * or a->status is not 0. */
+int failover_old_operate(struct failover *f, struct operate_request *q,
+    const char *what, int64_t ms, struct operate_answer *a, struct err *e);
 /* After failover_old_stop: where its WAL ends. */
 int failover_old_end(struct failover *f, uint64_t *end, struct err *e);
-/* Since the node was not promoted, as e says: start it as the primary again. e
- * becomes 1, or 7 when it does not take writes.  -1, always. */
-int failover_old_restart(struct failover *f, struct err *e);
 /* As a standby of the new primary; f->old_back, or a line of rec->failed. */
 void failover_old_back(struct failover *f);
 /* "over SSH on db1: pg_ctl stop ...", for a plan. */
 void failover_old_add_stop(const struct failover *f, struct buf *b);
 void failover_old_add_start(const struct failover *f, struct buf *b);
 void failover_old_add_follow(const struct failover *f, struct buf *b);
+
+/* --- failover_restart.c --------------------------------------------------- */
+
+/* Since the node was not promoted, as e says: start it as the primary again. e
+ * becomes 1; or 7 when it does not take writes, when its stop may still come,
+ * or when the node was promoted by somebody else, or may have been: then it is
+ * left stopped.  -1, always. */
+int failover_old_restart(struct failover *f, struct err *e);
 
 /* --- failover.c ----------------------------------------------------------- */
 

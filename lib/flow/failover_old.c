@@ -1,7 +1,6 @@
 /*
  * The old primary of a switchover: may it be stopped and started from here,
- * stop it, see where its WAL ends, and make it a standby of the new primary; or
- * start it again as what it was, when nobody else was promoted.
+ * stop it, see where its WAL ends, and make it a standby of the new primary.
  */
 #include "base/std.h"
 #include "base/clock.h"
@@ -10,9 +9,6 @@
 #include "flow/failover_int.h"
 #include "flow/server.h"
 
-#define SETTLE_MS 15000 /* at least, to see what it does after all */
-#define SETTLE_POLL_MS 250
-#define START_MS 30000
 #define FOLLOW_MS (90 * 1000)
 #define DELTA_MS (60 * 60 * 1000)
 
@@ -294,42 +290,6 @@ failover_old_judge(struct failover *f, struct err *e)
 
 /* --- how it does ---------------------------------------------------------- */
 
-/* 1 it runs, 0 it does not, -1 not known. */
-static int
-runs(struct failover *f)
-{
-	struct operate_request q = {.verb = OPERATE_STATUS};
-	struct operate_answer a;
-	int running;
-
-	if (failover_nodes_operate(f, f->old, &q, &a, FAILOVER_SSH_MS, NULL) ==
-	    -1)
-		return -1;
-	running = a.running;
-	operate_answer_free(&a);
-	return running;
-}
-
-/* Is it a primary, and a transaction commits? */
-static bool
-takes_writes(struct failover *f)
-{
-	struct pg_rows *r = NULL;
-	struct pg *pg = NULL;
-	const char *t;
-	bool yes = false;
-
-	if (failover_old_session(f, f->old, &pg, NULL) == 0 &&
-	    pg_query(pg, &r, deadline_in(FAILOVER_ASK_MS),
-		"SELECT pg_is_in_recovery()", 0, NULL, NULL) == 0 &&
-	    (t = pg_rows_get(r, 0, 0)) != NULL && *t == 'f')
-		yes = pg_query(pg, NULL, deadline_in(FAILOVER_ASK_MS),
-			  "SELECT txid_current()", 0, NULL, NULL) == 0;
-	pg_rows_free(r);
-	pg_close(pg);
-	return yes;
-}
-
 /* The last line that a command said, behind ": ". */
 static void
 add_said(struct buf *b, const char *text)
@@ -346,9 +306,9 @@ add_said(struct buf *b, const char *text)
 	buf_free(&tail);
 }
 
-static int
-operate(struct failover *f, struct operate_request *q, const char *what,
-    int64_t ms, struct operate_answer *a, struct err *e)
+int
+failover_old_operate(struct failover *f, struct operate_request *q,
+    const char *what, int64_t ms, struct operate_answer *a, struct err *e)
 {
 	struct buf said = BUF_INIT;
 	int rc = failover_nodes_operate(f, f->old, q, a, ms, e);
@@ -360,78 +320,6 @@ operate(struct failover *f, struct operate_request *q, const char *what,
 		buf_free(&said);
 	}
 	return rc;
-}
-
-/* --- as a primary again --------------------------------------------------- */
-
-static int
-not_back(struct failover *f, struct err *e)
-{
-	struct buf b = BUF_INIT;
-
-	(void)err_wrap(e,
-	    "no node was promoted, and %s was not seen to take writes",
-	    old_node(f)->name);
-	err_raise(e, STATUS_INCOMPLETE);
-	e->hint[0] = '\0';
-	failover_old_add_start(f, &b);
-	(void)err_hint(e,
-	    "Start %s again as the primary, %s; do not promote another node "
-	    "before it is looked at.",
-	    old_node(f)->name, buf_str(&b));
-	failover_next(f, "start %s as the primary again, %s", old_node(f)->name,
-	    buf_str(&b));
-	buf_free(&b);
-	return -1;
-}
-
-/* Until it takes writes, started when it is seen to be stopped. */
-static bool
-settle(struct failover *f, bool *started)
-{
-	struct operate_request q = {.verb = OPERATE_START};
-	struct operate_answer a;
-	struct err why = ERR_INIT;
-	int64_t by;
-
-	f->deadline = MAX_OF(f->deadline, deadline_in(SETTLE_MS));
-	by = f->deadline;
-	for (;;) {
-		if (takes_writes(f))
-			return true;
-		if (runs(f) == 0) {
-			failover_step(f, "start", "%s, as the primary again",
-			    old_node(f)->name);
-			*started = true;
-			err_clear(&why);
-			if (operate(f, &q, "its start", START_MS, &a, &why) ==
-			    -1)
-				failover_note(f, "%s", why.text);
-			operate_answer_free(&a);
-			if (takes_writes(f))
-				return true;
-		}
-		if (deadline_passed(by))
-			return false;
-		clock_sleep_ms(SETTLE_POLL_MS, by);
-	}
-}
-
-int
-failover_old_restart(struct failover *f, struct err *e)
-{
-	bool started = false;
-
-	if (!settle(f, &started))
-		return not_back(f, e);
-	(void)err_wrap(e, "switchover given up, %s is the primary%s",
-	    old_node(f)->name, started ? " again" : " as before");
-	/* What refused before anything happened stays a refusal. */
-	if (started || e->status != STATUS_REFUSED)
-		e->status = STATUS_FAILED;
-	if (f->resumed) /* of the candidate's replay, as e says */
-		err_raise(e, STATUS_INCOMPLETE);
-	return -1;
 }
 
 /* --- stop ----------------------------------------------------------------- */
@@ -454,14 +342,20 @@ failover_old_stop(struct failover *f, struct err *e)
 	f->committed = true;
 	f->stopped_at = clock_ms();
 	f->deadline = deadline_in(ms);
-	rc = operate(f, &q, "its stop", ms * 2 / 3, &a, e);
+	if (f->pg != NULL)
+		pg_ignore_signals(f->pg);
+	rc = failover_old_operate(f, &q, "its stop", ms * 2 / 3, &a, e);
+	/* Without an end, or without an effect. */
+	f->stop_unknown = a.sent && a.status == 0;
 	if (rc == 0 && a.running != 0)
 		rc = err_set(e, ERR_PROC,
 		    a.running == 1 ? "it still runs"
 				   : "whether it runs cannot be told");
 	operate_answer_free(&a);
-	if (rc == 0)
+	if (rc == 0) {
+		f->stop_unknown = false;
 		return 0;
+	}
 	(void)err_wrap(e, "%s was not stopped", old_node(f)->name);
 	return failover_old_restart(f, e);
 }
@@ -475,7 +369,7 @@ failover_old_end(struct failover *f, uint64_t *end, struct err *e)
 	struct operate_answer a;
 	int rc;
 
-	rc = operate(f, &q, "it", FAILOVER_SSH_MS * 2, &a, e);
+	rc = failover_old_operate(f, &q, "it", FAILOVER_SSH_MS * 2, &a, e);
 	if (rc == -1)
 		(void)err_wrap(e, "where the WAL of %s ends is not known",
 		    old_node(f)->name);
@@ -508,7 +402,7 @@ failover_old_back(struct failover *f)
 	failover_step(f, "follow", "%s, as a standby of %s", name,
 	    f->s.nodes[f->node].name);
 	f->deadline = MAX_OF(f->deadline, deadline_in(FOLLOW_MS));
-	rc = operate(f, &q, "standby-follow", FOLLOW_MS, &a, &why);
+	rc = failover_old_operate(f, &q, "standby-follow", FOLLOW_MS, &a, &why);
 	forked = follow_said_forked(a.status, a.text);
 	operate_answer_free(&a);
 	if (rc == -1 && forked) {
@@ -517,8 +411,8 @@ failover_old_back(struct failover *f)
 		q.verb = OPERATE_DELTA;
 		q.node = NULL;
 		f->deadline = deadline_in(DELTA_MS);
-		rc =
-		    operate(f, &q, "standby-clone --delta", DELTA_MS, &a, &why);
+		rc = failover_old_operate(
+		    f, &q, "standby-clone --delta", DELTA_MS, &a, &why);
 		operate_answer_free(&a);
 		f->deadline = deadline_in(FOLLOW_MS);
 	}

@@ -275,28 +275,6 @@ verify(struct failover *f, struct err *e)
 	return judge_again(f, end, &p, e);
 }
 
-/* Somebody else may have promoted it: 1, 0; -1 it does not answer. */
-static int
-is_promoted(struct failover *f)
-{
-	struct pg_rows *r = NULL;
-	const char *t;
-	int yes = -1;
-
-	if (!pg_alive(f->pg)) {
-		pg_close(f->pg);
-		f->pg = NULL;
-		if (failover_old_session(f, f->node, &f->pg, NULL) == -1)
-			return -1;
-	}
-	if (pg_query(f->pg, &r, deadline_in(FAILOVER_ASK_MS),
-		"SELECT pg_is_in_recovery()", 0, NULL, NULL) == 0 &&
-	    (t = pg_rows_get(r, 0, 0)) != NULL)
-		yes = *t == 'f';
-	pg_rows_free(r);
-	return yes;
-}
-
 /* Neither here nor there: a person has to look. */
 static void
 tell_unknown(struct failover *f)
@@ -325,18 +303,7 @@ give_back(struct failover *f, struct err *e)
 		err_raise(e, STATUS_INCOMPLETE);
 		return -1;
 	}
-	if (is_promoted(f) != 1)
-		return failover_old_restart(f, e);
-	(void)err_wrap(e,
-	    "%s was stopped, and %s is no standby any more: somebody else "
-	    "promoted it",
-	    old_name(f), new_name(f));
-	err_raise(e, STATUS_INCOMPLETE);
-	e->hint[0] = '\0';
-	return err_hint(e,
-	    "Leave %s stopped; look at %s, and bring the other one back as a "
-	    "standby of it: standby-follow",
-	    old_name(f), new_name(f));
+	return failover_old_restart(f, e);
 }
 
 int
@@ -344,8 +311,6 @@ failover_switchover(struct failover *f, struct err *e)
 {
 	if (make_ready(f, e) == -1 || failover_old_stop(f, e) == -1)
 		return -1;
-	if (f->pg != NULL)
-		pg_ignore_signals(f->pg);
 	if (verify(f, e) == -1)
 		return give_back(f, e);
 	if (failover_request(f, e) == -1)
