@@ -117,11 +117,15 @@ on_refusal(void *arg, const struct promote_refusal *r)
 		say(level, "hint", r->hint);
 }
 
+/* What is only believed is said whatever is asked for (-q). */
 static void
-on_assumed(void *arg, const char *text)
+on_assumed(void *arg, const char *text, enum promote_proof proof)
 {
+	bool believed = proof == PROOF_NAME || proof == PROOF_PGPOOL ||
+			proof == PROOF_FORCE;
+
 	promote_talk_flush(arg);
-	say_lines(LVL_INFO, "note", text);
+	say_lines(believed ? LVL_WARNING : LVL_INFO, "note", text);
 }
 
 /* One line of the terminal; a signal ends the wait. */
@@ -260,10 +264,10 @@ promote_talk_init(struct promote_talk *t, struct failover_ui *ui)
 
 /* The first line of what is assumed is about the loss. */
 static void
-say_loss(const struct failover_record *r)
+say_loss(const struct failover_record *r, bool unknown)
 {
 	const char *text = buf_str(&r->verdict.assumed);
-	bool bad = r->lost != 0 || r->lost_at_least;
+	bool bad = r->lost != 0 || r->lost_at_least || unknown;
 	struct buf b = BUF_INIT;
 
 	text_add_escaped(&b, text, strcspn(text, "\n"));
@@ -340,7 +344,9 @@ promote_talk_done(
 	promote_talk_flush(t);
 	if (strcmp(r->status, "ok") == 0) {
 		say_promoted(r, switchover);
-		say_loss(r);
+		say_loss(r, false);
+	} else if (strcmp(r->status, "requested") == 0) {
+		say_loss(r, true);
 	} else if (strcmp(r->status, "dry-run") == 0) {
 		log_line(LVL_INFO, NULL,
 		    "dry run: all preconditions are met, nothing was changed");

@@ -152,9 +152,59 @@ directory() {
 	rm -rf "${T:?}/copy"
 }
 
+# What is only believed, and an outcome that is not known, are said with -q too.
+quiet_words() {
+	promote_up p s1 || return 2
+	promote_conf "$CONF" p- s1
+	without_p
+	freeze s1 "$(children s1 'startup|recovering')"
+	promote -f "$CONF" s1 --old-primary=p -y -q --force -t 5s
+	rc_is 7 "quiet: outcome unknown"
+	like "$err" 'note: It is assumed that the old primary p .*--force says so' \
+	    "quiet: what is assumed"
+	is "$(grep -c 'Possible loss unknown' <<<"$err")" 2 \
+	    "quiet: the possible loss, before and after"
+	thaw s1
+	ok "quiet (it is promoted)" poll_until 30 pg_is s1 \
+	    "SELECT pg_is_in_recovery()" f
+
+	promote_up p s1 || return 2
+	promote_conf "$CONF" p s1
+	without_p
+	promote -f "$CONF" s1 --old-primary=p -y -q
+	rc_is 0 "quiet: the host says that it is down"
+	is "$err" "" "quiet: nothing is lost, nothing only believed: no word"
+}
+
+# An advisory lock of anybody.
+lock() {
+	local pid holder
+	promote_up p s1 || return 2
+	promote_conf "$CONF" p s1
+	without_p
+	PGAPPNAME=other pg_psql s1 -U plain -c "SELECT pg_advisory_lock(
+	    (7565412::bigint << 32) | 1634558323), pg_sleep(600)" \
+	    >/dev/null 2>&1 3>&- 4>&- &
+	pid=$!
+	kill_later "$pid"
+	poll_until 20 pg_is s1 "SELECT count(*) FROM pg_locks
+	    WHERE locktype = 'advisory'" 1 || return 2
+	holder=$(pg_sql s1 "SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+	promote -f "$CONF" s1 --old-primary=p -y --force
+	is "$rc $(refusals)" "3 promotion-running" "lock: exit 3"
+	like "$err" "process $holder on s1 \\(other\\) holds the lock" \
+	    "lock: who has it"
+	like "$err" "hint: .*does not call itself standby-promote.*end it on s1.*SELECT pg_terminate_backend\\($holder\\)" \
+	    "lock: how to end it"
+	pg_sql s1 "SELECT pg_terminate_backend($holder)" >/dev/null
+	wait "$pid"
+	promote -f "$CONF" s1 --old-primary=p -y
+	promoted s1 2 "lock: without it"
+}
+
 # --- parts
 
-parts="unseen guess directory"
+parts="unseen guess directory quiet_words lock"
 [ $# -eq 0 ] || parts=$*
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] && [ -z "${STANDBY_TEST_MAJORS-}" ] ||

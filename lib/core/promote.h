@@ -78,7 +78,8 @@ struct promote_facts {
 	int witnesses, witnesses_reached; /* D4; 0: none configured */
 	const char *witness;              /* the first one; NULL */
 	const char *locked_by;            /* D14: text, or NULL */
-	bool backup_label;                /* D8: not consumed yet */
+	const char *locked_hint; /* how to end the holder of the lock; NULL */
+	bool backup_label;       /* D8: not consumed yet */
 };
 
 struct promote_refusal {

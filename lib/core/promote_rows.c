@@ -617,7 +617,9 @@ promote_look_running(struct promote_judge *j)
 		return;
 	buf_addf(&w.message, "another promotion of this cluster runs: %s",
 	    j->f->locked_by);
-	buf_adds(&w.hint, "Wait for its end, then look: repl-status");
+	buf_addf(&w.hint, "Wait for its end, then look: repl-status%s%s",
+	    j->f->locked_hint != NULL ? ". " : "",
+	    promote_or_else(j->f->locked_hint, ""));
 	promote_refuse(j, &w);
 }
 

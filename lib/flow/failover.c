@@ -321,7 +321,7 @@ ask(struct failover *f, struct err *e)
 	int64_t begin = clock_ms();
 
 	if (f->o->yes || f->o->pgpool) {
-		f->ui->assumed(f->ui->arg, assumed);
+		f->ui->assumed(f->ui->arg, assumed, f->facts.proof);
 		return 0;
 	}
 	switch (f->ui->confirm(f->ui->arg, name, assumed)) {
@@ -411,7 +411,8 @@ steps(struct failover *f, struct err *e)
 	if (f->rec->verdict.standing > 0)
 		return failover_refused(f, e);
 	if (f->o->dry_run) {
-		f->ui->assumed(f->ui->arg, buf_str(&f->rec->verdict.assumed));
+		f->ui->assumed(f->ui->arg, buf_str(&f->rec->verdict.assumed),
+		    f->facts.proof);
 		return plan(f, e);
 	}
 	if (ask(f, e) == -1 || lock_and_fence(f, e) == -1)
@@ -472,6 +473,7 @@ release(struct failover *f)
 	failover_self_free(&f->self);
 	failover_nodes_free(f);
 	free(f->locked_by);
+	free(f->locked_hint);
 	free(f->known_from);
 	buf_free(&f->hung);
 	free(f->old_place);

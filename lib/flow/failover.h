@@ -73,8 +73,9 @@ struct failover_ui { /* every member is set */
 	void (*refusal)(void *arg, const struct promote_refusal *r);
 	/* 1: the name was typed; 0: no; -1: nobody can be asked (usage, 2) */
 	int (*confirm)(void *arg, const char *node, const char *assumed);
-	/* `assumed` of the verdict, where nobody is asked */
-	void (*assumed)(void *arg, const char *text);
+	/* `assumed` of the verdict, where nobody is asked, and with what proof
+	 * that is believed */
+	void (*assumed)(void *arg, const char *text, enum promote_proof proof);
 	/* the status of all nodes, before and after (lib/show: human) */
 	void (*status)(void *arg, const struct status *s);
 	void (*plan)(void *arg, const char *text); /* dry run, a line each */

@@ -790,6 +790,7 @@ fill(struct failover *f, bool typed, struct err *e)
 	p->resume_replay = f->o->resume_replay;
 	p->message_limit = 2 * f->self.status_interval;
 	p->locked_by = f->locked_by;
+	p->locked_hint = f->locked_hint;
 	p->old = f->old;
 	if (f->node != -1 && !says(f, f->node, ROLE_PRIMARY) &&
 	    wait_for_end(f, e) == -1)

@@ -111,7 +111,7 @@ struct failover {
 	struct pg *pg; /* session on the candidate; NULL none */
 	struct failover_lock *locks;
 	size_t nlocks;
-	char *locked_by;
+	char *locked_by, *locked_hint; /* who has the lock, how to end it */
 
 	struct promote_facts facts; /* of the last judgement */
 	char *known_from;

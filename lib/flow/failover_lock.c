@@ -66,6 +66,25 @@ lock_open(struct failover *f, struct failover_lock *l, int i, struct err *e)
 	return pg_open(&l->pg, &o, e);
 }
 
+/* Any role may take an advisory lock, and keep it: that must not keep a cluster
+ * from its failover. */
+static int
+keep_hint(struct failover *f, const char *node, const char *pid,
+    const char *app, struct err *e)
+{
+	bool ours = app != NULL && strcmp(app, FAILOVER_NAME) == 0;
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b,
+	    "%s, end it on %s, as a superuser: SELECT pg_terminate_backend(%s)",
+	    ours ? "When it is none that you know of"
+		 : "It does not call itself " FAILOVER_NAME ": when it is none",
+	    node, pid);
+	free(f->locked_hint);
+	f->locked_hint = buf_steal(&b);
+	return f->locked_hint == NULL ? err_set_nomem(e) : 0;
+}
+
 /* Who has it on that node; "" in b: nobody. */
 static int
 holder(
@@ -73,6 +92,7 @@ holder(
 {
 	struct pg_rows *r = NULL;
 	const char *app;
+	int rc = 0;
 
 	if (pg_query(l->pg, &r, failover_by(f, FAILOVER_ASK_MS), HOLDERS, 0,
 		NULL, e) == -1)
@@ -83,9 +103,10 @@ holder(
 		if (app != NULL && *app != '\0')
 			buf_addf(b, " (%s)", app);
 		buf_adds(b, " holds the lock");
+		rc = keep_hint(f, l->name, pg_rows_get(r, 0, 0), app, e);
 	}
 	pg_rows_free(r);
-	return 0;
+	return rc;
 }
 
 /* 1 ours, 0 another's, -1. */
@@ -133,7 +154,10 @@ failover_lock_refuse(struct failover *f, struct err *e)
 		return err_set(
 		    e, ERR_PREFLIGHT, "%s [promotion-running]", f->locked_by);
 	if (failover_add_refusal(f, "promotion-running", "D14", false,
-		f->locked_by, "Look at all nodes: repl-status", e) == -1)
+		f->locked_by,
+		f->locked_hint != NULL ? f->locked_hint
+				       : "Look at all nodes: repl-status",
+		e) == -1)
 		return -1;
 	return failover_refused(f, e);
 }

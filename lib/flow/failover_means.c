@@ -76,6 +76,7 @@ failover_means_choose(struct failover *f, struct err *e)
 		if (failover_lock_again(f, e) == -1)
 			return -1;
 		f->facts.locked_by = f->locked_by;
+		f->facts.locked_hint = f->locked_hint;
 	}
 	if (first || f->facts.means == MEANS_NONE ||
 	    f->facts.means == MEANS_TRIGGER) {
