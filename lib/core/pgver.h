@@ -140,6 +140,55 @@ enum pgfact {
 	PGFACT_RESUME_SQL,       /* "SELECT pg_wal_replay_resume()" (9.1) */
 	PGFACT_LONG_QUERIES_SQL, /* long transactions, oldest first */
 	PGFACT_READ_STATS,       /* "pg_monitor" (10); NULL: superuser */
+	/* How a clone goes on that version.  Lists are words with one blank
+	 * between them, but for PGFACT_LABEL_LINES (", "). */
+	PGFACT_REPLAY_PROOF,   /* what shows that a standby streams: "receiver"
+				* (9.6: its own view), "senders" (9.1: the
+				* view of the server it streams from), "lsn"
+				* (9.0: it is in recovery and has received
+				* the LSN) */
+	PGFACT_APPNAME_CLEAN,  /* what the server stores for a byte of
+				* application_name that is not printable
+				* ASCII: "?" or "\xhh" (16) */
+	PGFACT_ARCHIVE_WAIT,   /* stop waits until the last segment is archived:
+				* "cancel" (cancelling keeps the backup),
+				* "void" (cancelling loses the label, 9.6),
+				* "choice" (a parameter says so, 10) */
+	PGFACT_SPCLOCATION,    /* non-NULL: pg_tablespace holds the path itself,
+				* which a mapping leaves stale (< 9.2) */
+	PGFACT_PROMOTE_MEANS,  /* list of "sql" (12), "pg_ctl" (9.1), "trigger"
+				* (< 16) in the order they are to be tried */
+	PGFACT_PG_CTL_PROMOTE, /* non-NULL: pg_ctl promote (9.1) */
+	PGFACT_PAUSE_HOLDS,    /* non-NULL: a paused replay holds a promotion
+				* (9.1 to 12) */
+	PGFACT_LABEL_LINES, /* list: what backup_label of a full backup has */
+	PGFACT_SESSION_TIMEOUTS, /* list: settings that end our sessions */
+	PGFACT_SHOW_SETTING,     /* option of postgres that prints one (9.2) */
+	PGFACT_LOCAL_SIZES,      /* list: settings that the programs are built
+				  * with (9.2: PGFACT_SHOW_SETTING) */
+	/* Settings: their names, and what holds when nothing is said. */
+	PGFACT_STANDBY_SETTINGS,  /* list: not smaller than the primary's */
+	PGFACT_RECOVERY_SETTINGS, /* list: what we may write for a standby */
+	PGFACT_STOPS_START,       /* list: what no target may have: a file, or a
+				   * setting in a configuration file */
+	PGFACT_RELOADED, /* list: recovery settings that a reload changes
+			  * (12) */
+	PGFACT_DEFAULT_WAL_LEVEL,
+	PGFACT_DEFAULT_SENDERS, /* max_wal_senders */
+	PGFACT_DEFAULT_SLOTS,   /* max_replication_slots (9.4) */
+	PGFACT_DEFAULT_HOT_STANDBY,
+	PGFACT_DEFAULT_TIMELINE,  /* recovery_target_timeline */
+	PGFACT_DEFAULT_LOG_DIR,   /* log_directory */
+	PGFACT_DEFAULT_CHECKSUMS, /* "on": of initdb (18); NULL: off */
+	PGFACT_WAL_SEGMENT_SIZE,  /* who chooses it: "build", "initdb" (11) */
+	PGFACT_KEEP_PARAM,        /* WAL that is kept: wal_keep_size (13) */
+	PGFACT_WAL_SIZE_PARAM,    /* max_wal_size (9.5), checkpoint_segments */
+	PGFACT_SENDER_TIMEOUT_PARAM, /* (9.1) */
+	PGFACT_SOCKET_PARAM,         /* unix_socket_directories (9.3) */
+	PGFACT_ARCHIVE_ALWAYS,       /* non-NULL: archive_mode = always (9.5) */
+	PGFACT_ARCHIVE_LIBRARY,      /* "archive_library" (15) */
+	PGFACT_TEMP_SLOT_PARAM,      /* wal_receiver_create_temp_slot (13) */
+	PGFACT_SUMMARIZE_PARAM,      /* summarize_wal (17) */
 	PGFACT_NCODES
 };
 

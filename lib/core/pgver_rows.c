@@ -6,6 +6,23 @@
 
 static const char yes[] = "yes";
 
+#define LABEL "START WAL LOCATION, CHECKPOINT LOCATION, START TIME, LABEL"
+
+#define TIMEOUT_9_0 "statement_timeout"
+#define TIMEOUT_9_3 TIMEOUT_9_0 " lock_timeout"
+#define TIMEOUT_9_6 TIMEOUT_9_3 " idle_in_transaction_session_timeout"
+#define TIMEOUT_14 TIMEOUT_9_6 " idle_session_timeout"
+
+#define SIZES "block_size wal_block_size segment_size"
+
+#define MATCH_9_0                                                              \
+	"max_connections max_prepared_transactions max_locks_per_transaction"
+#define MATCH_9_4 MATCH_9_0 " max_worker_processes"
+
+#define RECOVERY "primary_conninfo recovery_target_timeline restore_command"
+#define STOPS_12 "standby_mode trigger_file"
+#define RELOADED_13 "primary_conninfo primary_slot_name"
+
 const struct pgver_row pgver_rows[] = {
     /* --- names in the data directory --- */
     {PGFACT_DIR_WAL, 90000, "9.0.0 xlog_internal.h: XLOGDIR", "pg_xlog"},
@@ -60,5 +77,94 @@ const struct pgver_row pgver_rows[] = {
 	"SELECT pid, now() - xact_start, query "
 	"FROM pg_stat_activity WHERE state <> 'idle' ORDER BY 2 DESC"},
     {PGFACT_READ_STATS, 100000, "rel 10", "pg_monitor"},
+    /* --- how a clone goes --- */
+    {PGFACT_REPLAY_PROOF, 90000, "9.0.0 system_views.sql: no such view", "lsn"},
+    {PGFACT_REPLAY_PROOF, 90100, "rel 9.1: pg_stat_replication", "senders"},
+    {PGFACT_REPLAY_PROOF, 90600, "rel 9.6: pg_stat_wal_receiver", "receiver"},
+    {PGFACT_APPNAME_CLEAN, 90000, "9.0.0 guc.c: assign_application_name", "?"},
+    {PGFACT_APPNAME_CLEAN, 160000, "rel 16; seen on 15-18", "\\xhh"},
+    {PGFACT_ARCHIVE_WAIT, 90000, "9.4.26 xlogfuncs.c:88", "cancel"},
+    {PGFACT_ARCHIVE_WAIT, 90600, "rel 9.6; seen on 9.6", "void"},
+    {PGFACT_ARCHIVE_WAIT, 100000, "10.0 system_views.sql:1016-1025", "choice"},
+    {PGFACT_SPCLOCATION, 90000, "9.0.0 pg_tablespace.h: spclocation", yes},
+    {PGFACT_SPCLOCATION, 90200, "rel 9.2", NULL},
+    {PGFACT_PROMOTE_MEANS, 90000, "9.0.0 xlog.c: CheckForStandbyTrigger",
+	"trigger"},
+    {PGFACT_PROMOTE_MEANS, 90100, "rel 9.1", "pg_ctl trigger"},
+    {PGFACT_PROMOTE_MEANS, 120000, "rel 12: pg_promote", "sql pg_ctl trigger"},
+    {PGFACT_PROMOTE_MEANS, 160000, "rel 16", "sql pg_ctl"},
+    {PGFACT_PG_CTL_PROMOTE, 90100, "rel 9.1", yes},
+    {PGFACT_PAUSE_HOLDS, 90100, "rel 9.1: pause", yes},
+    {PGFACT_PAUSE_HOLDS, 130000, "rel 13; seen on 10-18", NULL},
+    {PGFACT_LABEL_LINES, 90000, "9.0.0 xlog.c:8324", LABEL},
+    {PGFACT_LABEL_LINES, 90100, "rel 9.1: pg_basebackup",
+	LABEL ", BACKUP METHOD"},
+    {PGFACT_LABEL_LINES, 90200, "rel 9.2: backup from a standby",
+	LABEL ", BACKUP METHOD, BACKUP FROM"},
+    {PGFACT_LABEL_LINES, 110000, "rel 11; seen on 10-18",
+	LABEL ", BACKUP METHOD, BACKUP FROM, START TIMELINE"},
+    {PGFACT_SESSION_TIMEOUTS, 90000, "9.0.0 guc.c", TIMEOUT_9_0},
+    {PGFACT_SESSION_TIMEOUTS, 90300, "rel 9.3", TIMEOUT_9_3},
+    {PGFACT_SESSION_TIMEOUTS, 90600, "rel 9.6", TIMEOUT_9_6},
+    {PGFACT_SESSION_TIMEOUTS, 140000, "rel 14", TIMEOUT_14},
+    {PGFACT_SESSION_TIMEOUTS, 170000, "rel 17",
+	TIMEOUT_14 " transaction_timeout"},
+    {PGFACT_SHOW_SETTING, 90200, "rel 9.2", "-C"},
+    {PGFACT_LOCAL_SIZES, 90200, "rel 9.2: postgres -C",
+	SIZES " wal_segment_size"},
+    {PGFACT_LOCAL_SIZES, 110000, "rel 11: initdb --wal-segsize", SIZES},
+    /* --- settings --- */
+    {PGFACT_STANDBY_SETTINGS, 90000, "9.0.0 xlog.c:5664-5670", MATCH_9_0},
+    {PGFACT_STANDBY_SETTINGS, 90400, "9.4.26 xlog.c:6134", MATCH_9_4},
+    {PGFACT_STANDBY_SETTINGS, 120000, "12.3 xlog.c:6218",
+	MATCH_9_4 " max_wal_senders"},
+    {PGFACT_RECOVERY_SETTINGS, 90000, "9.0.0 xlog.c: readRecoveryCommandFile",
+	"standby_mode " RECOVERY},
+    {PGFACT_RECOVERY_SETTINGS, 90400, "9.4.26 xlog.c: readRecoveryCommandFile",
+	"standby_mode " RECOVERY " primary_slot_name recovery_min_apply_delay"},
+    {PGFACT_RECOVERY_SETTINGS, 120000, "rel 12",
+	RECOVERY " primary_slot_name recovery_min_apply_delay"},
+    {PGFACT_STOPS_START, 120000, "rel 12", "recovery.conf " STOPS_12},
+    {PGFACT_STOPS_START, 160000, "rel 16",
+	"recovery.conf " STOPS_12 " promote_trigger_file"},
+    {PGFACT_RELOADED, 120000, "rel 12; 12.3 guc.c:3465",
+	"recovery_min_apply_delay promote_trigger_file"},
+    {PGFACT_RELOADED, 130000, "rel 13; 14.13 guc.c:3942",
+	"recovery_min_apply_delay promote_trigger_file " RELOADED_13},
+    {PGFACT_RELOADED, 140000, "rel 14; 14.13 guc.c:3846",
+	"recovery_min_apply_delay promote_trigger_file " RELOADED_13
+	" restore_command"},
+    {PGFACT_RELOADED, 160000, "rel 16",
+	"recovery_min_apply_delay " RELOADED_13 " restore_command"},
+    {PGFACT_DEFAULT_WAL_LEVEL, 90000, "9.0.0 guc.c", "minimal"},
+    {PGFACT_DEFAULT_WAL_LEVEL, 100000, "rel 10", "replica"},
+    {PGFACT_DEFAULT_SENDERS, 90000, "9.0.0 guc.c", "0"},
+    {PGFACT_DEFAULT_SENDERS, 100000, "rel 10", "10"},
+    {PGFACT_DEFAULT_SLOTS, 90400, "rel 9.4", "0"},
+    {PGFACT_DEFAULT_SLOTS, 100000, "rel 10", "10"},
+    {PGFACT_DEFAULT_HOT_STANDBY, 90000, "9.0.0 guc.c", "off"},
+    {PGFACT_DEFAULT_HOT_STANDBY, 100000, "rel 10", "on"},
+    {PGFACT_DEFAULT_TIMELINE, 90000, "9.0.0 xlog.c: readRecoveryCommandFile",
+	"current"},
+    {PGFACT_DEFAULT_TIMELINE, 120000, "rel 12", "latest"},
+    {PGFACT_DEFAULT_LOG_DIR, 90000, "9.0.0 guc.c", "pg_log"},
+    {PGFACT_DEFAULT_LOG_DIR, 100000, "rel 10", "log"},
+    {PGFACT_DEFAULT_CHECKSUMS, 180000, "rel 18", "on"},
+    {PGFACT_WAL_SEGMENT_SIZE, 90000, "9.0.0 pg_config.h: XLOG_SEG_SIZE",
+	"build"},
+    {PGFACT_WAL_SEGMENT_SIZE, 110000, "rel 11", "initdb"},
+    {PGFACT_KEEP_PARAM, 90000, "rel 9.0", "wal_keep_segments"},
+    {PGFACT_KEEP_PARAM, 130000, "rel 13", "wal_keep_size"},
+    {PGFACT_WAL_SIZE_PARAM, 90000, "9.0.0 guc.c", "checkpoint_segments"},
+    {PGFACT_WAL_SIZE_PARAM, 90500, "rel 9.5", "max_wal_size"},
+    {PGFACT_SENDER_TIMEOUT_PARAM, 90100, "rel 9.1", "replication_timeout"},
+    {PGFACT_SENDER_TIMEOUT_PARAM, 90300, "rel 9.3", "wal_sender_timeout"},
+    {PGFACT_SOCKET_PARAM, 90000, "9.0.0 guc.c; seen on 9.0",
+	"unix_socket_directory"},
+    {PGFACT_SOCKET_PARAM, 90300, "rel 9.3", "unix_socket_directories"},
+    {PGFACT_ARCHIVE_ALWAYS, 90500, "rel 9.5", yes},
+    {PGFACT_ARCHIVE_LIBRARY, 150000, "rel 15", "archive_library"},
+    {PGFACT_TEMP_SLOT_PARAM, 130000, "rel 13", "wal_receiver_create_temp_slot"},
+    {PGFACT_SUMMARIZE_PARAM, 170000, "rel 17", "summarize_wal"},
 };
 const size_t pgver_nrows = NELEM(pgver_rows);

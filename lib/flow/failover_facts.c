@@ -798,7 +798,8 @@ fill(struct failover *f, bool typed, struct err *e)
 	p->fenced_for = (double)(f->looked_at - f->fenced_at) / 1000;
 	if (f->node == -1 || says(f, f->node, ROLE_PRIMARY))
 		return 0;
-	p->pause_holds = failover_pause_holds(f->s.nodes[f->node].version);
+	p->pause_holds =
+	    pgver(f->s.nodes[f->node].version, PGFACT_PAUSE_HOLDS) != NULL;
 	if (look_at_old(f, e) == -1 || look_at_witnesses(f, e) == -1 ||
 	    find_end(f, e) == -1)
 		return -1;

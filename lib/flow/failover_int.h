@@ -40,19 +40,6 @@
 #define FAILOVER_PG_CTL_MS 30000
 #define FAILOVER_POLL_MS 20
 
-/* Facts of the versions that core/pgver.h has under other names. */
-static inline bool
-failover_has_pg_ctl_promote(int version)
-{
-	return pgver(version, PGFACT_RESUME_SQL) != NULL; /* both 9.1 */
-}
-
-static inline bool
-failover_pause_holds(int version)
-{
-	return pgver(version, PGFACT_CONNINFO_RELOAD) == NULL; /* both 13 */
-}
-
 /* A session that holds the lock on one node. */
 struct failover_lock {
 	struct pg *pg; /* NULL: the candidate's, f->pg */

@@ -41,7 +41,7 @@ choose(struct failover *f, int version, struct err *e)
 		return failover_because(&f->self.no_means, e,
 		    "it does not answer, and its data directory is not at "
 		    "hand");
-	if (f->o->trigger || !failover_has_pg_ctl_promote(version))
+	if (f->o->trigger || pgver(version, PGFACT_PG_CTL_PROMOTE) == NULL)
 		return failover_trigger_choose(f, version, e);
 	if (s->may_promote && pg_alive(f->pg)) {
 		f->facts.means = MEANS_SQL;
