@@ -1,6 +1,4 @@
 #include "base/std.h"
-#include "base/clock.h"
-#include "base/sig.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "flow/apply.h"
@@ -79,150 +77,6 @@ check_required(struct clone *c, struct err *e)
 	return 0;
 }
 
-/* One row per file system: what comes, what goes, and the largest copy that is
- * made aside. */
-struct space {
-	dev_t dev;
-	int fd;
-	const char *path;
-	uint64_t need, freed, files, aside;
-};
-
-static void
-add_space(struct space *v, size_t *n, int fd, const char *path)
-{
-	struct stat st;
-
-	if (fd == -1)
-		return;
-	if (fstat(fd, &st) == -1)
-		goto known;
-	for (size_t i = 0; i < *n; i++)
-		if (v[i].dev == st.st_dev)
-			goto known;
-	v[(*n)++] = (struct space){.dev = st.st_dev, .fd = fd, .path = path};
-	return;
-known:
-	(void)close(fd);
-}
-
-/* The directory that is there already above one that will be made. */
-static int
-open_above(const char *dir)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s", dir);
-	while ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
-		char *slash = strrchr(path, '/');
-
-		if (slash == NULL)
-			return -1;
-		if (slash == path)
-			return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		*slash = '\0';
-	}
-	return fd;
-}
-
-static struct space *
-space_of(struct clone *c, struct space *v, size_t n, const char *path)
-{
-	size_t k = path_tablespace(path, NULL);
-	const char *dir = c->target.path;
-	struct stat st;
-	int fd, rc;
-
-	for (size_t i = 0; k > 0 && i < c->roots.n; i++)
-		if (strlen(c->roots.v[i].prefix) == k &&
-		    strncmp(c->roots.v[i].prefix, path, k) == 0)
-			dir = c->roots.v[i].dir;
-	if ((fd = open_above(dir)) != -1) {
-		rc = fstat(fd, &st);
-		(void)close(fd);
-		for (size_t i = 0; rc == 0 && i < n; i++)
-			if (v[i].dev == st.st_dev)
-				return &v[i];
-	}
-	return &v[0];
-}
-
-/* Consecutive actions lie in one directory: look its file system up once per
- * root, not per file. */
-static void
-sum_space(struct clone *c, struct space *v, size_t n)
-{
-	struct space *s = &v[0];
-	const char *last = "";
-	size_t nlast = SIZE_MAX;
-
-	for (size_t i = 0; i < c->plan.n; i++) {
-		const struct action *a = &c->plan.v[i];
-		const char *path = a->src != NULL ? a->src->path : a->dst->path;
-		size_t k = path_tablespace(path, NULL);
-		uint64_t old = a->dst != NULL ? a->dst->size : 0;
-
-		if (k != nlast || strncmp(path, last, k) != 0)
-			s = space_of(c, v, n, path);
-		last = path;
-		nlast = k;
-		if (a->kind == ACT_UNLINK && a->dst->nlink == 1)
-			s->freed += old;
-		else if (a->src != NULL && a->src->size > old)
-			s->need += a->src->size - old;
-		s->files += a->src != NULL && a->dst == NULL;
-		if ((a->flags & (ACT_ASIDE | ACT_UNSHARE)) && a->src != NULL)
-			s->aside = MAX_OF(s->aside, a->src->size);
-	}
-}
-
-/* Removals come first.  One in a hundred is for directories and the like. */
-static uint64_t
-need_of(const struct space *s)
-{
-	uint64_t need = s->need + s->need / 100 + s->aside;
-
-	return need > s->freed ? need - s->freed : 0;
-}
-
-static int
-check_space(struct clone *c, struct err *e)
-{
-	struct space *v = calloc(c->roots.n + 1, sizeof(*v));
-	struct preflight_space *rows = calloc(c->roots.n + 1, sizeof(*rows));
-	struct preflight pf = {0};
-	size_t n = 0;
-	int rc = -1;
-
-	if (v == NULL || rows == NULL) {
-		(void)err_set_nomem(e);
-		goto out;
-	}
-	add_space(v, &n, open_above(c->target.path), c->target.path);
-	for (size_t i = 0; i < c->roots.n; i++)
-		add_space(
-		    v, &n, open_above(c->roots.v[i].dir), c->roots.v[i].dir);
-	sum_space(c, v, n);
-	for (size_t i = 0; i < n; i++) {
-		rows[i] = (struct preflight_space){.path = v[i].path,
-		    .need = need_of(&v[i]),
-		    .inodes_need = v[i].files};
-		if (target_space(v[i].fd, &rows[i].free_bytes,
-			&rows[i].inodes_free, e) == -1)
-			goto out;
-	}
-	rc = preflight_space(&pf, rows, n) == -1 ? err_set_nomem(e)
-						 : preflight_result(&pf, e);
-out:
-	for (size_t i = 0; i < n; i++)
-		(void)close(v[i].fd);
-	preflight_free(&pf);
-	free(rows);
-	free(v);
-	return rc;
-}
-
 /* A mapping that fits nothing is most often a typing error. */
 static void
 tell_unused_mappings(struct clone *c)
@@ -270,7 +124,7 @@ make_plan(struct clone *c, struct err *e)
 	if (!c->o->force &&
 	    plan_check_delete(&c->plan, c->o->max_delete, e) == -1)
 		return -1;
-	return check_space(c, e);
+	return clone_check_space(c, e);
 }
 
 static void

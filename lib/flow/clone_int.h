@@ -105,6 +105,15 @@ int clone_cleanup(struct clone *c, struct err *e);
 int clone_look(struct clone *c, struct err *e);
 /* clone_prepare.c: S0, all that can be known without changing anything */
 int clone_prepare(struct clone *c, struct err *e);
+/* clone_judge.c: the judgements of S0.  What is found goes into c->pf; they
+ * return -1 only when memory runs out. */
+void clone_judge_slot(struct clone *c, struct pg *pg);
+int clone_judge_server(struct clone *c, struct err *e); /* what SQL tells */
+int clone_judge_rest(struct clone *c, struct err *e);
+/* clone_settings.c: those that a standby must match or exceed */
+int clone_judge_settings(struct clone *c);
+/* clone_space.c: A9, each file system of the target against the plan */
+int clone_check_space(struct clone *c, struct err *e);
 /* clone_begin.c: the session that owns the slot: another one than the given,
  * when the standby will stream from somebody else. */
 int clone_slot_session(struct clone *c, struct pg **pg,

@@ -2,7 +2,7 @@
 #include "base/buf.h"
 #include "core/pgver.h"
 #include "core/text.h"
-#include "flow/preflight.h"
+#include "flow/preflight_int.h"
 
 void
 preflight_free(struct preflight *p)
@@ -111,7 +111,6 @@ or_unknown(const char *s)
 
 /* Each looks at one thing and says at most one of: nothing, a problem or a
  * warning, in e. */
-enum found { FOUND_NOTHING, FOUND_PROBLEM, FOUND_WARNING };
 typedef enum found check_fn(
     const struct probe *f, const struct preflight_want *w, struct err *e);
 
@@ -474,8 +473,8 @@ static check_fn *const checks[] = {
     check_config_place,
 };
 
-static int
-keep(struct preflight *p, enum found found, const struct err *e)
+int
+preflight_keep(struct preflight *p, enum found found, const struct err *e)
 {
 	p->checks++;
 	switch (found) {
@@ -528,194 +527,8 @@ preflight_source(
 	for (size_t i = 0; i < NELEM(checks); i++) {
 		err_clear(&e);
 		found = checks[i](f, w, &e);
-		if (keep(p, found, &e) == -1)
+		if (preflight_keep(p, found, &e) == -1)
 			return -1;
 	}
 	return w->conf_only ? 0 : check_tablespaces(p, f, w);
-}
-
-/* --- A7: the programs here ------------------------------------------------ */
-
-static enum found
-judge_programs(int source, int local, struct err *e)
-{
-	char want[16], have[16];
-
-	(void)pgver_major(source, want, sizeof(want));
-	(void)pgver_major(local, have, sizeof(have));
-	if (!pgver_same_major(source, local)) {
-		(void)err_set(e, ERR_VERSION,
-		    "the server programs here are PostgreSQL %s, and the "
-		    "source is %s",
-		    have, want);
-		(void)err_hint(e,
-		    "Install PostgreSQL %s here, or name its programs: "
-		    "--pg-bindir=DIR.",
-		    want);
-		return FOUND_PROBLEM;
-	}
-	if (local >= source)
-		return FOUND_NOTHING;
-	(void)err_set(e, ERR_VERSION,
-	    "the server programs here are an older release of PostgreSQL %s "
-	    "than the source's (%d, %d)",
-	    want, local, source);
-	(void)err_hint(e, "Update them: a standby goes first.");
-	return FOUND_WARNING;
-}
-
-static bool
-is_c_collation(const char *name)
-{
-	return name != NULL &&
-	       (strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0);
-}
-
-static enum found
-judge_libc(
-    const struct probe *f, const char *remote, const char *local, struct err *e)
-{
-	if (remote == NULL || local == NULL || remote[0] == '\0' ||
-	    local[0] == '\0' || strcmp(remote, local) == 0)
-		return FOUND_NOTHING;
-	(void)err_set(e, ERR_VERSION,
-	    "the C library here is \"%s\", and that of the source is \"%s\"",
-	    local, remote);
-	(void)err_detail(e,
-	    "Where they sort text differently, indexes on text are wrong on "
-	    "the standby%s.",
-	    is_c_collation(f->lc_collate)
-		? " (not those of the default collation, which is C)"
-		: "");
-	(void)err_hint(e,
-	    "Use the same release of the system, or check text indexes with "
-	    "amcheck after a promotion, and REINDEX.");
-	return FOUND_WARNING;
-}
-
-int
-preflight_programs(struct preflight *p, const struct probe *f,
-    int local_version, const char *remote_libc, const char *local_libc)
-{
-	enum found found = FOUND_NOTHING;
-	struct err e;
-
-	err_clear(&e);
-	if (local_version != 0)
-		found = judge_programs(f->version, local_version, &e);
-	if (keep(p, found, &e) == -1)
-		return -1;
-	err_clear(&e);
-	found = judge_libc(f, remote_libc, local_libc, &e);
-	return keep(p, found, &e);
-}
-
-/* --- settings ------------------------------------------------------------- */
-
-/* Built-in values; max_wal_senders counts from 12 only, where it is 10. */
-static int
-default_of(const char *name)
-{
-	static const struct {
-		const char *name;
-		int value;
-	} defaults[] = {
-	    {"max_connections", 100},
-	    {"max_prepared_transactions", 0},
-	    {"max_locks_per_transaction", 64},
-	    {"max_worker_processes", 8},
-	    {"max_wal_senders", 10},
-	};
-
-	for (size_t i = 0; i < NELEM(defaults); i++)
-		if (strcmp(defaults[i].name, name) == 0)
-			return defaults[i].value;
-	return -1;
-}
-
-int
-preflight_settings(struct preflight *p, const struct preflight_setting *s,
-    size_t n, const char *file)
-{
-	struct err e;
-	int have;
-
-	for (size_t i = 0; i < n; i++) {
-		have = s[i].have != -1 ? s[i].have : default_of(s[i].name);
-		p->checks++;
-		if (s[i].want == -1 || have == -1 || have >= s[i].want)
-			continue;
-		err_clear(&e);
-		(void)err_set(&e, ERR_SETTING,
-		    "%s of the standby is %d%s, and the source has %d: it "
-		    "would not start",
-		    s[i].name, have, s[i].have == -1 ? " (the default)" : "",
-		    s[i].want);
-		(void)err_hint(
-		    &e, "Set %s = %d in \"%s\".", s[i].name, s[i].want, file);
-		if (preflight_add(p, &e) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* --- A9 ------------------------------------------------------------------- */
-
-static void
-add_bytes(struct buf *b, const char *text, uint64_t bytes)
-{
-	buf_adds(b, text);
-	text_add_size(b, bytes);
-}
-
-static enum found
-judge_space(const struct preflight_space *s, struct err *e)
-{
-	struct buf b = BUF_INIT;
-
-	if (s->read_only) {
-		(void)err_set(e, ERR_TARGET_SPACE,
-		    "the file system of \"%s\" is mounted read-only", s->path);
-		(void)err_hint(
-		    e, "As root, type: mount -o remount,rw '%s'.", s->path);
-		return FOUND_PROBLEM;
-	}
-	if (s->need > s->free_bytes) {
-		add_bytes(&b, "needs ", s->need);
-		add_bytes(&b, ", and has ", s->free_bytes);
-		(void)err_set(e, ERR_TARGET_SPACE,
-		    "the file system of \"%s\" %s free", s->path, buf_str(&b));
-		buf_free(&b);
-		add_bytes(&b, "", s->need - s->free_bytes);
-		(void)err_hint(e,
-		    "Make %s free there, or put the data elsewhere: -D, "
-		    "--tablespace-mapping, --waldir.",
-		    buf_str(&b));
-		buf_free(&b);
-		return FOUND_PROBLEM;
-	}
-	if (s->inodes_free == UINT64_MAX || s->inodes_need <= s->inodes_free)
-		return FOUND_NOTHING;
-	(void)err_set(e, ERR_TARGET_SPACE,
-	    "the file system of \"%s\" needs %" PRIu64
-	    " inodes for new files, and has %" PRIu64 " free",
-	    s->path, s->inodes_need, s->inodes_free);
-	(void)err_hint(e, "Remove files there, or make the file system with "
-			  "more inodes.");
-	return FOUND_PROBLEM;
-}
-
-int
-preflight_space(struct preflight *p, const struct preflight_space *s, size_t n)
-{
-	enum found found;
-	struct err e;
-
-	for (size_t i = 0; i < n; i++) {
-		err_clear(&e);
-		found = judge_space(&s[i], &e);
-		if (keep(p, found, &e) == -1)
-			return -1;
-	}
-	return 0;
 }

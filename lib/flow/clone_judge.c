@@ -1,0 +1,219 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/sig.h"
+#include "core/lsn.h"
+#include "core/pgver.h"
+#include "core/text.h"
+#include "flow/clone_int.h"
+
+#include <gnu/libc-version.h>
+
+#define QUERY_MS 30000
+
+static void
+judge(struct clone *c, int rc, struct err *e)
+{
+	if (rc == -1 && err_is_set(e))
+		(void)preflight_add(&c->pf, e);
+	c->pf.checks++;
+	err_clear(e);
+}
+
+/* Can the slot be had?  Reads only. */
+void
+clone_judge_slot(struct clone *c, struct pg *pg)
+{
+	const char *name = c->o->slot != NULL ? c->o->slot : c->name;
+	enum slot_want want = c->o->want_slot;
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)clone_want_slot(c, pg, name, &want);
+	rc = slot_check(pg, name, want, &e);
+	judge(c, rc, &e);
+}
+
+/* What the standby will do all its life: a replication login, with its role,
+ * from this host.  It may fail later for the same reasons: pg_hba.conf, the
+ * password, no free sender. */
+static void
+judge_replication(struct clone *c, const struct conninfo *conninfo)
+{
+	struct conninfo as = {.n = 0};
+	struct pg_opts o = {.conninfo = &as,
+	    .application_name = "standby-clone",
+	    .replication = true,
+	    .sigfd = sig_fd()};
+	struct err e = ERR_INIT;
+	uint64_t id, lsn;
+	uint32_t timeline;
+	int rc = 0;
+
+	if (conninfo_copy(&as, conninfo) == -1 ||
+	    (c->o->replication_user != NULL &&
+		conninfo_set(&as, "user", c->o->replication_user) == -1))
+		rc = err_set_nomem(&e);
+	if (rc == 0)
+		rc = pg_identify_system(&o, &id, &timeline, &lsn, &e);
+	conninfo_free(&as);
+	if (rc == -1 && e.code != ERR_INTERRUPTED)
+		(void)err_wrap(&e, "a replication login, as the standby's");
+	if (rc == -1 && !c->o->start) {
+		(void)preflight_warn(&c->pf, &e);
+		err_clear(&e);
+	}
+	judge(c, rc, &e);
+}
+
+static int
+check_same_system(struct clone *c, struct pg *pg, struct err *e)
+{
+	const char *sql = pgver(pg_version(pg), PGFACT_SYSTEM_IDENTIFIER);
+	struct pg_rows *r = NULL;
+	uint64_t id = 0;
+
+	if (sql == NULL || c->facts.system_identifier == 0)
+		return 0;
+	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS), sql, 0, NULL, e) ==
+	    -1)
+		return -1;
+	if (pg_rows_n(r) == 1 && pg_rows_get(r, 0, 0) != NULL)
+		id = strtoull(pg_rows_get(r, 0, 0), NULL, 10);
+	pg_rows_free(r);
+	if (id == c->facts.system_identifier)
+		return 0;
+	(void)err_set(e, ERR_TARGET_OTHER_CLUSTER,
+	    "--upstream: %s is another cluster: system identifier %" PRIu64
+	    ", and the source's is %" PRIu64,
+	    pg_name(pg), id, c->facts.system_identifier);
+	return err_hint(e, "Name a standby of this primary, or leave "
+			   "--upstream out.");
+}
+
+/* The server that the standby will stream from, where it is not the source. */
+static void
+judge_upstream(struct clone *c)
+{
+	const struct pg_opts *opts;
+	struct err e = ERR_INIT;
+	struct pg *pg = NULL;
+	int rc;
+
+	if (c->o->upstream == NULL)
+		return;
+	rc = clone_slot_session(c, &pg, &opts, &e);
+	if (rc == 0)
+		rc = check_same_system(c, pg, &e);
+	judge(c, rc, &e);
+	if (rc == 0) {
+		clone_judge_slot(c, pg);
+		judge_replication(c, &c->upstream);
+	}
+	pg_close(c->slot_pg);
+	c->slot_pg = NULL;
+}
+
+static int
+judge_target(struct clone *c, struct err *e)
+{
+	const struct wire_opened *o = &c->src.o;
+	struct target_source s = {.system_identifier = o->system_identifier,
+	    .timeline = c->facts.timeline != 0 ? c->facts.timeline
+					       : c->control.timeline,
+	    .lsn = 0,
+	    .same_host = c->same_host,
+	    .dev = o->dev,
+	    .ino = o->ino,
+	    .version = c->facts.version,
+	    .history = c->history.len > 0 ? buf_str(&c->history) : NULL};
+	struct err refusal = ERR_INIT;
+	struct stat st = {0};
+	struct buf lost = BUF_INIT;
+	char lsn[LSN_TEXT];
+
+	s.lsn = MAX_OF(c->facts.current_lsn, c->control.checkpoint);
+	if (c->target.tree != NULL && fstat(tree_fd(c->target.tree), &st) == -1)
+		return err_set_errno(e, ERR_IO, "could not look at the target");
+	if (target_judge(&c->target, (uint64_t)st.st_dev, st.st_ino, &s, false,
+		&c->verdict, &refusal) == -1) {
+		if (!c->o->force ||
+		    target_judge(&c->target, (uint64_t)st.st_dev, st.st_ino, &s,
+			true, &c->verdict, e) == -1) {
+			*e = refusal;
+			return -1;
+		}
+		clone_note(c, "--force: going on although %s", refusal.text);
+	}
+	if (c->verdict.diverged) {
+		text_add_size(&lost, c->verdict.lost_bytes);
+		clone_note(c,
+		    "the target is an old primary: it left this "
+		    "timeline at %s; %s of its own WAL behind that point will "
+		    "be gone",
+		    lsn_format(c->verdict.fork_lsn, lsn), buf_str(&lost));
+		buf_free(&lost);
+	}
+	return 0;
+}
+
+/* --- judgements ---------------------------------------------------------- */
+
+static int
+judge_programs(struct clone *c)
+{
+	char remote[64];
+	char local[64];
+	struct err e = ERR_INIT;
+	int rc;
+
+	rc = server_bindir(
+	    c->o->bindir, c->facts.version, &c->bindir, &c->local_version, &e);
+	if (!c->o->start && rc == -1)
+		return 0; /* nothing here will be started by us */
+	judge(c, rc, &e);
+	if (rc == -1)
+		return 0;
+	(void)snprintf(remote, sizeof(remote), "%.*s",
+	    (int)MIN_OF(c->src.o.libc.len, (size_t)60), c->src.o.libc.s);
+	(void)snprintf(
+	    local, sizeof(local), "glibc %s", gnu_get_libc_version());
+	return preflight_programs(
+	    &c->pf, &c->facts, c->local_version, remote, local);
+}
+
+/* What SQL alone tells. */
+int
+clone_judge_server(struct clone *c, struct err *e)
+{
+	struct preflight_want want = {
+	    .role = conninfo_get(&c->conninfo, "user"),
+	    .slot = c->o->want_slot != SLOT_NONE && c->o->upstream == NULL &&
+		    c->o->wal != CLONE_WAL_FETCH,
+	    .slot_must = c->o->want_slot == SLOT_MUST_EXIST ||
+			 c->o->want_slot == SLOT_MUST_CREATE,
+	    .exclusive =
+		c->o->exclusive ||
+		pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL,
+	    .to_standby = c->o->upstream == NULL,
+	    .trigger_file = c->o->trigger_file,
+	    .replication_user = c->o->replication_user,
+	    .source_pgdata = c->o->source_pgdata};
+
+	if (preflight_source(&c->pf, &c->facts, &want) == -1)
+		return err_set_nomem(e);
+	if (c->o->upstream == NULL)
+		judge_replication(c, &c->o->conninfo);
+	judge_upstream(c);
+	return 0;
+}
+
+int
+clone_judge_rest(struct clone *c, struct err *e)
+{
+	struct err own = ERR_INIT;
+
+	if (judge_programs(c) == -1 || clone_judge_settings(c) == -1)
+		return err_set_nomem(e);
+	judge(c, judge_target(c, &own), &own);
+	return 0;
+}
