@@ -233,9 +233,6 @@ stop_sender() {
 	[ -n "$pid" ] && kill -STOP "$pid" && FROZEN_PIDS+=("$pid")
 }
 
-# children NODE REGEX: pids of the processes of a node by their title.
-children() { pgrep -P "$(pg_pid "$1")" -f -- "$2"; }
-
 # crash NODE [all]: SIGKILL to the postmaster, or at once to all; returns when
 # nobody is left.
 crash() {

@@ -224,6 +224,39 @@ pg_slots() {
 	pg_sql "$1" "SELECT slot_name FROM pg_replication_slots ORDER BY 1"
 }
 
+# --- processes that stand still
+
+declare -A FROZEN=()		# pids by node
+
+# children NODE REGEX: pids of the processes of a node by their title.
+children() { pgrep -P "$(pg_pid "$1")" -f -- "$2"; }
+
+# freeze NODE [PID...]: SIGSTOP to all of its processes, or those named.
+freeze() {
+	local n=$1 pid
+	shift
+	if [ $# -eq 0 ]; then
+		pid=$(pg_pid "$n") || return 1
+		kill -STOP "$pid"
+		# shellcheck disable=SC2046	# pids
+		set -- "$pid" $(pgrep -P "$pid")
+	fi
+	FROZEN[$n]+=" $*"
+	kill -STOP "$@" 2>/dev/null
+	return 0
+}
+
+thaw() {
+	# shellcheck disable=SC2086	# pids
+	[ -z "${FROZEN[$1]-}" ] || kill -CONT ${FROZEN[$1]} 2>/dev/null
+	FROZEN[$1]=
+}
+
+thaw_nodes() {
+	local n
+	for n in "${!FROZEN[@]}"; do thaw "$n"; done
+}
+
 pg_end() {
 	local name pid
 	local -a pids=()
@@ -234,3 +267,4 @@ pg_end() {
 	[ ${#pids[@]} -eq 0 ] || kill_now "${pids[@]}"
 }
 at_exit pg_end
+at_exit thaw_nodes

@@ -15,7 +15,6 @@
 STANDBY_PROMOTE=$TOP_BUILDDIR/standby-promote
 PROMOTE_HOLD=$T/hold
 PROMOTE_PID=
-declare -A FROZEN=()
 : "${CONF_MORE=}"
 
 export HOME=$T			# no .pgpass, no configuration of the user
@@ -171,36 +170,6 @@ behind() {
 		[ -z "$(pg_pid "$n")" ] || alone "$n" || return 1
 	done
 }
-
-# children NODE REGEX: pids of the processes of a node by their title.
-children() { pgrep -P "$(pg_pid "$1")" -f -- "$2"; }
-
-# freeze NODE [PID...]: SIGSTOP to all of its processes, or those named.
-freeze() {
-	local n=$1 pid
-	shift
-	if [ $# -eq 0 ]; then
-		pid=$(pg_pid "$n") || return 1
-		kill -STOP "$pid"
-		# shellcheck disable=SC2046	# pids
-		set -- "$pid" $(pgrep -P "$pid")
-	fi
-	FROZEN[$n]+=" $*"
-	kill -STOP "$@" 2>/dev/null
-	return 0
-}
-
-thaw() {
-	# shellcheck disable=SC2086	# pids
-	[ -z "${FROZEN[$1]-}" ] || kill -CONT ${FROZEN[$1]} 2>/dev/null
-	FROZEN[$1]=
-}
-
-promote_thaw_all() {
-	local n
-	for n in "${!FROZEN[@]}"; do thaw "$n"; done
-}
-at_exit promote_thaw_all
 
 # --- what is known
 

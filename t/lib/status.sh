@@ -12,7 +12,6 @@
 
 REPL_STATUS=$TOP_BUILDDIR/repl-status
 FORMATS='human json nagios prometheus pgpool tsv'
-declare -A FROZEN=()
 
 export HOME=$T			# no .pgpass, no configuration of the user
 unset XDG_CONFIG_HOME STANDBY_CONFIG
@@ -204,11 +203,6 @@ quiet() {
 	    replay_lsn >= pg_current_wal_lsn()" 2
 }
 
-# children NODE REGEX: pids of the processes of a node by their title.
-children() {
-	pgrep -P "$(pg_pid "$1")" -f -- "$2"
-}
-
 # receiver_stops NODE: it has no WAL receiver, and gets no other one.  That of
 # this build of 10 crashes when it is told to end, and the standby with it,
 # again and again: there it does not know its primary any more.
@@ -240,33 +234,6 @@ receiver_starts() {
 	cat "$T/hba" >"$T/p/pg_hba.conf"
 	pg_reload p
 }
-
-# freeze NODE [PID...]: SIGSTOP to all of its processes, or those named.
-freeze() {
-	local n=$1 pid
-	shift
-	if [ $# -eq 0 ]; then
-		pid=$(pg_pid "$n") || return 1
-		kill -STOP "$pid"
-		# shellcheck disable=SC2046	# pids
-		set -- "$pid" $(pgrep -P "$pid")
-	fi
-	FROZEN[$n]+=" $*"
-	kill -STOP "$@" 2>/dev/null
-	return 0
-}
-
-thaw() {
-	# shellcheck disable=SC2086	# pids
-	[ -z "${FROZEN[$1]-}" ] || kill -CONT ${FROZEN[$1]} 2>/dev/null
-	FROZEN[$1]=
-}
-
-status_thaw_all() {
-	local n
-	for n in "${!FROZEN[@]}"; do thaw "$n"; done
-}
-at_exit status_thaw_all
 
 # no_sessions NODE...: none of ours is left on them.
 no_sessions() {
