@@ -460,13 +460,14 @@ D12() {
 	without_p
 	if [ "$m" -ge 12 ]; then
 		refused no-means 'GRANT EXECUTE ON FUNCTION pg_catalog.pg_promote' \
-		    "D12 no EXECUTE, no directory" -f "$CONF" s1 -y -U plain
+		    "D12 no EXECUTE, no directory" \
+		    -f "$CONF" s1 -y -U plain --old-primary=p
 		refused no-means 'TO "plain"' "D12 the same, forced" \
-		    -f "$CONF" s1 -y -U plain --force
+		    -f "$CONF" s1 -y -U plain --old-primary=p --force
 		passes "D12 a role that may" -f "$CONF" s1 -y
 	else
 		refused no-means 'standby-promote -D PGDATA' \
-		    "D12 no directory" -f "$CONF" s1 -y -U plain
+		    "D12 no directory" -f "$CONF" s1 -y -U plain --old-primary=p
 	fi
 	passes "D12 no EXECUTE, but the directory: pg_ctl" \
 	    -f "$CONF" s1 -y -U op --pg-bindir="$bin"

@@ -76,6 +76,28 @@ guess() {
 		mv "$T/s2/recovery.conf" "$T/s2/recovery.done"
 	fi
 	pg_start s2 && write s2 5 && crash s2 || return 2
+	# Below 12 recovery.conf of the candidate, which is here, tells it.
+	[ "${PG_MAJOR[s1]}" -lt 12 ] || guess_unseen
+
+	# Nothing streams any more: what is left is the guess.
+	crash p && alone s1 || return 2
+	set_upstream s1 ''
+	promote_conf "$CONF" s1 s2
+	refused old-primary-unproven '--old-primary=s2' \
+	    "guess: the only silent one, no receiver" -f "$CONF" s1 -y
+	refused old-primary-unproven '--old-primary=s2' \
+	    "guess: the only silent one, a fence" -f "$CONF" s1 -y \
+	    --fence="touch $T/fenced"
+	not_ok "guess: the only silent one is not cut off" test -e "$T/fenced"
+	passes "guess: named, it is stopped" -f "$CONF" s1 -y --old-primary=s2
+	typed s1 -f "$CONF" s1
+	like "$out" 'It is assumed, too, that the primary was s2' \
+	    "guess: who types is told that it is one"
+	promoted s1 2 "guess: typed"
+}
+
+# ... streaming, and the role may not see to whom.
+guess_unseen() {
 	promote_conf "$CONF" s1 s2
 	as_role plain
 	promote -f "$CONF" s1 -y
@@ -98,26 +120,15 @@ guess() {
 	    "guess, a fence: whom it would cut off"
 	not_ok "guess, a fence: it is not run" test -e "$T/fenced"
 	one_primary "guess, a fence"
-
-	# Nothing streams any more: what is left is the guess.
-	crash p && alone s1 || return 2
-	set_upstream s1 ''
-	promote_conf "$CONF" s1 s2
-	refused old-primary-unproven '--old-primary=s2' \
-	    "guess: the only silent one, no receiver" -f "$CONF" s1 -y
-	refused old-primary-unproven '--old-primary=s2' \
-	    "guess: the only silent one, a fence" -f "$CONF" s1 -y \
-	    --fence="touch $T/fenced"
-	not_ok "guess: the only silent one is not cut off" test -e "$T/fenced"
-	passes "guess: named, it is stopped" -f "$CONF" s1 -y --old-primary=s2
-	typed s1 -f "$CONF" s1
-	like "$out" 'It is assumed, too, that the primary was s2' \
-	    "guess: who types is told that it is one"
-	promoted s1 2 "guess: typed"
 }
 
-# set_upstream NODE CONNINFO: nobody knows it, and it runs again.
+# set_upstream NODE CONNINFO: another one, or nobody, and it runs again.  A
+# receiver of 10 would crash, and the standby with it (pg_detach): nobody.
 set_upstream() {
+	if [ "${PG_MAJOR[$1]}" = 10 ]; then
+		pg_detach "$1"
+		return
+	fi
 	pg_stop "$1" || return 1
 	promote_set "$1" "primary_conninfo = '$2'"
 	pg_start "$1"

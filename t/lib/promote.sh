@@ -175,10 +175,16 @@ behind() {
 
 # promote_conf FILE NODE...: name, address, directory, commands.  NODE-: no
 # directory is known; NODE@: over SSH (promote_ssh); NODE=PORT: another port;
-# NODE!: never to be promoted by itself.  CONF_MORE: further lines.
+# NODE!: never to be promoted by itself.  CONF_MORE: further lines.  A standby of
+# 10 forgets its primary (alone): there the file says it.
 promote_conf() {
-	local file=$1 word n port more bin sep=
+	local file=$1 word n port more bin upstream sep=
 	shift
+	upstream=
+	case " ${*%%[-@=!]*} " in
+	*" ${FIRST-} "*) [ "${PG_MAJOR[cold]}" != 10 ] ||
+	    upstream=" upstream = \"$FIRST\";" ;;
+	esac
 	{
 		echo 'cluster = "test";'
 		echo 'defaults : { user = "postgres"; dbname = "postgres"; };'
@@ -196,6 +202,7 @@ promote_conf() {
 			*=*) port=${word#*=} more= ;;
 			*!) more+=" promote = false;" ;;
 			esac
+			[ "$n" = "${FIRST-}" ] || more+=$upstream
 			printf '%s  { name = "%s"; conninfo = "%s";%s }' "$sep" \
 			    "$n" "host=127.0.0.1 port=$port" "$more"
 			sep=$',\n'
