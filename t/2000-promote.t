@@ -19,7 +19,7 @@ next_lines() {
 	local all
 	all=$(grep -F 'Next: ' <<<"$out$err")
 	is "$(grep -Fc "standby-follow --master=127.0.0.1 -p $(port s1) -D $T/s2" \
-	    <<<"$all") $(grep -Fc "standby-clone --delta --master=127.0.0.1 -p $(port s1) -D $T/p" \
+	    <<<"$all") $(grep -c 'back: standby-clone p --delta$' \
 	    <<<"$all")" "1 1" "$1: one Next: line for s2, one for p" ||
 	    diag "$out" "$err"
 }
@@ -58,7 +58,7 @@ json_is() {
 	    "{'node': 's2', 'follows': False, 'problem': None}" \
 	    "$2: the sibling is in it"
 	is "$(pj 'len([x for x in d["next"] if "standby-follow" in x]),
-	    len([x for x in d["next"] if "standby-clone --delta" in x])')" "1 1" \
+	    len([x for x in d["next"] if x.endswith(": standby-clone p --delta")])')" "1 1" \
 	    "$2: and what is to be typed next"
 }
 

@@ -80,20 +80,33 @@ promote_b() {
 	[ "$rc" = 0 ]
 }
 
-# back NAME MAJOR HINTS: by the line that standby-promote printed, and by the figures.
+# typed LINE [OPTION]...: the command of a Next: line, as on the host of it.
+typed() {
+	local -a words
+	read -ra words <<<"${1##*: }"
+	shift
+	PATH=$TOP_BUILDDIR:$PATH STANDBY_CONFIG=$T/conf run "${words[@]}" "$@"
+}
+
+# back NAME MAJOR HINTS: by the line that standby-promote printed.
 back() {
-	local name=$1
-	like "$(jp '"\n".join(d["next"])')" \
-	    "standby-clone --delta --master=127\\.0\\.0\\.1 -p ${PG_PORT[b]} .*$T/a" \
-	    "$name: Next: says the command"
+	local name=$1 line
+	line=$(jp '"\n".join(x for x in d["next"] if "standby-clone" in x)')
+	is "$line" \
+	    "on 127.0.0.1, to bring the old primary back: standby-clone a --delta" \
+	    "$name: Next: says the command, with the name of the node"
 	apart b >/dev/null || fail "$name: b writes"
 	[[ $name == *crashed* ]] || rewind "$name" "$2" "$3"
-	way_back a b --json
-	rc_is 0 "$name: standby-clone --delta" || return 1
+	typed "$line" --json
+	rc_is 0 "$name: it is typed as it is" || return 1
 	diag "$name: $(jp '"%s compared, %s changed, %s sent, %.2f s" % (
 	    d["bytes"]["compared"], d["bytes"]["changed"], d["bytes"]["sent"],
 	    d["seconds"]["total"])')"
 	follows "$name: a streams from b" a b
+	is "$(pg_sql b "SELECT slot_name, active FROM pg_replication_slots")" \
+	    "slot_a|t" "$name: by the slot of the file, and no other is left"
+	is "$(pg_sql b "SELECT application_name FROM pg_stat_replication")" a \
+	    "$name: under the name of the node"
 	ok "$name: it has the content of b" oracle_compare b a
 	is "$(pg_sql a "SELECT count(*) FROM pg_class
 	    WHERE relname = 'only_on_a'")" 0 "$name: its own way is forgotten"

@@ -335,6 +335,27 @@ one_sibling(struct failover *f, int i)
 	next_follow(f, i);
 }
 
+/* A node of the file is cloned by its name: with the slot and application_name
+ * that the file gives it, not those of its host, which nobody would look for
+ * when it leaves.  standby-clone finds the primary in the file, too. */
+static void
+add_delta(const struct failover *f, struct buf *b)
+{
+	const struct conf_node *n =
+	    (size_t)f->old < f->nnodes ? f->conf[f->old] : NULL;
+
+	buf_adds(b, "standby-clone ");
+	if (n != NULL && n->pgdata != NULL && (size_t)f->node < f->nnodes &&
+	    f->conf[f->node] != NULL) {
+		add_word(b, n->name);
+		buf_adds(b, " --delta");
+		return;
+	}
+	buf_adds(b, "--delta ");
+	failover_add_master(f, f->node, b);
+	failover_add_pgdata(f, f->old, b);
+}
+
 static void
 next_old(struct failover *f)
 {
@@ -344,9 +365,8 @@ next_old(struct failover *f)
 		return;
 	buf_adds(&b, "on ");
 	failover_add_host(f, f->old, &b);
-	buf_adds(&b, ", to bring the old primary back: standby-clone --delta ");
-	failover_add_master(f, f->node, &b);
-	failover_add_pgdata(f, f->old, &b);
+	buf_adds(&b, ", to bring the old primary back: ");
+	add_delta(f, &b);
 	failover_next(f, "%s", buf_str(&b));
 	buf_free(&b);
 }
