@@ -46,6 +46,7 @@ event_run(const char *command, const char *event, const char *node,
 	    .out = &out,
 	    .err = &out,
 	    .deadline = deadline_in(EVENT_MS),
+	    .whole = true, /* or its shell ends, and what it started goes on */
 	    .sigfd = sigfd};
 	int status = 0, rc = 0;
 

@@ -6,8 +6,8 @@
 #include "base/err.h"
 
 /*
- * Run it (by /bin/sh -c; bound to 10 s, its output to the log, its failure is
- * a warning and nothing more) with STANDBY_EVENT ("promote", "switchover",
+ * Run it (by /bin/sh -c; bound to 10 s, then its whole process group is ended;
+ * its output to the log, its failure is a warning and nothing more) with STANDBY_EVENT ("promote", "switchover",
  * "follow", "clone"), STANDBY_NODE, STANDBY_RESULT, STANDBY_DETAIL in its
  * environment.  STANDBY_RESULT:
  * "ok";

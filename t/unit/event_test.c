@@ -1,0 +1,67 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "flow/event.h"
+
+#include <sys/stat.h>
+
+#include <setjmp.h>
+#include <signal.h>
+#include <cmocka.h>
+
+/* A zombie of somebody else is not. */
+static bool
+is_alive(pid_t pid)
+{
+	char path[64], state = 'X';
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if ((f = fopen(path, "r")) == NULL)
+		return false;
+	(void)!fscanf(f, "%*d (%*[^)]) %c", &state);
+	(void)fclose(f);
+	return state != 'Z' && state != 'X';
+}
+
+/* What the command says on the FIFO is the signal to end it. */
+static void
+what_the_command_started_does_not_outlive_it(void **state)
+{
+	static const char command[] =
+	    "sh -c 'echo $$ >\"$STANDBY_DETAIL\"; exec sleep 30' & wait; :";
+	char dir[] = "/tmp/event_test.XXXXXX", fifo[64];
+	char text[32] = "";
+	struct err e = ERR_INIT;
+	int64_t late;
+	pid_t child;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_true((fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) != -1);
+	assert_int_equal(
+	    event_run(command, "promote", "n", "ok", fifo, fd, &e), -1);
+	assert_int_equal(e.code, ERR_INTERRUPTED);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	child = (pid_t)strtol(text, NULL, 10);
+	assert_true(child > 1);
+	late = deadline_in(10000);
+	while (is_alive(child) && !deadline_passed(late))
+		clock_sleep_ms(10, late);
+	assert_false(is_alive(child));
+	(void)close(fd);
+	(void)unlink(fifo);
+	(void)rmdir(dir);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_the_command_started_does_not_outlive_it),
+	};
+
+	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}
