@@ -191,6 +191,41 @@ switchover_old() {
 	done
 }
 
+# old_held [OPTION]...: a switchover whose old primary is held on its way back.
+old_held() {
+	failover_down
+	failover_up 15 || { fail "three nodes start"; return 1; }
+	CONF=(-f "$T/conf")
+	held_there || return 1
+	begin none "$STANDBY_PROMOTE" "${CONF[@]}" --switchover b -y "$@"
+	ok "(the old primary is brought back)" there "$T/there.hold"
+}
+
+# It does not come back: the run ends by its time, and by a second signal.
+switchover_late() {
+	old_held -t 15s || return
+	end -
+	is "$rc" 7 "the time is over while the old primary comes back: exit 7"
+	like "$err" 'a did not come back as a standby' "then: it is told"
+	like "$err" 'Next: .*standby-clone a --delta' "then: what is to be typed"
+	is "$(writable)" b "then: b takes writes"
+	traceless "then"
+}
+
+switchover_twice() {
+	local s
+	for s in INT TERM; do
+		old_held -t 60s || return
+		kill -"$s" "$PID"
+		is "$(writable)" b "SIG$s while the old primary comes back: b is"
+		kill -0 "$PID" || fail "(one signal is not enough)"
+		end TERM
+		is "$rc" 7 "a second signal after SIG$s: exit 7, not 143"
+		is "$(writable)" b "a second signal: b takes writes"
+		traceless "a second signal"
+	done
+}
+
 # --- standby-follow
 
 follow_up() { # b is the primary, c waits for a
@@ -273,7 +308,7 @@ failover_needs
 pg_bin 15 >/dev/null || skip_all "PostgreSQL 15 is not installed"
 cases=("$@")
 [ $# -gt 0 ] || cases=(promote_before promote_after promote_siblings
-    switchover_old follow_phases follow_pgpool)
+    switchover_old switchover_late switchover_twice follow_phases follow_pgpool)
 for c in "${cases[@]}"; do
 	"$c"
 done

@@ -10,6 +10,7 @@
 static int pipe_fd[2] = {-1, -1};
 static int signal_fd = -1;
 static volatile sig_atomic_t caught;
+static volatile sig_atomic_t second; /* status of a second one; 0: its own */
 static volatile sig_atomic_t status_wanted;
 
 /* Of a program with a screen. */
@@ -40,7 +41,7 @@ on_signal(int signo)
 		if (caught != 0) {
 			if (s != NULL)
 				s->leave();
-			_exit(STATUS_SIGNAL + signo);
+			_exit(second != 0 ? second : STATUS_SIGNAL + signo);
 		}
 		caught = signo;
 	}
@@ -78,6 +79,12 @@ sig_child(void)
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGHUP, &sa, NULL);
 	(void)sigaction(SIGUSR1, &sa, NULL);
+}
+
+void
+sig_second(int status)
+{
+	second = status;
 }
 
 int

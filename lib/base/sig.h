@@ -16,6 +16,9 @@ int sig_init(struct err *e);
  * for all of them but INT and HUP, which the terminal sends to the whole
  * group and the parent answers for. */
 void sig_child(void);
+/* From now on a second signal ends the process with that status, not with 128
+ * and its number: what was begun is not undone.  0: as before. */
+void sig_second(int status);
 /* Descriptor to poll for reading; -1 before sig_init. */
 int sig_fd(void);
 /* The signal that asks us to end, or 0. */

@@ -112,6 +112,7 @@ struct failover {
 	bool old_operable;  /* stop and start of it are possible */
 	char *old_pgdata;   /* as its server says; NULL */
 	bool committed;     /* its stop was asked for: signals wait */
+	bool delta;         /* it is copied to: takes long, a signal ends it */
 	bool resumed;       /* replay was paused, and may go on now */
 	int64_t stopped_at; /* when that was */
 	bool stop_unknown;  /* ... and it may come yet */

@@ -2,6 +2,7 @@
  * rights and its place allow; and the request by it. */
 #include "base/std.h"
 #include "base/clock.h"
+#include "base/sig.h"
 #include "core/text.h"
 #include "flow/failover_int.h"
 #include "flow/hook.h"
@@ -184,8 +185,10 @@ ask_server(struct failover *f, struct err *e)
 static int
 not_asked(struct failover *f, struct err *e)
 {
-	if (!f->resumed)
+	if (!f->resumed) {
+		sig_second(f->committed ? STATUS_INCOMPLETE : 0);
 		return -1;
+	}
 	(void)err_wrap(e, "replay of %s was resumed, it is not promoted",
 	    f->s.nodes[f->node].name);
 	err_raise(e, STATUS_INCOMPLETE);
@@ -212,6 +215,7 @@ failover_request(struct failover *f, struct err *e)
 	/* From here on a signal does not stop a statement. */
 	if (f->pg != NULL)
 		pg_ignore_signals(f->pg);
+	sig_second(STATUS_INCOMPLETE);
 	f->requested_at = clock_ms();
 	if (resume(f, e) == 0)
 		rc = ask_server(f, e);

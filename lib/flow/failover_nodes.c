@@ -483,6 +483,13 @@ primary_text(const struct failover *f, struct err *e)
 	return b.len > 0 ? buf_steal(&b) : NULL;
 }
 
+/* Does a signal wait until what has begun is done? */
+static bool
+waits(const struct failover *f)
+{
+	return (f->requested || f->committed) && !f->delta;
+}
+
 static int
 operate_local(const struct failover *f, int i, struct operate_request *q,
     struct operate_answer *a, int64_t by, struct err *e)
@@ -505,8 +512,7 @@ operate_local(const struct failover *f, int i, struct operate_request *q,
 		if (n->bindir != NULL)
 			l.bindir = n->bindir;
 	}
-	rc = operate_here(
-	    &l, q, a, by, f->requested || f->committed ? -1 : f->o->sigfd, e);
+	rc = operate_here(&l, q, a, by, waits(f) ? -1 : f->o->sigfd, e);
 	free(primary);
 	return rc;
 }
@@ -553,7 +559,7 @@ failover_nodes_operate(const struct failover *f, int i,
 		if (r.note == NULL)
 			r.note = note_remote;
 		rc = operate_remote(&r, f->o->agent, f->o->package, q, a, by,
-		    begun ? -1 : f->o->sigfd, e);
+		    waits(f) ? -1 : f->o->sigfd, e);
 	}
 	free(text);
 	return rc;

@@ -4,6 +4,7 @@
  */
 #include "base/std.h"
 #include "base/clock.h"
+#include "base/sig.h"
 #include "core/follow.h"
 #include "core/text.h"
 #include "flow/failover_int.h"
@@ -340,6 +341,7 @@ failover_old_stop(struct failover *f, struct err *e)
 	/* From here on signals wait, and the time is counted anew: what has
 	 * begun is brought to an end, this or that way. */
 	f->committed = true;
+	sig_second(STATUS_INCOMPLETE);
 	f->stopped_at = clock_ms();
 	f->deadline = deadline_in(ms);
 	if (f->pg != NULL)
@@ -388,6 +390,15 @@ failover_old_end(struct failover *f, uint64_t *end, struct err *e)
 
 /* --- as a standby --------------------------------------------------------- */
 
+/* A time that somebody gave is for all of the run; so is any when a signal has
+ * asked for the end. */
+static void
+give_time(struct failover *f, int64_t ms)
+{
+	if (!f->o->timeout_given && sig_caught() == 0)
+		f->deadline = MAX_OF(f->deadline, deadline_in(ms));
+}
+
 void
 failover_old_back(struct failover *f)
 {
@@ -401,7 +412,7 @@ failover_old_back(struct failover *f)
 	q.node = f->conf[f->node] != NULL ? f->conf[f->node]->name : NULL;
 	failover_step(f, "follow", "%s, as a standby of %s", name,
 	    f->s.nodes[f->node].name);
-	f->deadline = MAX_OF(f->deadline, deadline_in(FOLLOW_MS));
+	give_time(f, FOLLOW_MS);
 	rc = failover_old_operate(f, &q, "standby-follow", FOLLOW_MS, &a, &why);
 	forked = follow_said_forked(a.status, a.text);
 	operate_answer_free(&a);
@@ -410,11 +421,14 @@ failover_old_back(struct failover *f)
 		err_clear(&why);
 		q.verb = OPERATE_DELTA;
 		q.node = NULL;
-		f->deadline = deadline_in(DELTA_MS);
+		give_time(f, DELTA_MS);
+		f->delta = true;
 		rc = failover_old_operate(
 		    f, &q, "standby-clone --delta", DELTA_MS, &a, &why);
+		f->delta = false;
 		operate_answer_free(&a);
-		f->deadline = deadline_in(FOLLOW_MS);
+		if (!f->o->timeout_given)
+			f->deadline = deadline_in(FOLLOW_MS);
 	}
 	f->old_back = rc == 0;
 	if (rc == -1)

@@ -4,6 +4,7 @@
  */
 #include "base/std.h"
 #include "base/clock.h"
+#include "base/sig.h"
 #include "flow/failover_int.h"
 
 #define SETTLE_MS 15000 /* at least, to see what it does after all */
@@ -246,6 +247,7 @@ failover_old_restart(struct failover *f, struct err *e)
 		return by_another(f, is != DOWN_PROMOTED, e);
 	if (is == STANDS_YET && !started)
 		return may_stop_yet(f, e);
+	sig_second(0);
 	(void)err_wrap(e, "switchover given up, %s is the primary%s",
 	    old_node(f)->name, started ? " again" : " as before");
 	/* What refused before anything happened stays a refusal. */
