@@ -3,6 +3,7 @@
 #include "base/std.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "flow/command.h"
 #include "flow/event.h"
 #include "flow/follow_pgpool.h"
 #include "follow-options.h"
@@ -111,6 +112,21 @@ tell_event(const struct conf *conf, const struct follow_opts *o,
 		cli_print("warning", &why);
 }
 
+/* Said first, not when it is too late; it stops nobody. */
+static void
+check_event(const struct conf *conf)
+{
+	const char *command = conf_get(conf, "event_command");
+	struct err why = ERR_INIT;
+
+	if (command == NULL || command_check(command, &why) == 0)
+		return;
+	(void)err_wrap(&why, "event_command");
+	(void)err_hint(&why, "Correct event_command of the configuration file: "
+			     "nobody will be told of the end of this run.");
+	cli_print("warning", &why);
+}
+
 static int
 run_follow(const struct opt_set *s, const struct conf *conf, struct err *e)
 {
@@ -122,6 +138,7 @@ run_follow(const struct opt_set *s, const struct conf *conf, struct err *e)
 
 	follow_talk_init(&ui, opt_flag(s, "json") ? stderr : stdout);
 	if (follow_options_map(s, conf, &o, &owned, e) == 0) {
+		check_event(conf);
 		rc = follow_run(&o, &ui, &rec, e);
 		if (rc == -1 && rec.reclone && opt_flag(s, "reclone"))
 			rc = reclone(s, &o, &ui, &rec, e);

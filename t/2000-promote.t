@@ -249,6 +249,22 @@ dry_run() {
 	is "$rc $(pj '(d["status"], d["code"], d["promoted"])')" \
 	    "0 dry-run 0 false" "dry run as JSON"
 
+	# What could not be run is found before anybody is asked.
+	printf '#!/bin/sh\n' >"$T/not-executable"
+	for fence in "$T/no such" "$T/not-executable -x" "$T" no-such-program; do
+		refused fence-failed "--fence= \\(empty\\)" "dry run: --fence=$fence" \
+		    -f "$file" s1 -n --fence="$fence"
+		like "$err" "could not run \"${fence% *}\"" \
+		    "dry run: it is named with its fault"
+	done
+	refused fence-failed "--fence=" "run: the same, before the question" \
+	    -f "$file" s1 --fence="$T/none"
+	CONF_MORE="event_command = \"$T/none -m\";" promote_conf "$file.event" p- s1 s2
+	promote -f "$file.event" s1 -n --fence=true
+	rc_is 0 "dry run: an event_command that is not there stops nobody"
+	like "$err" "warning: event_command: could not run \"$T/none\"" \
+	    "dry run: and is warned of"
+
 	# In time, an interrupt leaves everything as it was.
 	for sig in INT TERM HUP; do
 		if promote_held request -f "$file" s1 -y --fence=true; then

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "core/text.h"
+#include "flow/command.h"
 #include "flow/event.h"
 #include "flow/failover_int.h"
 #include "io/proc.h"
@@ -183,6 +184,34 @@ variable(const char *name, const char *value)
 	return buf_steal(&b);
 }
 
+#define FENCE_HINT                                                             \
+	"; to do without a fence, with another proof: --fence= (empty); when " \
+	"you know for certain that the old primary is off: --force"
+
+/* What cannot even be run is known before anybody is asked.  A message that
+ * cannot be sent stops nobody. */
+static int
+check_commands(struct failover *f, struct err *e)
+{
+	char message[1200];
+	struct err why = ERR_INIT;
+
+	if (f->o->event_command != NULL &&
+	    command_check(f->o->event_command, &why) == -1)
+		failover_warn(f,
+		    "Correct event_command of the configuration file: nobody "
+		    "will be told of the end of this run.",
+		    "event_command: %s", why.text);
+	err_clear(&why);
+	if (f->o->fence == NULL || f->o->switchover ||
+	    command_check(f->o->fence, &why) == 0)
+		return 0;
+	(void)snprintf(message, sizeof(message),
+	    "the fence command would fail: %s", why.text);
+	return failover_add_refusal(f, "fence-failed", "D3", true, message,
+	    "Correct promote.fence, or --fence" FENCE_HINT, e);
+}
+
 /* By a shell; it may be a command with words.  *status as proc_run. */
 static int
 run_fence(struct failover *f, int *status, struct err *e)
@@ -270,10 +299,7 @@ fence(struct failover *f, struct err *e)
 	}
 	f->fence_failed = true;
 	if (failover_add_refusal(f, "fence-failed", "D3", true, message,
-		"Look at its output and correct it; to do without a fence, "
-		"with another proof: --fence= (empty); when you know for "
-		"certain that the old primary is off: --force",
-		e) == -1)
+		"Look at its output and correct it" FENCE_HINT, e) == -1)
 		return -1;
 	return f->o->force ? 0 : failover_refused(f, e);
 }
@@ -408,6 +434,8 @@ steps(struct failover *f, struct err *e)
 	f->rec->ms_facts = clock_ms() - f->started;
 	if (is_primary(f))
 		return already_primary(f, e);
+	if (check_commands(f, e) == -1)
+		return -1;
 	if (f->rec->verdict.standing > 0)
 		return failover_refused(f, e);
 	if (f->o->dry_run) {

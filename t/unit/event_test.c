@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
+#include "flow/command.h"
 #include "flow/event.h"
 
 #include <sys/stat.h>
@@ -56,11 +57,54 @@ what_the_command_started_does_not_outlive_it(void **state)
 	(void)rmdir(dir);
 }
 
+static void
+what_cannot_be_run_is_known_before(void **state)
+{
+	static const struct {
+		const char *command;
+		int error; /* 0: nothing to say */
+	} v[] = {
+	    {"", 0},
+	    {"true", 0},
+	    {"exit 3", 0}, /* a builtin */
+	    {". /nonexistent", 0},
+	    {"/bin/sh -c :", 0},
+	    {" \t/bin/sh;/nonexistent", 0},
+	    {"/nonexistent/fence", ENOENT},
+	    {"  /nonexistent/fence --off", ENOENT},
+	    {"/nonexistent/fence&& true", ENOENT},
+	    {"no-such-program-of-anybody", ENOENT},
+	    {"/etc/passwd", EACCES},
+	    {"/etc/passwd/x", ENOTDIR},
+	    {"/tmp", EACCES}, /* a directory */
+	    /* The shell decides. */
+	    {"/nonexistent/fence || true", 0},
+	    {"\"/nonexistent/fence\"", 0},
+	    {"$HOME/nonexistent", 0},
+	    {"A=1 /nonexistent", 0},
+	    {"(/nonexistent)", 0},
+	};
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(v); i++) {
+		err_clear(&e);
+		errno = 0;
+		assert_int_equal(
+		    command_check(v[i].command, &e), v[i].error != 0 ? -1 : 0);
+		if (v[i].error == 0)
+			continue;
+		assert_int_equal(e.code, ERR_CONFIG);
+		assert_non_null(strstr(e.text, strerror(v[i].error)));
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_the_command_started_does_not_outlive_it),
+	    cmocka_unit_test(what_cannot_be_run_is_known_before),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);

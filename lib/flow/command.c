@@ -1,0 +1,60 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "flow/command.h"
+#include "io/proc.h"
+
+#include <sys/stat.h>
+
+#define LOOK_MS 2000
+
+static int
+check_path(const char *path, struct err *e)
+{
+	struct stat st;
+	int rc = stat(path, &st);
+
+	if (rc == 0 && !S_ISREG(st.st_mode)) {
+		errno = EACCES;
+		rc = -1;
+	}
+	if (rc == 0)
+		rc = access(path, X_OK);
+	return rc == 0
+		   ? 0
+		   : err_set_errno(e, ERR_CONFIG, "could not run \"%s\"", path);
+}
+
+/* A builtin, or a program of PATH: the shell knows. */
+static int
+check_word(const char *word, struct err *e)
+{
+	const char *argv[] = {
+	    "/bin/sh", "-c", "command -v \"$1\"", "sh", word, NULL};
+	struct proc_opts o = {
+	    .argv = argv, .deadline = deadline_in(LOOK_MS), .sigfd = -1};
+	int status = 0;
+
+	if (proc_run(&o, &status, NULL) == -1 || status == 0)
+		return 0;
+	errno = ENOENT;
+	return err_set_errno(e, ERR_CONFIG, "could not run \"%s\"", word);
+}
+
+int
+command_check(const char *command, struct err *e)
+{
+	const char *begin = command + strspn(command, " \t\n");
+	size_t len = strcspn(begin, " \t\n;&|<>()");
+	char *word;
+	int rc = 0;
+
+	if (len == 0 || strcspn(begin, "'\"\\$`*?[]{}~#=!") < len ||
+	    *begin == '-' || strstr(begin, "||") != NULL)
+		return 0;
+	if ((word = strndup(begin, len)) == NULL)
+		return err_set_nomem(e);
+	rc = strchr(word, '/') != NULL ? check_path(word, e)
+				       : check_word(word, e);
+	free(word);
+	return rc;
+}
