@@ -193,6 +193,46 @@ def modes_and_contents_of_pgdata_are_checked():
     refused(data, "source", 5, request, opened=False)
 
 
+def newer(version, **kw):
+    """A data directory of a server that is newer than known."""
+    data = pgdata()
+    w.put(data, "PG_VERSION", version + "\n")
+    w.put(data, "global/pg_control", w.pg_control(
+        **{"control": 1800, "catalog": 202701011, "crc": 292, **kw}))
+    return data
+
+
+@test
+def a_newer_server_than_known_is_served_if_its_pg_control_is_of_a_known_kind():
+    for version in "19", "23":
+        data = newer(version)
+        os.mkdir(os.path.join(data, "pg_wal/summaries"), 0o700)
+        w.put(data, "pg_wal/000000010000000000000005", "WAL")
+        with start() as a:
+            o = a.open(data, system=w.SYSTEM)
+            eq((o["control"], o["catalog"], o["version"]),
+               (1800, 202701011, version.encode()))
+            # the newest rules hold: WAL is where 18 has it, and stays
+            got = names(a.list()[0])
+            eq("f:base/1/PG_VERSION" in got, True)
+            eq([n for n in got if "pg_wal" in n], ["d:pg_wal"])
+            a.send("C")
+            eq(a.expect("c"), w.pg_control(
+                control=1800, catalog=202701011, crc=292))
+
+
+@test
+def a_newer_pg_control_of_an_unknown_kind_is_refused():
+    for kw in {"control": 1900}, {"control": 1300, "crc": 288}:
+        err = refused(newer("19", **kw), "version-mismatch", 3,
+                      w.frame("O", w.open_(newer("19", **kw))), opened=False)
+        eq(b"has the unknown version %d" % kw["control"] in err["text"], True)
+        eq(b"newer than PostgreSQL 18" in err["hint"], True)
+    # known by its number, and laid out in another way: the CRC is not there
+    data = newer("19", crc=288)
+    refused(data, "source", 5, w.frame("O", w.open_(data)), opened=False)
+
+
 @test
 def B15_a_torn_pg_control_is_read_again_a_broken_one_refused():
     data = pgdata()

@@ -75,6 +75,23 @@ get_int(const unsigned char *data, int offset)
 	return offset == -1 ? -1 : (int32_t)get_u32(data, offset);
 }
 
+static void
+unknown_version(uint32_t control, uint32_t catalog, struct err *e)
+{
+	char major[16];
+
+	(void)err_set(e, ERR_VERSION,
+	    "\"global/pg_control\" has the unknown version %" PRIu32
+	    " (catalog version %" PRIu32 ")",
+	    control, catalog);
+	if (pgver_of_catalog(catalog) == PGVER_NEXT)
+		(void)err_hint(e,
+		    "It is newer than PostgreSQL %s, and laid out in a way "
+		    "that this program does not know: look for newer "
+		    "standby-tools, on this host and on the other.",
+		    pgver_major(PGVER_NEWEST, major, sizeof(major)));
+}
+
 /* The layout, by the two version numbers in front; NULL with e set. */
 static const struct pgver_control *
 layout_of(const unsigned char *data, struct err *e)
@@ -91,10 +108,7 @@ layout_of(const unsigned char *data, struct err *e)
 		    "\"global/pg_control\" was written by a machine of the "
 		    "other byte order");
 	else
-		(void)err_set(e, ERR_VERSION,
-		    "\"global/pg_control\" has the unknown version %" PRIu32
-		    " (catalog version %" PRIu32 ")",
-		    control, catalog);
+		unknown_version(control, catalog, e);
 	return NULL;
 }
 

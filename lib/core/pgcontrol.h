@@ -21,7 +21,7 @@ enum pgcontrol_state { /* values of DBState in pg_control.h, 9.0-18 */
 struct pgcontrol {
 	uint64_t system_identifier;
 	uint32_t control_version, catalog_version;
-	int version; /* major as server_version_num, e.g. 150000 */
+	int version; /* major as server_version_num, e.g. 150000; PGVER_NEXT */
 	uint32_t state;
 	uint64_t checkpoint, redo;
 	uint32_t timeline;

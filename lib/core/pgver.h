@@ -16,6 +16,7 @@
 
 #define PGVER_OLDEST 90000  /* 9.0 */
 #define PGVER_NEWEST 180000 /* 18: newer ones get its rows and a warning */
+#define PGVER_NEXT 190000   /* stands for all that are newer than known */
 
 #define PGVER_STATUS_ROWS 1000
 
@@ -216,6 +217,8 @@ bool pgver_supported(int version); /* not older than PGVER_OLDEST */
 /* Does the walreceiver of that server take this keyword of a connection string?
  * Secrets and what it ignores are not among them. */
 bool pgver_walreceiver_takes(int version, const char *keyword);
+/* All keywords that it asks about; NULL behind the last. */
+const char *pgver_walreceiver_keyword(size_t i);
 
 /* LSN arithmetic: bytes per log id (0xFF000000 below 9.3, else 2^32), for the
  * 16 MB segments that servers below 9.3 have unless compiled otherwise. */
@@ -239,11 +242,23 @@ struct pgver_control {
 	bool lsn64;  /* one uint64, else a pair of uint32 */
 };
 /* By pg_control_version and catalog version, of releases only; NULL when
- * unknown.  The catalog version is needed: 9.4 and 9.5 (942) differ. */
+ * unknown.  The catalog version is needed: 9.4 and 9.5 (942) differ.  A catalog
+ * newer than known has the newest layout if the control version is that of the
+ * newest: the CRC behind it decides. */
 const struct pgver_control *pgver_control(
     uint32_t control_version, uint32_t catalog_version);
-/* Server version (major only, e.g. 150000) of a catalog version; 0 unknown. */
+/* Server version (major only, e.g. 150000) of a catalog version; PGVER_NEXT:
+ * newer than known; 0: unknown. */
 int pgver_of_catalog(uint32_t catalog_version);
+/* Does this version, of PG_VERSION or a server, fit what the catalog version
+ * said?  All that is newer than known fits what is newer than known. */
+bool pgver_fits(int version, int of_catalog);
+/* The numbers of a major's pg_control; a newer one has those of the newest.
+ * false: older than the oldest. */
+struct pgver_numbers {
+	uint32_t control_version, catalog_version;
+};
+bool pgver_numbers(int version, struct pgver_numbers *n);
 /* Magic number of a WAL page, e.g. 0xD110 for 15; 0: not known (9.1, 9.2, 9.5
  * and what is newer than PGVER_NEWEST), any is to be taken. */
 uint16_t pgver_wal_magic(int version);

@@ -167,15 +167,18 @@ pgver_major_at(size_t i)
 	return i < NELEM(majors) ? majors[i].version : 0;
 }
 
+/* A release behind the newest known one is read as that one, if only its
+ * pg_control is of the same kind; the betas between two are of none. */
 static const struct major *
 major_of_catalog(uint32_t catalog_version)
 {
+	static const struct major *const newest = &majors[NELEM(majors) - 1];
 	size_t i;
 
 	for (i = 0; i < NELEM(majors); i++)
 		if (majors[i].catalog_version == catalog_version)
 			return &majors[i];
-	return NULL;
+	return catalog_version > newest->catalog_version ? newest : NULL;
 }
 
 const struct pgver_control *
@@ -198,7 +201,32 @@ pgver_of_catalog(uint32_t catalog_version)
 {
 	const struct major *m = major_of_catalog(catalog_version);
 
-	return m == NULL ? 0 : m->version;
+	if (m == NULL)
+		return 0;
+	return m->catalog_version == catalog_version ? m->version : PGVER_NEXT;
+}
+
+bool
+pgver_fits(int version, int of_catalog)
+{
+	if (!pgver_known(version) && !pgver_known(of_catalog))
+		return true;
+	return pgver_same_major(version, of_catalog);
+}
+
+bool
+pgver_numbers(int version, struct pgver_numbers *n)
+{
+	size_t i = NELEM(majors);
+
+	while (i > 0 && majors[i - 1].version > version)
+		i--;
+	if (i == 0)
+		return false;
+	*n = (struct pgver_numbers){
+	    .control_version = majors[i - 1].control_version,
+	    .catalog_version = majors[i - 1].catalog_version};
+	return true;
 }
 
 uint16_t
@@ -256,6 +284,13 @@ static const struct {
     {"min_protocol_version", 180000},
     {"max_protocol_version", 180000},
 };
+
+const char *
+pgver_walreceiver_keyword(size_t i)
+{
+	return i < NELEM(walreceiver_keywords) ? walreceiver_keywords[i].keyword
+					       : NULL;
+}
 
 bool
 pgver_walreceiver_takes(int version, const char *keyword)

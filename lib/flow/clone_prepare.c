@@ -84,7 +84,9 @@ ask_server(struct clone *c, struct err *e)
 		    c->facts.version_text);
 		goto out;
 	}
-	if (!pgver_known(c->facts.version))
+	/* A clone says it as a warning of preflight. */
+	if (!pgver_known(c->facts.version) &&
+	    (c->o->conf_only || c->o->cleanup))
 		clone_note(c,
 		    "PostgreSQL %s is newer than this program "
 		    "knows: treating it as the newest known version",

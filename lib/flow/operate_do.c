@@ -60,6 +60,18 @@ nap(void *arg, int64_t ms, struct err *e)
 	return 0;
 }
 
+/* pg_control of a newer server than known does not say which: PG_VERSION does,
+ * and its programs are those of no other. */
+static void
+name_newer(struct pgcontrol *c, const char *pg_version)
+{
+	int version = pgver_parse(pg_version);
+
+	if (version != -1 && !pgver_known(c->version) &&
+	    pgver_fits(version, c->version))
+		c->version = version;
+}
+
 static int
 check_dir(struct operate_dir *d, const struct operate_request *q,
     const struct operate_host *h, struct err *e)
@@ -74,9 +86,11 @@ check_dir(struct operate_dir *d, const struct operate_request *q,
 	    datadir_mode(d->t, &st, e) == 0 &&
 	    datadir_version(d->t, version, sizeof(version), e) == 0 &&
 	    datadir_control(d->t, &b, nap, &host, e) == 0 &&
-	    pgcontrol_parse(b.data, b.len, &d->control, e) == 0)
+	    pgcontrol_parse(b.data, b.len, &d->control, e) == 0) {
+		name_newer(&d->control, version);
 		rc = datadir_identifier(
 		    d->t, &d->control, q->system_identifier, e);
+	}
 	buf_free(&b);
 	return rc;
 }

@@ -475,7 +475,7 @@ open_pgdata(struct target *t, const struct target_want *w, struct err *e)
 		    "file \"%s/PG_VERSION\" does not hold a version", t->path);
 	if (read_control(t, TARGET_CONTROL, e) == -1)
 		return -1;
-	if (!pgver_same_major(t->version, t->control.version))
+	if (!pgver_fits(t->version, t->control.version))
 		return err_set(e, ERR_TARGET_NOT_PGDATA,
 		    "directory \"%s\": PG_VERSION and pg_control are of "
 		    "different versions",

@@ -296,7 +296,7 @@ check_control(struct target *t, const void *data, size_t n, struct err *e)
 	if (tree_read_file(t->tree, "PG_VERSION", 64, &b) == 0)
 		version = pgver_parse(buf_str(&b));
 	buf_free(&b);
-	if (version != -1 && pgver_same_major(version, c.version))
+	if (version != -1 && pgver_fits(version, c.version))
 		return 0;
 	return err_set(e, ERR_TARGET_CHANGED,
 	    "file \"%s/PG_VERSION\" does not fit pg_control of the source",

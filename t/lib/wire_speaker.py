@@ -284,17 +284,17 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-def pg_control(system=SYSTEM):
-    """ControlFileData of PostgreSQL 15 (pg_control_version 1300)."""
+def pg_control(system=SYSTEM, control=1300, catalog=202209061, crc=288):
+    """ControlFileData of PostgreSQL 15; of 18: 1800, 202506291, 292."""
     b = bytearray(8192)
     for form, at, value in (
-            ("Q", 0, system), ("I", 8, 1300), ("I", 12, 202209061),
+            ("Q", 0, system), ("I", 8, control), ("I", 12, catalog),
             ("I", 16, 6), ("Q", 32, 0x5000060), ("Q", 40, 0x5000028),
             ("I", 48, 1), ("I", 52, 1), ("I", 172, 1), ("I", 180, 100),
             ("I", 184, 8), ("I", 188, 10), ("I", 196, 64), ("I", 216, 8192),
             ("I", 220, 131072), ("I", 224, 8192), ("I", 228, 16 << 20)):
         struct.pack_into("<" + form, b, at, value)
-    struct.pack_into("<I", b, 288, crc32c(bytes(b[:288])))
+    struct.pack_into("<I", b, crc, crc32c(bytes(b[:crc])))
     return bytes(b)
 
 

@@ -311,10 +311,13 @@ unknown_versions_and_foreign_byte_order_are_told_apart(void **state)
 	assert_string_equal(e.text,
 	    "\"global/pg_control\" has the unknown version 1300 "
 	    "(catalog version 202209062)");
+	assert_string_equal(e.hint, "");
 	err_clear(&e);
 	put32(p, 8, 1900);
+	put32(p, 12, 202701011);
 	assert_int_equal(pgcontrol_parse(p, n, &c, &e), -1);
 	assert_int_equal(e.code, ERR_VERSION);
+	assert_non_null(strstr(e.hint, "newer than PostgreSQL 18"));
 	err_clear(&e);
 	put32(p, 8, __builtin_bswap32(1300));
 	put32(p, 12, __builtin_bswap32(202209061));
@@ -322,6 +325,29 @@ unknown_versions_and_foreign_byte_order_are_told_apart(void **state)
 	assert_int_equal(e.code, ERR_VERSION);
 	assert_non_null(strstr(e.text, "other byte order"));
 	assert_int_equal(pgcontrol_check(p, n, NULL), -1);
+}
+
+static void
+a_newer_server_with_the_newest_pg_control_is_read_and_its_crc_decides(
+    void **state)
+{
+	static unsigned char p[PGCONTROL_MAX];
+	const struct made *m = &made[NELEM(made) - 1];
+	struct err e = ERR_INIT;
+	struct pgcontrol c;
+	size_t n = make(m, p);
+
+	(void)state;
+	put32(p, 12, 202701011);
+	assert_int_equal(pgcontrol_check(p, n, &e), 0);
+	assert_int_equal(pgcontrol_parse(p, n, &c, &e), -1);
+	assert_int_equal(e.code, ERR_SOURCE);
+	err_clear(&e);
+	seal(m, p);
+	assert_int_equal(pgcontrol_parse(p, n, &c, &e), 0);
+	assert_int_equal(c.version, PGVER_NEXT);
+	assert_int_equal(c.catalog_version, 202701011);
+	assert_int_equal(c.max_wal_senders, 11);
 }
 
 static void
@@ -403,6 +429,8 @@ main(void)
 	    cmocka_unit_test(a_changed_or_missing_byte_is_a_torn_read),
 	    cmocka_unit_test(
 		unknown_versions_and_foreign_byte_order_are_told_apart),
+	    cmocka_unit_test(
+		a_newer_server_with_the_newest_pg_control_is_read_and_its_crc_decides),
 	    cmocka_unit_test(
 		impossible_values_are_refused_even_with_a_good_crc),
 	    cmocka_unit_test(how_far_the_data_reach),

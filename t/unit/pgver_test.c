@@ -579,10 +579,67 @@ pg_control_is_found_by_both_versions(void **state)
 		assert_int_equal(pgver_wal_magic(t[i].server + 3), t[i].magic);
 	}
 	assert_null(pgver_control(1300, 202406281));
-	assert_null(pgver_control(1900, 202601011));
 	assert_null(pgver_control(0, 0));
-	assert_int_equal(pgver_of_catalog(202601011), 0);
+	/* A beta of 17 is no release, and not newer than known. */
+	assert_null(pgver_control(1700, 202405231));
+	assert_int_equal(pgver_of_catalog(202405231), 0);
 	assert_int_equal(pgver_wal_magic(190000), 0);
+}
+
+static void
+pg_control_newer_than_known_is_read_if_its_kind_is_known(void **state)
+{
+	const struct pgver_control *newest = pgver_control(1800, 202506291);
+	struct pgver_numbers n;
+
+	(void)state;
+	assert_ptr_equal(pgver_control(1800, 202601011), newest);
+	assert_ptr_equal(pgver_control(1800, 203001011), newest);
+	assert_null(pgver_control(1900, 202601011));
+	assert_null(pgver_control(1300, 202601011));
+	assert_int_equal(pgver_of_catalog(202601011), PGVER_NEXT);
+	assert_false(pgver_known(PGVER_NEXT));
+	assert_true(pgver_fits(190002, PGVER_NEXT));
+	assert_true(pgver_fits(200000, PGVER_NEXT));
+	assert_false(pgver_fits(180004, PGVER_NEXT));
+	assert_false(pgver_fits(190000, 180000));
+	assert_true(pgver_fits(180004, 180000));
+	assert_false(pgver_fits(90600, 90500));
+	assert_true(pgver_numbers(180004, &n));
+	assert_int_equal(n.control_version, 1800);
+	assert_int_equal(n.catalog_version, 202506291);
+	assert_true(pgver_numbers(190000, &n));
+	assert_int_equal(n.catalog_version, 202506291);
+	assert_true(pgver_numbers(90124, &n));
+	assert_int_equal(n.catalog_version, 201105231);
+	assert_false(pgver_numbers(80422, &n));
+}
+
+static void
+keywords_of_conninfo_come_with_the_libpq_that_knows_them(void **state)
+{
+	static const struct {
+		const char *keyword;
+		int since;
+	} t[] = {{"host", 90000}, {"requirepeer", 90100}, {"passfile", 100000},
+	    {"gssencmode", 120000}, {"channel_binding", 130000},
+	    {"sslcrldir", 140000}, {"require_auth", 160000},
+	    {"sslnegotiation", 170000}, {"dbname", 170000},
+	    {"max_protocol_version", 180000}};
+	const char *k;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < NELEM(t); i++)
+		for (j = 0; j < NELEM(majors); j++)
+			assert_int_equal(
+			    pgver_walreceiver_takes(majors[j], t[i].keyword),
+			    majors[j] >= t[i].since);
+	assert_false(pgver_walreceiver_takes(180000, "password"));
+	assert_false(pgver_walreceiver_takes(180000, "options"));
+	for (i = 0; (k = pgver_walreceiver_keyword(i)) != NULL; i++)
+		assert_true(pgver_walreceiver_takes(PGVER_NEXT, k));
+	assert_int_equal(i, 34);
 }
 
 int
@@ -602,6 +659,10 @@ main(void)
 	    cmocka_unit_test(majors_are_named_and_compared_as_people_do),
 	    cmocka_unit_test(a_log_id_had_a_hole_before_9_3),
 	    cmocka_unit_test(pg_control_is_found_by_both_versions),
+	    cmocka_unit_test(
+		pg_control_newer_than_known_is_read_if_its_kind_is_known),
+	    cmocka_unit_test(
+		keywords_of_conninfo_come_with_the_libpq_that_knows_them),
 	};
 
 	return cmocka_run_group_tests_name("pgver", tests, NULL, NULL);
