@@ -1,29 +1,20 @@
 #include "base/std.h"
-#include "base/sig.h"
 #include "flow/clone_int.h"
 #include "flow/recovery.h"
-#include "io/proc.h"
+
+#define SETTING_MS 5000
 
 /* What the server programs make of the target's configuration, includes and
  * all; else what its files say. -1: not known. */
 static int
 own_setting(struct clone *c, const char *name)
 {
-	struct buf v = BUF_INIT, path = BUF_INIT;
-	int value = -1, status = -1;
+	struct buf v = BUF_INIT;
+	int value = -1;
 
-	buf_addf(&path, "%s/postgres", c->bindir == NULL ? "" : c->bindir);
-	if (c->bindir != NULL && buf_ok(&path)) {
-		const char *argv[] = {
-		    buf_str(&path), "-D", c->target.path, "-C", name, NULL};
-
-		(void)proc_run(&(struct proc_opts){.argv = argv,
-				   .out = &v,
-				   .deadline = clone_deadline(c, 5000),
-				   .sigfd = sig_fd()},
-		    &status, NULL);
-	}
-	if (status != 0) {
+	if (c->bindir == NULL ||
+	    server_setting(c->bindir, c->target.path, name, &v,
+		clone_deadline(c, SETTING_MS), NULL) == -1) {
 		buf_reset(&v);
 		if (recovery_setting(
 			c->target.tree, c->facts.version, name, &v, NULL) != 1)
@@ -32,7 +23,6 @@ own_setting(struct clone *c, const char *name)
 	if (v.len > 0)
 		value = (int)strtol(buf_str(&v), NULL, 10);
 	buf_free(&v);
-	buf_free(&path);
 	return value;
 }
 

@@ -35,6 +35,28 @@ int server_alive(int pgdata_fd, long *pid, struct buf *why, struct err *e);
 int server_bindir(
     const char *given, int version, char **bindir, int *minor, struct err *e);
 
+/*
+ * server_conf.c: what those programs make of a configuration, by "postgres -C"
+ * (from 9.2; below, and where they cannot read it: ERR_SETTING, with what they
+ * said).  deadline: of each call; also ends by a signal.
+ *
+ * server_setting: the value of `name` for a server whose configuration is in
+ * config_dir (PGDATA, or where the distribution has it), includes and
+ * postgresql.auto.conf counted, in the setting's own unit and not in that of
+ * SHOW; replaces value.
+ * server_accepts: is `name` a setting that can have that value?
+ */
+int server_setting(const char *bindir, const char *config_dir, const char *name,
+    struct buf *value, int64_t deadline, struct err *e);
+int server_accepts(const char *bindir, const char *name, const char *value,
+    int64_t deadline, struct err *e);
+/* What is built in: bytes, bytes, and blocks. */
+struct server_sizes {
+	uint32_t block, wal_block, segment;
+};
+int server_sizes(const char *bindir, struct server_sizes *s, int64_t deadline,
+    struct err *e);
+
 struct server_start {
 	const char *pgdata;
 	const char *bindir;

@@ -1,0 +1,119 @@
+/* What the server programs here make of a configuration: "postgres -C", which
+ * reads it as a start would, and starts nothing (9.2). */
+#include "base/std.h"
+#include "base/sig.h"
+#include "core/text.h"
+#include "flow/server.h"
+#include "io/proc.h"
+
+#define VALUE_MAX 8192
+/* Without a configuration.  Any directory that is there does, when the file is
+ * named: only postgresql.auto.conf is looked for in it. */
+#define NO_DIR "/"
+#define NO_FILE "config_file=/dev/null"
+
+static int
+said_no(const struct buf *said, const char *name, struct err *e)
+{
+	struct buf shown = BUF_INIT;
+
+	(void)err_set(
+	    e, ERR_SETTING, "the server programs here cannot tell %s", name);
+	text_add_tail(&shown, said->data, said->len, 4, "  ");
+	if (shown.len > 0)
+		(void)err_detail(e, "They said:\n%s", buf_str(&shown));
+	buf_free(&shown);
+	return -1;
+}
+
+/* set: up to two "name=value", NULL at the end. */
+static int
+ask(const char *bindir, const char *dir, const char *const *set,
+    const char *name, struct buf *value, int64_t deadline, struct err *e)
+{
+	static const char *const env[] = {"LC_ALL=C", NULL};
+	struct buf path = BUF_INIT, said = BUF_INIT;
+	/* -C third: so PostgreSQL wants it of one who is root. */
+	const char *argv[12] = {NULL, "-D", dir, "-C", name}, *words[64];
+	struct proc_opts o = {.argv = words,
+	    .env = env,
+	    .out = value,
+	    .err = &said,
+	    .max_out = VALUE_MAX,
+	    .deadline = deadline,
+	    .sigfd = sig_fd()};
+	int status = -1, rc;
+
+	for (size_t n = 5; set != NULL && *set != NULL; set++) {
+		argv[n++] = "-c";
+		argv[n++] = *set;
+	}
+	buf_addf(&path, "%s/postgres", bindir);
+	argv[0] = buf_str(&path);
+	buf_reset(value);
+	rc = buf_ok(&path) ? server_words(argv, words, NELEM(words), e)
+			   : err_set_nomem(e);
+	if (rc == 0)
+		rc = proc_run(&o, &status, e);
+	if (rc == 0 && status != 0)
+		rc = said_no(&said, name, e);
+	if (rc == 0 && value->len > 0 && value->data[value->len - 1] == '\n')
+		value->data[--value->len] = '\0';
+	if (rc == 0 && !buf_ok(value))
+		rc = err_set_nomem(e);
+	buf_free(&path);
+	buf_free(&said);
+	return rc;
+}
+
+int
+server_setting(const char *bindir, const char *config_dir, const char *name,
+    struct buf *value, int64_t deadline, struct err *e)
+{
+	return ask(bindir, config_dir, NULL, name, value, deadline, e);
+}
+
+int
+server_accepts(const char *bindir, const char *name, const char *value,
+    int64_t deadline, struct err *e)
+{
+	struct buf one = BUF_INIT, out = BUF_INIT;
+	const char *set[] = {NO_FILE, NULL, NULL};
+	int rc;
+
+	buf_addf(&one, "%s=%s", name, value);
+	set[1] = buf_str(&one);
+	rc = buf_ok(&one) ? ask(bindir, NO_DIR, set, name, &out, deadline, e)
+			  : err_set_nomem(e);
+	buf_free(&one);
+	buf_free(&out);
+	return rc;
+}
+
+int
+server_sizes(
+    const char *bindir, struct server_sizes *s, int64_t deadline, struct err *e)
+{
+	static const char *const set[] = {NO_FILE, NULL};
+	const struct {
+		const char *name;
+		uint32_t *to;
+	} rows[] = {
+	    {"block_size", &s->block},
+	    {"wal_block_size", &s->wal_block},
+	    {"segment_size", &s->segment},
+	};
+	struct buf value = BUF_INIT;
+	int rc = 0;
+
+	*s = (struct server_sizes){.block = 0};
+	for (size_t i = 0; i < NELEM(rows) && rc == 0; i++) {
+		rc =
+		    ask(bindir, NO_DIR, set, rows[i].name, &value, deadline, e);
+		if (rc == 0)
+			*rows[i].to =
+			    (uint32_t)strtoul(buf_str(&value), NULL, 10);
+	}
+	buf_free(&value);
+	return rc;
+}
