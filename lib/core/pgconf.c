@@ -321,11 +321,24 @@ is_replaced(const struct pgconf_recovery *r, enum key_kind kind)
 	       (kind == KEY_DELAY && r->min_apply_delay != NULL);
 }
 
+/* A line that sets what we write beside our keys. */
+static bool
+is_more(const struct pgconf_recovery *r, const char *line)
+{
+	const char *name;
+	size_t n = line_name(line, &name);
+
+	for (size_t i = 0; n > 0 && i < r->nmore; i++)
+		if (name_is(name, n, r->more[i].name))
+			return true;
+	return false;
+}
+
 /* The lines of others.  A block without an end loses nothing but our keys. */
 static void
 add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
 {
-	bool in_block = false;
+	bool in_block = false, more;
 	const char *next;
 	enum key_kind kind;
 
@@ -336,13 +349,14 @@ add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
 			continue;
 		}
 		kind = key_kind(old);
-		if (in_block && kind != KEY_NONE)
+		more = is_more(r, old);
+		if (in_block && (kind != KEY_NONE || more))
 			continue;
 		/* The reader without escapes takes what is behind its longest
 		 * line for a line of its own. */
 		if (is_replaced(r, kind) && !escapes(r->version))
 			continue;
-		if (is_replaced(r, kind))
+		if (is_replaced(r, kind) || more)
 			buf_adds(out, "# ");
 		buf_add(out, old, (size_t)(next - old));
 	}
@@ -412,6 +426,8 @@ pgconf_auto_conf(const struct pgconf_recovery *r, const char *old,
 		if (lines[i].name != NULL && lines[i].value != NULL)
 			add_setting(
 			    out, lines[i].name, lines[i].value, r->version);
+	for (size_t i = 0; i < r->nmore; i++)
+		buf_addf(out, "%s = %d\n", r->more[i].name, r->more[i].value);
 	buf_adds(out, BLOCK_END "\n");
 	return buf_ok(out) ? 0 : err_set_nomem(e);
 }

@@ -16,6 +16,13 @@ struct pgconf_recovery {
 	const char *trigger_file;     /* or NULL; refused from 16 */
 	const char *restore_command;  /* or NULL */
 	const char *min_apply_delay;  /* or NULL */
+	/* 12+: settings that the data need and the copied configuration does
+	 * not give (postgresql.auto.conf, in our block). */
+	const struct pgconf_more {
+		const char *name;
+		int value;
+	} * more;
+	size_t nmore;
 	/* Below 12: text of the recovery.conf that is there and whose other
 	 * lines stay; NULL: a new file. */
 	const char *old;
@@ -42,7 +49,8 @@ int pgconf_recovery_conf(
 /*
  * postgresql.auto.conf (12+): `old` with every line that sets one of our keys
  * (primary_conninfo, primary_slot_name, promote_trigger_file,
- * restore_command and recovery_min_apply_delay when given, recovery_target,
+ * restore_command and recovery_min_apply_delay when given, what `more` names,
+ * recovery_target,
  * recovery_target_name, _time, _xid, _lsn, _timeline, _inclusive, _action)
  * commented out, an older block of ours removed, and one block of ours at the
  * end: what is given, recovery_target* = '', recovery_target_timeline =

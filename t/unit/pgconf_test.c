@@ -336,6 +336,11 @@ recovery_conf_keeps_the_lines_of_others(void **state)
 	buf_free(&oldest);
 }
 
+static const struct pgconf_more need[] = {
+    {"max_connections", 77},
+    {"max_worker_processes", 16},
+};
+
 static const struct {
 	const char *name;
 	struct pgconf_recovery r;
@@ -443,6 +448,22 @@ static const struct {
     {"an end without block",
 	{.version = 150018, .primary_conninfo = "host=db1"},
 	END "port = 5433\n", "port = 5433\n" BLOCK15},
+    {"settings that the data need",
+	{.version = 150018,
+	    .primary_conninfo = "host=db1",
+	    .more = need,
+	    .nmore = NELEM(need)},
+	"max_connections = '20'\nport = 5433\n" BEGIN
+	"Max_Worker_Processes = 2\nwork_mem = '1MB'\n" END,
+	"# max_connections = '20'\nport = 5433\nwork_mem = '1MB'\n" BEGIN
+	"primary_conninfo = 'host=db1'\n"
+	"primary_slot_name = ''\n"
+	"promote_trigger_file = ''\n" TARGETS
+	"max_connections = 77\nmax_worker_processes = 16\n" END},
+    {"those that an earlier run wrote stay",
+	{.version = 150018, .primary_conninfo = "host=db1"},
+	BEGIN "primary_conninfo = 'x'\nmax_connections = 77\n" END,
+	"max_connections = 77\n" BLOCK15},
     {"hostile values stay values",
 	{.version = 150018,
 	    .primary_conninfo = "application_name='x\\'\nport = 1'"},
