@@ -2,6 +2,7 @@
 #include "base/std.h"
 #include "core/pgver.h"
 #include "core/status_int.h"
+#include "core/text.h"
 
 /* A server that is well is heard from every 30 s at least: half of the default
  * of wal_sender_timeout and of wal_receiver_timeout. */
@@ -94,7 +95,7 @@ status_row_may_be(
 	return row->node == i ||
 	       (status_is_derived(other) && other->role == ROLE_STANDBY &&
 		   (app == NULL || row->application_name == NULL ||
-		       strcmp(app, row->application_name) == 0));
+		       text_same_appname(row->application_name, app)));
 }
 
 /* Only when all of its rows can be read and each of them is known to be

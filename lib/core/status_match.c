@@ -248,6 +248,13 @@ differ(const char *a, const char *b)
 	return a != NULL && b != NULL && strcmp(a, b) != 0;
 }
 
+/* The receiver's own application_name, and the one that the sender shows. */
+static bool
+other_name(const char *own, const char *shown)
+{
+	return differ(own, shown) && !text_same_appname(shown, own);
+}
+
 /* Can the row not be of this node? */
 static bool
 contradicts(const struct match *m, int node, const struct row *row)
@@ -263,7 +270,7 @@ contradicts(const struct match *m, int node, const struct row *row)
 		return true;
 	if (!r->present)
 		return false;
-	return differ(r->application_name, row->r->application_name) ||
+	return other_name(r->application_name, row->r->application_name) ||
 	       differ(r->slot, row->slot) ||
 	       (m->points[node] != -1 && m->points[node] != row->up);
 }
@@ -295,8 +302,8 @@ by_application(const struct match *m, int node, const struct row *row)
 	const struct status_receiver *r = &m->s->nodes[node].receiver;
 
 	return r->present &&
-	       status_same_text(
-		   r->application_name, row->r->application_name) &&
+	       text_same_appname(
+		   row->r->application_name, r->application_name) &&
 	       (!is_generic(m, row) || m->points[node] == row->up ||
 		   (!row->r->hidden && same_address(m, node, row)));
 }
@@ -317,8 +324,8 @@ by_slot_name(const struct match *m, int node, const struct row *row)
 static bool
 by_name(const struct match *m, int node, const struct row *row)
 {
-	return status_same_text(
-	    m->s->nodes[node].name, row->r->application_name);
+	return text_same_appname(
+	    row->r->application_name, m->s->nodes[node].name);
 }
 
 /* Many servers share the address of this machine: there it counts only for a
@@ -447,8 +454,8 @@ receivers_called(const struct match *m, const char *app, int *last)
 	*last = -1;
 	for (size_t i = 0; i < m->s->n; i++)
 		if (m->s->nodes[i].receiver.present &&
-		    status_same_text(
-			m->s->nodes[i].receiver.application_name, app)) {
+		    text_same_appname(
+			app, m->s->nodes[i].receiver.application_name)) {
 			*last = (int)i;
 			found++;
 		}

@@ -396,3 +396,50 @@ text_slot_name(const char *name, char *out)
 		out[i++] = '_';
 	out[i] = '\0';
 }
+
+#define APPNAME_MAX 63 /* NAMEDATALEN - 1 */
+/* A cut in the middle of a character of several bytes is a bit shorter. */
+#define APPNAME_CUT (APPNAME_MAX - 3)
+
+/* The name as a server shows it, at most APPNAME_MAX bytes of it. */
+static void
+clean_appname(const char *name, bool hex, char *out /* APPNAME_MAX + 1 */)
+{
+	char wide[4 * APPNAME_MAX + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < APPNAME_MAX && name[i] != '\0'; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c >= 32 && c <= 126)
+			wide[n++] = name[i];
+		else if (!hex)
+			wide[n++] = '?';
+		else
+			n += (size_t)snprintf(wide + n, 5, "\\x%02x", c);
+	}
+	n = MIN_OF(n, (size_t)APPNAME_MAX);
+	memcpy(out, wide, n);
+	out[n] = '\0';
+}
+
+bool
+text_same_appname(const char *shown, const char *name)
+{
+	char clean[APPNAME_MAX + 1];
+	size_t n;
+
+	if (shown == NULL || name == NULL || *shown == '\0')
+		return false;
+	if (strcmp(shown, name) == 0)
+		return true;
+	n = strlen(shown);
+	for (int hex = 0; hex <= 1; hex++) {
+		clean_appname(name, hex == 1, clean);
+		if (strcmp(shown, clean) == 0 ||
+		    (n >= APPNAME_CUT && strlen(name) > n &&
+			strncmp(shown, clean, n) == 0))
+			return true;
+	}
+	return false;
+}

@@ -50,5 +50,12 @@ void text_add_identifier(struct buf *b, const char *name);
 /* A host or node name as a slot name: [a-z0-9_]{1,63}, upper case lowered,
  * others become _. */
 void text_slot_name(const char *name, char *out /* 64 */);
+/*
+ * Is `shown`, of pg_stat_replication, how a server keeps the application_name
+ * `name`?  It cuts it at 63 bytes, and each byte that is no printable ASCII
+ * becomes "?" (15.18 guc.c, pg_clean_ascii) or, from 16, "\\xhh" (16.14
+ * string.c).  NULL and the empty text are like nothing.
+ */
+bool text_same_appname(const char *shown, const char *name);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/sig.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
+#include "core/text.h"
 #include "flow/pidfile.h"
 #include "flow/server.h"
 #include "flow/slot.h"
@@ -256,7 +257,7 @@ look_primary(struct waiting *x, struct err *e)
 		/* Columns that this role may not see are NULL. */
 		if (name == NULL || state == NULL)
 			v->sender_known = false;
-		if (name == NULL || strcmp(name, x->w->application_name) != 0)
+		if (!text_same_appname(name, x->w->application_name))
 			continue;
 		if (v->sender_streams && lsn_at(r, i, 6) <= v->sender_flush)
 			continue;

@@ -315,6 +315,26 @@ a_second_call_sees_what_the_first_one_saw(void **state)
 	status_free(&s);
 }
 
+/* 15 shows each byte of the name as a question mark. */
+static void
+a_name_that_is_not_ascii_is_known_by_what_the_server_kept(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add_primary(&s, "node1", 0x5000), a, b;
+
+	(void)state;
+	feed(&s, p, 11, "2???", "10.0.0.2", 0x4000);
+	feed(&s, p, 12, "???", "10.0.0.2", 0x4100);
+	a = add_standby(&s, "node2", "db2", 0x4000, 0x4000);
+	receive(&s, a, "2\xeb\x8c\x80", "db1", "5432", NULL);
+	b = add_standby(&s, "node3", "db2", 0x4100, 0x4100);
+	receive(&s, b, "\xeb\x8c\x80", "db1", "5432", NULL);
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(node_of_pid(&s, 0, 12), find(&s, "node3"));
+	status_free(&s);
+}
+
 static void
 a_found_node_gives_way_to_the_real_one(void **state)
 {
@@ -1561,6 +1581,8 @@ main(void)
 	    cmocka_unit_test(a_server_that_is_down_is_not_given_the_last_row),
 	    cmocka_unit_test(old_versions_have_fewer_views),
 	    cmocka_unit_test(two_standbys_of_one_name_are_both_shown),
+	    cmocka_unit_test(
+		a_name_that_is_not_ascii_is_known_by_what_the_server_kept),
 	    cmocka_unit_test(thousands_of_equal_rows_are_numbered),
 	    cmocka_unit_test(the_order_of_rows_and_nodes_does_not_matter),
 	    cmocka_unit_test(

@@ -343,6 +343,41 @@ a_name_becomes_a_slot_name(void **state)
 }
 
 static void
+an_application_name_is_known_as_the_server_keeps_it(void **state)
+{
+	static const char long_name[] =
+	    "0123456789012345678901234567890123456789012345678901234567890123"
+	    "456";
+	static const struct {
+		const char *shown, *name;
+		bool same;
+	} t[] = {
+	    {"db2", "db2", true},
+	    {"db2", "db3", false},
+	    {"db", "db2", false},
+	    {"db2", "db", false},
+	    {"??????", "\xeb\x8c\x80\xea\xb8\xb0", true},
+	    {"?????", "\xeb\x8c\x80\xea\xb8\xb0", false},
+	    {"??????2", "\xeb\x8c\x80\xea\xb8\xb0", false},
+	    {"\\xeb\\x8c\\x80 '\"\\", "\xeb\x8c\x80 '\"\\", true},
+	    {"a?b", "a\tb", true},
+	    {"012345678901234567890123456789012345678901234567890123456789012",
+		long_name, true},
+	    {"01234567890123456789012345678901234567890123456789012345678901x",
+		long_name, false},
+	    {"0123456789", long_name, false},
+	    {"", "", false},
+	    {NULL, "db2", false},
+	    {"db2", NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++)
+		assert_int_equal(
+		    text_same_appname(t[i].shown, t[i].name), t[i].same);
+}
+
+static void
 a_name_becomes_an_sql_identifier(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -368,6 +403,8 @@ main(void)
 	    cmocka_unit_test(a_text_is_split_into_lines_that_are_not_empty),
 	    cmocka_unit_test(the_nearest_word_is_near),
 	    cmocka_unit_test(a_name_becomes_a_slot_name),
+	    cmocka_unit_test(
+		an_application_name_is_known_as_the_server_keeps_it),
 	    cmocka_unit_test(a_name_becomes_an_sql_identifier),
 	};
 
