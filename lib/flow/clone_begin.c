@@ -138,7 +138,10 @@ clone_begin_backup(struct clone *c, struct err *e)
 	c->pg.tick_arg = c;
 	c->pg.interval_ms = 200;
 	c->waits_for = "waiting for checkpoint";
-	if (backup_open(&c->backup, &c->pg, e) == -1 || prepare_wal(c, e) == -1)
+	if (backup_open(&c->backup, &c->pg, e) == -1 ||
+	    clone_same_cluster(c, pg_name(c->backup.pg),
+		c->backup.system_identifier, e) == -1 ||
+	    prepare_wal(c, e) == -1)
 		return -1;
 	hook_pause("slot");
 	if (backup_start(&c->backup, c->o->label, c->uuid,

@@ -26,6 +26,8 @@ struct clone {
 	struct target target;
 	struct pg_opts pg, upstream_pg;
 	struct conninfo conninfo, upstream;
+	uint64_t upstream_identifier; /* 0: none, or it does not tell */
+	bool replicates; /* the standby's login at the source has been tried */
 	struct probe facts;
 	struct preflight pf;
 	struct pool *pool;
@@ -96,6 +98,15 @@ const char *clone_map_path(void *arg, uint32_t oid, const char *path);
 void clone_tell_plan(struct clone *c);
 /* clone_conf.c */
 int clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e);
+
+/* clone_identity.c: is `name` with that system identifier of the source's
+ * cluster?  0 is one that is not known. */
+int clone_same_cluster(
+    const struct clone *c, const char *name, uint64_t id, struct err *e);
+/* The server of --upstream, where one is given, by a session with it. */
+int clone_same_upstream(struct clone *c, struct pg *pg, struct err *e);
+/* The source's system identifier, where SQL does not tell it. */
+int clone_identify(struct clone *c, struct err *e);
 
 /* clone_other.c */
 int clone_conf_only(struct clone *c, struct err *e);

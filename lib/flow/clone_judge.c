@@ -8,8 +8,6 @@
 
 #include <gnu/libc-version.h>
 
-#define QUERY_MS 30000
-
 static void
 judge(struct clone *c, int rc, struct err *e)
 {
@@ -37,7 +35,8 @@ clone_judge_slot(struct clone *c, struct pg *pg)
  * from this host.  It may fail later for the same reasons: pg_hba.conf, the
  * password, no free sender. */
 static void
-judge_replication(struct clone *c, const struct conninfo *conninfo)
+judge_replication(
+    struct clone *c, const char *what, const struct conninfo *conninfo)
 {
 	struct conninfo as = {.n = 0};
 	struct pg_opts o = {.conninfo = &as,
@@ -49,6 +48,10 @@ judge_replication(struct clone *c, const struct conninfo *conninfo)
 	uint32_t timeline;
 	int rc = 0;
 
+	if (conninfo == &c->o->conninfo && c->replicates) {
+		c->pf.checks++;
+		return;
+	}
 	if (conninfo_copy(&as, conninfo) == -1 ||
 	    (c->o->replication_user != NULL &&
 		conninfo_set(&as, "user", c->o->replication_user) == -1))
@@ -58,36 +61,15 @@ judge_replication(struct clone *c, const struct conninfo *conninfo)
 	conninfo_free(&as);
 	if (rc == -1 && e.code != ERR_INTERRUPTED)
 		(void)err_wrap(&e, "a replication login, as the standby's");
+	if (rc == 0 && (rc = clone_same_cluster(c, what, id, &e)) == -1) {
+		judge(c, rc, &e);
+		return;
+	}
 	if (rc == -1 && !c->o->start) {
 		(void)preflight_warn(&c->pf, &e);
 		err_clear(&e);
 	}
 	judge(c, rc, &e);
-}
-
-static int
-check_same_system(struct clone *c, struct pg *pg, struct err *e)
-{
-	const char *sql = pgver(pg_version(pg), PGFACT_SYSTEM_IDENTIFIER);
-	struct pg_rows *r = NULL;
-	uint64_t id = 0;
-
-	if (sql == NULL || c->facts.system_identifier == 0)
-		return 0;
-	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS), sql, 0, NULL, e) ==
-	    -1)
-		return -1;
-	if (pg_rows_n(r) == 1 && pg_rows_get(r, 0, 0) != NULL)
-		id = strtoull(pg_rows_get(r, 0, 0), NULL, 10);
-	pg_rows_free(r);
-	if (id == c->facts.system_identifier)
-		return 0;
-	(void)err_set(e, ERR_TARGET_OTHER_CLUSTER,
-	    "--upstream: %s is another cluster: system identifier %" PRIu64
-	    ", and the source's is %" PRIu64,
-	    pg_name(pg), id, c->facts.system_identifier);
-	return err_hint(e, "Name a standby of this primary, or leave "
-			   "--upstream out.");
 }
 
 /* The server that the standby will stream from, where it is not the source. */
@@ -103,11 +85,11 @@ judge_upstream(struct clone *c)
 		return;
 	rc = clone_slot_session(c, &pg, &opts, &e);
 	if (rc == 0)
-		rc = check_same_system(c, pg, &e);
+		rc = clone_same_upstream(c, pg, &e);
 	judge(c, rc, &e);
 	if (rc == 0) {
 		clone_judge_slot(c, pg);
-		judge_replication(c, &c->upstream);
+		judge_replication(c, "--upstream", &c->upstream);
 	}
 	pg_close(c->slot_pg);
 	c->slot_pg = NULL;
@@ -202,7 +184,8 @@ clone_judge_server(struct clone *c, struct err *e)
 	if (preflight_source(&c->pf, &c->facts, &want) == -1)
 		return err_set_nomem(e);
 	if (c->o->upstream == NULL)
-		judge_replication(c, &c->o->conninfo);
+		judge_replication(
+		    c, "the server of the replication login", &c->o->conninfo);
 	judge_upstream(c);
 	return 0;
 }

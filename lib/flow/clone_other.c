@@ -75,7 +75,8 @@ clone_conf_only(struct clone *c, struct err *e)
 	if (backup_open(&c->backup, &c->pg, e) == -1)
 		return -1;
 	pg = c->backup.pg;
-	if (clone_slot_session(c, &pg, &opts, e) == -1)
+	if (clone_slot_session(c, &pg, &opts, e) == -1 ||
+	    clone_same_upstream(c, pg, e) == -1)
 		return -1;
 	rc = slot_prepare(&c->slot, pg, opts,
 	    c->o->slot != NULL ? c->o->slot : c->name, c->o->want_slot, c->uuid,
@@ -210,7 +211,8 @@ clean_primary(struct clone *c, struct err *e)
 	    !c->facts.in_recovery)
 		rc = stop_backup(c, pg, m->label, e);
 	if (rc == 0 && m->slot != NULL &&
-	    (rc = clone_slot_session(c, &at, &opts, e)) == 0)
+	    (rc = clone_slot_session(c, &at, &opts, e)) == 0 &&
+	    (rc = clone_same_upstream(c, at, e)) == 0)
 		rc = drop_noted_slot(c, at, m, e);
 	pg_close(pg);
 	return rc;

@@ -77,7 +77,7 @@ ask_server(struct clone *c, struct err *e)
 	if (pg_open(&pg, &c->pg, e) == -1)
 		return -1;
 	if (probe_read(&c->facts, pg, clone_deadline(c, QUERY_MS), e) == -1 ||
-	    set_record(c, pg, e) == -1)
+	    clone_identify(c, e) == -1 || set_record(c, pg, e) == -1)
 		goto out;
 	if (!pgver_supported(c->facts.version)) {
 		(void)err_set(e, ERR_VERSION, "PostgreSQL %s is too old",
@@ -160,6 +160,9 @@ check_source(struct clone *c, struct err *e)
 
 	c->same_host = same_kernel(&o->boot_id);
 	c->rec->system_identifier = o->system_identifier;
+	if (clone_same_cluster(c, "--upstream", c->upstream_identifier, e) ==
+	    -1)
+		return -1;
 	(void)snprintf(version, sizeof(version), "%.*s",
 	    (int)MIN_OF(o->pg_version.len, (size_t)16), o->pg_version.s);
 	version[strcspn(version, "\n")] = '\0';

@@ -7,6 +7,9 @@
 
 #define ASK_MS 10000
 #define END_CONNECT_MS 5000
+/* What is written may not be flushed yet, and from there the server streams
+ * nothing; the beginning of a segment is, as soon as anything follows it. */
+#define FLUSHED_UNIT (UINT64_C(16) << 20)
 #define TOO_MANY "53400" /* configuration_limit_exceeded */
 
 /* --- facts ---------------------------------------------------------------- */
@@ -253,10 +256,12 @@ cover_permanent(struct slot *s, struct err *e)
 		return -1;
 	if (s->restart_lsn != LSN_INVALID)
 		return 1;
-	if (current_lsn(s, &lsn, e) == -1 ||
-	    reserve_at(s, s->name, lsn, e) == -1)
+	if (current_lsn(s, &lsn, e) == -1)
 		return -1;
-	return 1;
+	if (reserve_at(s, s->name, lsn, NULL) == 0)
+		return 1;
+	return reserve_at(s, s->name, lsn - lsn % FLUSHED_UNIT, e) == -1 ? -1
+									 : 1;
 }
 
 /*

@@ -9,6 +9,35 @@
 
 /* --- replication sessions ------------------------------------------------- */
 
+#define SENDER_TRIES 6
+#define SENDER_MS 200
+
+/*
+ * A session that has ended is given back by its sender a moment later: where
+ * max_wal_senders is 1, the next one would not find it free.
+ */
+static int
+open_sender(struct pg **pg, const struct pg_opts *o, bool once, struct err *e)
+{
+	struct pg_opts ro = *o;
+	struct err cause = ERR_INIT;
+
+	ro.replication = true;
+	ro.once = once;
+	for (int i = 1;; i++) {
+		err_clear(&cause);
+		if (pg_open(pg, &ro, &cause) == 0)
+			return 0;
+		if (i == SENDER_TRIES ||
+		    strstr(cause.detail, "max_wal_senders") == NULL)
+			break;
+		clock_sleep_ms(SENDER_MS, deadline_in(SENDER_MS));
+	}
+	if (e != NULL && !err_is_set(e))
+		*e = cause;
+	return -1;
+}
+
 /* Standby status update: everything up to lsn is flushed. */
 static int
 put_status(struct pg *pg, uint64_t lsn, struct err *e)
@@ -98,12 +127,10 @@ int
 pg_slot_reserve_at(
     const struct pg_opts *o, const char *slot, uint64_t lsn, struct err *e)
 {
-	struct pg_opts ro = *o;
 	struct pg *pg;
 	int rc;
 
-	ro.replication = true;
-	if (pg_open(&pg, &ro, e) == -1)
+	if (open_sender(&pg, o, o->once, e) == -1)
 		return -1;
 	rc = stream_once(pg, slot, lsn, deadline_in(PG_CONNECT_MS), e);
 	pg_close(pg);
@@ -132,13 +159,11 @@ pg_identify_system(const struct pg_opts *o, uint64_t *system_identifier,
     uint32_t *timeline, uint64_t *lsn, struct err *e)
 {
 	int64_t by = pg_open_by(o);
-	struct pg_opts ro = *o;
 	PGresult *res = NULL;
 	struct pg *pg;
 	int rc = -1;
 
-	ro.replication = ro.once = true;
-	if (pg_open(&pg, &ro, e) == -1)
+	if (open_sender(&pg, o, true, e) == -1)
 		return -1;
 	if (pg_run(pg, true, &res, by, "IDENTIFY_SYSTEM", 0, NULL, e) == 0)
 		rc =
@@ -171,15 +196,13 @@ pg_timeline_history(
     const struct pg_opts *o, uint32_t timeline, struct buf *text, struct err *e)
 {
 	int64_t by = pg_open_by(o);
-	struct pg_opts ro = *o;
 	char sql[64];
 	PGresult *res = NULL;
 	struct pg *pg;
 	int rc = -1;
 
 	(void)snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu32, timeline);
-	ro.replication = ro.once = true;
-	if (pg_open(&pg, &ro, e) == -1)
+	if (open_sender(&pg, o, true, e) == -1)
 		return -1;
 	if (pg_run(pg, true, &res, by, sql, 0, NULL, e) == 0)
 		rc = read_history(pg, res, text, e);
@@ -248,7 +271,6 @@ pg_read_wal(const struct pg_opts *o, uint32_t timeline, uint64_t from, size_t n,
     struct buf *wal, struct err *e)
 {
 	int64_t by = pg_open_by(o);
-	struct pg_opts ro = *o;
 	char sql[96];
 	PGresult *res = NULL;
 	struct pg *pg;
@@ -257,8 +279,7 @@ pg_read_wal(const struct pg_opts *o, uint32_t timeline, uint64_t from, size_t n,
 	(void)snprintf(sql, sizeof(sql),
 	    "START_REPLICATION %X/%X TIMELINE %" PRIu32, (unsigned)(from >> 32),
 	    (unsigned)from, timeline);
-	ro.replication = ro.once = true;
-	if (pg_open(&pg, &ro, e) == -1)
+	if (open_sender(&pg, o, true, e) == -1)
 		return -1;
 	if (pg_run(pg, true, &res, by, sql, 0, NULL, e) == -1)
 		goto out;
