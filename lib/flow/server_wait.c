@@ -6,14 +6,19 @@
 #include "core/text.h"
 #include "flow/pidfile.h"
 #include "flow/server.h"
+#include "flow/server_local.h"
 #include "flow/slot.h"
 
 #define POLL_MS 200
 #define LOGIN_MS 3000 /* on this host */
 #define RETRY_MS 2000 /* between two failed logins */
 #define ASK_MS 5000
-#define WAIT_MS 60000 /* default */
-#define STEADY 10     /* looks in a row at a receiver that streams */
+#define WAIT_MS 60000  /* default */
+#define STEADY 10      /* looks in a row at a receiver that streams */
+#define NUDGE_LOOKS 15 /* nothing is seen: let the primary write something */
+#define NUDGES 3
+/* No segment is smaller: streaming begins at the start of one. */
+#define SEGMENT_MIN (UINT64_C(1) << 20)
 
 /* What both sides say, as far as they say anything. */
 struct view {
@@ -27,8 +32,12 @@ struct view {
 	bool sender_streams;
 	char sender[32]; /* its state, "" for none */
 	uint64_t sender_flush;
-	bool slot_active;  /* somebody streams from our slot */
-	uint64_t slot_lsn; /* and has confirmed up to here */
+	/* before 9.6: */
+	enum server_receiver process; /* as this host sees it */
+	bool recovering;              /* the standby says so */
+	uint64_t received;            /* and to have received up to here */
+	bool slot_active;             /* somebody streams from our slot */
+	uint64_t slot_lsn;            /* and has confirmed up to here */
 };
 
 struct waiting {
@@ -38,6 +47,7 @@ struct waiting {
 	struct pg *own, *primary; /* ours to close */
 	struct conninfo own_conninfo;
 	int64_t own_next, primary_next; /* not before */
+	unsigned looks;
 	unsigned seen; /* looks in a row that found the receiver streaming */
 	struct view v;
 };
@@ -79,7 +89,7 @@ open_own(struct waiting *x, const struct pidfile *p, struct err *e)
 	    .sigfd = x->w->sigfd};
 	struct err cause = ERR_INIT;
 
-	if (pg_alive(x->own) || clock_ms() < x->own_next || p->port == 0)
+	if (pg_alive(x->own) || clock_ms() < x->own_next)
 		return 0;
 	pg_close(x->own);
 	x->own = NULL;
@@ -208,15 +218,74 @@ ask_identifier(struct waiting *x, struct err *e)
 }
 
 static int
+ask_recovering(struct waiting *x, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	struct err cause = ERR_INIT;
+	const char *s;
+
+	if (!pg_alive(x->own) ||
+	    (pg_query(x->own, &r, MIN_OF(x->deadline, deadline_in(ASK_MS)),
+		 "SELECT pg_is_in_recovery()", 0, NULL, &cause) == -1 &&
+		fatal(&cause)))
+		return err_is_set(&cause) ? give(&cause, e) : 0;
+	s = pg_rows_get(r, 0, 0);
+	x->v.recovering = s != NULL && *s == 't';
+	pg_rows_free(r);
+	return 0;
+}
+
+/* Before 9.6 no view tells about the receiver. */
+static bool
+has_no_view(const struct waiting *x)
+{
+	return pgver(x->w->version, PGFACT_RECEIVER) == NULL;
+}
+
+static int
 look_standby(struct waiting *x, struct err *e)
 {
+	struct view *v = &x->v;
+
+	v->recovering = false;
+	v->received = 0;
 	if (!pg_alive(x->own))
 		return 0;
 	x->s->standby_login = true;
 	if (ask_receiver(x, e) == -1 || ask_identifier(x, e) == -1 ||
-	    ask_lsn(x, PGFACT_RECEIVE_LSN, &x->s->receive_lsn, e) == -1)
+	    (has_no_view(x) && ask_recovering(x, e) == -1) ||
+	    ask_lsn(x, PGFACT_RECEIVE_LSN, &v->received, e) == -1)
 		return -1;
+	x->s->receive_lsn = MAX_OF(x->s->receive_lsn, v->received);
 	return ask_lsn(x, PGFACT_REPLAY_LSN, &x->s->replay_lsn, e);
+}
+
+/* What ps shows: all that 9.0 tells of its receiver. */
+static void
+look_process(struct waiting *x, const struct pidfile *p)
+{
+	uint64_t lsn = 0;
+
+	if (!has_no_view(x))
+		return;
+	x->v.process = server_local_receiver(p->pid, &lsn);
+	if (x->v.process == RECEIVER_STREAMS)
+		x->s->receive_lsn = MAX_OF(x->s->receive_lsn, lsn);
+}
+
+/*
+ * The last WAL of the backup came with the copy, and an idle primary sends
+ * nothing behind it: nothing would ever be seen to move.  An empty transaction
+ * with a number writes its commit record.
+ */
+static void
+nudge(struct waiting *x)
+{
+	if (has_no_view(x) && !x->v.sender_known &&
+	    x->looks % NUDGE_LOOKS == 0 && x->looks / NUDGE_LOOKS <= NUDGES &&
+	    pg_alive(primary_of(x, NULL)))
+		(void)pg_query(primary_of(x, NULL), NULL, deadline_in(ASK_MS),
+		    "SELECT txid_current()", 0, NULL, NULL);
 }
 
 /* Every role may see the slots: the position of an active one is what the
@@ -277,8 +346,22 @@ look_primary(struct waiting *x, struct err *e)
  * its word counts together with the primary's, or when it was kept for a
  * while.  Where its word cannot be had (no login, no rights, before 9.6), the
  * primary's row for us decides; where that is hidden too, our slot, which stays
- * active; and without a slot a receiver that is there, and stays.
+ * active; and without a slot a receiver that is there, and stays.  Before 9.6
+ * a receiver whose title says that it streams, or that has received more than
+ * the start of a segment, at which it was told to begin.
  */
+static bool
+has_streamed(const struct waiting *x)
+{
+	const struct view *v = &x->v;
+
+	/* A server that was there before may have it from somebody else. */
+	if (x->w->until_lsn == 0)
+		return false;
+	return v->process == RECEIVER_STREAMS ||
+	       (v->recovering && v->received % SEGMENT_MIN != 0);
+}
+
 static bool
 streams_by_others(struct waiting *x)
 {
@@ -289,7 +372,8 @@ streams_by_others(struct waiting *x)
 		s->receive_lsn = MAX_OF(s->receive_lsn, v->sender_flush);
 		return true;
 	}
-	if (v->sender_known || (!v->slot_active && !v->receiver_hidden)) {
+	if (v->sender_known ||
+	    (!v->slot_active && !v->receiver_hidden && !has_streamed(x))) {
 		x->seen = 0;
 		return false;
 	}
@@ -373,6 +457,12 @@ say_sides(struct waiting *x, struct err *e)
 		    v->sender[0] != '\0' ? "a sender in state " : "no sender",
 		    v->sender, " for application_name ",
 		    x->w->application_name);
+	if (has_no_view(x) && !v->sender_known)
+		(void)err_detail(e, "%s",
+		    v->process == RECEIVER_UNSEEN
+			? "No WAL receiver process of it is seen here."
+			: "Its WAL receiver process runs and has received "
+			  "nothing.");
 	if (v->receiver_hidden && !v->sender_known)
 		(void)err_detail(e,
 		    "This role may not see the state of either side (GRANT "
@@ -422,16 +512,26 @@ look_pidfile(const struct waiting *x, struct pidfile *p, struct err *e)
 static int
 look(struct waiting *x, struct err *e)
 {
+	char cmdline[4096];
 	struct pidfile p;
 
+	x->looks++;
 	if (x->w->sigfd != -1 && sig_check(e) == -1)
 		return -1;
-	if (look_pidfile(x, &p, e) == -1 || open_own(x, &p, e) == -1 ||
+	if (look_pidfile(x, &p, e) == -1)
+		return -1;
+	if (p.pid != 0 && p.port == 0)
+		server_local_place(x->w->pgdata, x->w->version, cmdline,
+		    server_local_cmdline(p.pid, cmdline, sizeof(cmdline)), &p);
+	look_process(x, &p);
+	if ((p.port != 0 && open_own(x, &p, e) == -1) ||
 	    look_standby(x, e) == -1 || other_cluster(x, e) == -1)
 		return -1;
 	if (look_primary(x, e) == -1)
 		return -1;
 	x->s->streaming = streams(x);
+	if (!x->s->streaming)
+		nudge(x);
 	/* After a restart the received position starts at its segment. */
 	x->s->receive_lsn = MAX_OF(x->s->receive_lsn, x->s->replay_lsn);
 	return x->s->streaming && x->s->receive_lsn >= x->w->until_lsn;

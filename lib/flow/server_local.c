@@ -1,0 +1,221 @@
+#include "base/std.h"
+#include "core/lsn.h"
+#include "core/pgconf.h"
+#include "core/pgver.h"
+#include "flow/server_local.h"
+
+#include <dirent.h>
+
+#define CONF_MAX (1u << 20)
+#define PORT_DEFAULT 5432
+
+/* --- files of /proc, and small ones --------------------------------------- */
+
+/* Up to size - 1 bytes, and a NUL. */
+static size_t
+read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	size_t got = 0;
+	ssize_t n;
+
+	while (fd != -1 && got < size - 1 &&
+	       (n = read(fd, text + got, size - 1 - got)) > 0)
+		got += (size_t)n;
+	if (fd != -1)
+		(void)close(fd);
+	text[got] = '\0';
+	return got;
+}
+
+size_t
+server_local_cmdline(long pid, char *cmdline, size_t size)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
+	return read_file(path, cmdline, size);
+}
+
+/* --- where it listens ----------------------------------------------------- */
+
+struct words {
+	const char *at, *end;
+};
+
+static const char *
+next_word(struct words *w)
+{
+	const char *s = w->at;
+	size_t n;
+
+	if (s >= w->end)
+		return NULL;
+	n = strnlen(s, (size_t)(w->end - s));
+	w->at = s + n + 1;
+	return s[n] == '\0' ? s : NULL;
+}
+
+/* "port=5433" -> "5433" for "port"; - and _ are the same in a long option. */
+static const char *
+assigned(const char *word, const char *name)
+{
+	for (; *name != '\0'; name++, word++)
+		if (*word != *name && !(*word == '-' && *name == '_'))
+			return NULL;
+	return *word == '=' ? word + 1 : NULL;
+}
+
+/* The value of a setting on the command line, the last one counts.  letter: its
+ * own option, or 0. */
+static const char *
+option(const char *cmdline, size_t n, char letter, const char *name)
+{
+	struct words w = {cmdline, cmdline + n};
+	const char *word, *value, *found = NULL;
+
+	(void)next_word(&w); /* the program */
+	while ((word = next_word(&w)) != NULL) {
+		if (word[0] != '-' || word[1] == '\0')
+			continue;
+		value = word + 2;
+		if (word[1] != '-' && *value == '\0' &&
+		    strchr("BDNcfhkoprtvW", word[1]) != NULL &&
+		    (value = next_word(&w)) == NULL)
+			break;
+		if (letter != 0 && word[1] == letter)
+			found = value;
+		else if (word[1] == '-' || word[1] == 'c')
+			found = assigned(value, name) != NULL
+				    ? assigned(value, name)
+				    : found;
+	}
+	return found;
+}
+
+/* 1 and the value, in the configuration file that it was started with. */
+static int
+configured(const char *pgdata, int version, const char *cmdline, size_t n,
+    const char *name, struct buf *value)
+{
+	const char *file = option(cmdline, n, 0, "config_file");
+	char *text = malloc(CONF_MAX);
+	struct buf path = BUF_INIT;
+	int rc = 0;
+
+	if (file == NULL) {
+		buf_addf(&path, "%s/postgresql.conf", pgdata);
+		file = buf_str(&path);
+	}
+	if (text != NULL && read_file(file, text, CONF_MAX) > 0)
+		rc = pgconf_get(text, name, version, value);
+	free(text);
+	buf_free(&path);
+	return rc == 1;
+}
+
+/* As socket directory the first where that port has one. */
+static void
+find_socket(struct pidfile *p)
+{
+	static const char *const dirs[] = {"/var/run/postgresql", "/tmp"};
+	char path[64];
+	struct stat st;
+
+	for (size_t i = 0; i < NELEM(dirs) && p->sockdir[0] == '\0'; i++) {
+		(void)snprintf(
+		    path, sizeof(path), "%s/.s.PGSQL.%d", dirs[i], p->port);
+		if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+			(void)snprintf(
+			    p->sockdir, sizeof(p->sockdir), "%s", dirs[i]);
+	}
+}
+
+void
+server_local_place(const char *pgdata, int version, const char *cmdline,
+    size_t n, struct pidfile *p)
+{
+	const char *socket_param = pgver(version, PGFACT_SOCKET_PARAM);
+	const char *port = option(cmdline, n, 'p', "port");
+	const char *dir = option(cmdline, n, 'k', socket_param);
+	struct buf value = BUF_INIT;
+
+	if (p->port != 0)
+		return;
+	if (port == NULL &&
+	    configured(pgdata, version, cmdline, n, "port", &value))
+		port = buf_str(&value);
+	if (port != NULL)
+		p->port = (int)strtol(port, NULL, 10);
+	if (p->port <= 0 || p->port > UINT16_MAX)
+		p->port = PORT_DEFAULT;
+	buf_reset(&value);
+	if (dir == NULL &&
+	    configured(pgdata, version, cmdline, n, socket_param, &value))
+		dir = buf_str(&value);
+	if (dir != NULL && strlen(dir) < sizeof(p->sockdir))
+		(void)snprintf(p->sockdir, sizeof(p->sockdir), "%s", dir);
+	find_socket(p);
+	buf_free(&value);
+}
+
+/* --- its WAL receiver ----------------------------------------------------- */
+
+enum server_receiver
+server_local_title(const char *title, uint64_t *lsn)
+{
+	static const char who[] = "postgres: wal receiver process",
+			  does[] = "streaming ";
+	const char *p;
+	char text[LSN_TEXT];
+	size_t n;
+
+	if (strncmp(title, who, sizeof(who) - 1) != 0)
+		return RECEIVER_UNSEEN;
+	if ((p = strstr(title, does)) == NULL)
+		return RECEIVER_THERE;
+	p += sizeof(does) - 1;
+	n = strspn(p, "0123456789ABCDEF/");
+	if (n >= sizeof(text))
+		return RECEIVER_THERE;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	return lsn_parse(text, lsn) == 0 ? RECEIVER_STREAMS : RECEIVER_THERE;
+}
+
+/* Of /proc/PID/stat: "PID (NAME) STATE PPID ..."; the name may hold anything.
+ */
+static long
+parent_of(long pid)
+{
+	char path[64], text[512];
+	const char *p;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	if (read_file(path, text, sizeof(text)) == 0 ||
+	    (p = strrchr(text, ')')) == NULL || strlen(p) < 5)
+		return 0;
+	return strtol(p + 4, NULL, 10);
+}
+
+enum server_receiver
+server_local_receiver(long postmaster, uint64_t *lsn)
+{
+	DIR *d = postmaster > 1 ? opendir("/proc") : NULL;
+	enum server_receiver found = RECEIVER_UNSEEN;
+	const struct dirent *de;
+	char title[256], *end;
+	long pid;
+
+	if (d == NULL)
+		return RECEIVER_UNSEEN;
+	while (found == RECEIVER_UNSEEN && (de = readdir(d)) != NULL) {
+		pid = strtol(de->d_name, &end, 10);
+		if (pid <= 0 || *end != '\0' || parent_of(pid) != postmaster ||
+		    server_local_cmdline(pid, title, sizeof(title)) == 0)
+			continue;
+		found = server_local_title(title, lsn);
+	}
+	(void)closedir(d);
+	return found;
+}

@@ -1,0 +1,34 @@
+/*
+ * What this host tells of a server that runs on it, besides SQL: for servers
+ * before 9.6, which do not tell enough themselves.
+ */
+#ifndef FLOW_SERVER_LOCAL_H
+#define FLOW_SERVER_LOCAL_H
+
+#include "base/std.h"
+#include "flow/pidfile.h"
+
+/*
+ * The port and the socket directory, where postmaster.pid does not tell them
+ * (9.0): by the command line of its process, else by its configuration file,
+ * else the default port, and a socket that is there in one of the two usual
+ * directories.  What p has already stays.  cmdline: as /proc/PID/cmdline has
+ * it, n bytes (server_local_cmdline).
+ */
+void server_local_place(const char *pgdata, int version, const char *cmdline,
+    size_t n, struct pidfile *p);
+/* Of a process of ours, at most size bytes; 0: none. */
+size_t server_local_cmdline(long pid, char *cmdline, size_t size);
+
+enum server_receiver {
+	RECEIVER_UNSEEN, /* none, or not to be seen here */
+	RECEIVER_THERE,  /* it runs: connected, or about to connect */
+	RECEIVER_STREAMS /* and has flushed WAL up to *lsn */
+};
+/* The WAL receiver of a postmaster, by its title in ps (9.0.0
+ * walreceiver.c:537: "wal receiver process   streaming 0/1A000060"). */
+enum server_receiver server_local_receiver(long postmaster, uint64_t *lsn);
+/* Pure: the title alone. */
+enum server_receiver server_local_title(const char *title, uint64_t *lsn);
+
+#endif

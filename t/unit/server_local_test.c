@@ -1,0 +1,204 @@
+/* flow/server_local: a server of 9.0, by its command line, files and ps. */
+#include "base/std.h"
+#include "flow/server_local.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define V 90023
+
+static char dir[64];
+
+static void
+put(const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs(text, f);
+	(void)fclose(f);
+}
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/server_local.XXXXXX");
+	return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+static int
+remove_dir(void **state)
+{
+	static const char *const names[] = {"postgresql.conf", "other.conf"};
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(dir);
+}
+
+#define PLACE(words, p) server_local_place(dir, V, words, sizeof(words), p)
+
+static void
+the_command_line_tells_the_port_before_any_file(void **state)
+{
+	struct pidfile p = {.pid = 1};
+
+	(void)state;
+	put("postgresql.conf", "port = 5433\nunix_socket_directory = '/a'\n");
+	PLACE("/bin/postgres\0-D\0/x\0-p\0"
+	      "5477\0-k\0/run/pg",
+	    &p);
+	assert_int_equal(p.port, 5477);
+	assert_string_equal(p.sockdir, "/run/pg");
+	p = (struct pidfile){.pid = 1};
+	PLACE("postgres\0-p5478\0-c\0unix_socket_directory=/run/c", &p);
+	assert_int_equal(p.port, 5478);
+	assert_string_equal(p.sockdir, "/run/c");
+	p = (struct pidfile){.pid = 1};
+	PLACE("postgres\0-p\0"
+	      "1\0--port=5479\0--unix-socket-directory=/run/d",
+	    &p);
+	assert_int_equal(p.port, 5479);
+	assert_string_equal(p.sockdir, "/run/d");
+}
+
+/* The value of another option may look like one. */
+static void
+a_value_is_no_option(void **state)
+{
+	struct pidfile p = {.pid = 1};
+
+	(void)state;
+	put("postgresql.conf", "port = 5433\n");
+	PLACE("postgres\0-D\0-p1234\0-c\0log_line_prefix=-p1", &p);
+	assert_int_equal(p.port, 5433);
+}
+
+static void
+the_configuration_file_tells_the_rest(void **state)
+{
+	struct pidfile p = {.pid = 1};
+	char words[256];
+	int n;
+
+	(void)state;
+	put("postgresql.conf",
+	    "#port = 5432\nport = 5433\nunix_socket_directory = '/run/''x'\n");
+	PLACE("postgres", &p);
+	assert_int_equal(p.port, 5433);
+	assert_string_equal(p.sockdir, "/run/'x");
+	put("other.conf", "port = 5440\n");
+	n = snprintf(words, sizeof(words),
+	    "postgres%c-D%c/x%c-c%cconfig_file=%s/other.conf", 0, 0, 0, 0, dir);
+	p = (struct pidfile){.pid = 1};
+	server_local_place(dir, V, words, (size_t)n + 1, &p);
+	assert_int_equal(p.port, 5440);
+}
+
+static void
+nothing_told_is_the_default_port(void **state)
+{
+	struct pidfile p = {.pid = 1};
+
+	(void)state;
+	put("postgresql.conf", "port = 99999\n");
+	PLACE("", &p);
+	assert_int_equal(p.port, 5432);
+	p = (struct pidfile){.pid = 1, .port = 5999};
+	PLACE("postgres\0-p\0"
+	      "5477",
+	    &p);
+	assert_int_equal(p.port, 5999);
+}
+
+static void
+the_title_of_a_receiver_tells_its_position(void **state)
+{
+	static const struct {
+		const char *title;
+		enum server_receiver want;
+		uint64_t lsn;
+	} t[] = {
+	    {"postgres: wal receiver process   streaming 0/1A000060   ",
+		RECEIVER_STREAMS, UINT64_C(0x1A000060)},
+	    {"postgres: wal receiver process   ", RECEIVER_THERE, 0},
+	    {"postgres: wal receiver process   streaming x", RECEIVER_THERE, 0},
+	    {"postgres: wal receiver process   streaming "
+	     "00000000000000000000/000000000000000",
+		RECEIVER_THERE, 0},
+	    {"postgres: wal sender process repl 10.0.0.2(4711) streaming 0/1",
+		RECEIVER_UNSEEN, 0},
+	    {"vim postgres: wal receiver process", RECEIVER_UNSEEN, 0},
+	    {"", RECEIVER_UNSEEN, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		uint64_t lsn = 0;
+
+		assert_int_equal(
+		    server_local_title(t[i].title, &lsn), t[i].want);
+		assert_true(lsn == t[i].lsn);
+	}
+}
+
+static bool
+sees(enum server_receiver want, uint64_t *lsn)
+{
+	for (int i = 0; i < 500; i++) {
+		if (server_local_receiver((long)getpid(), lsn) == want)
+			return true;
+		(void)usleep(10000);
+	}
+	return false;
+}
+
+static void
+only_a_child_of_the_postmaster_is_its_receiver(void **state)
+{
+	uint64_t lsn = 0;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		(void)execl("/bin/sleep",
+		    "postgres: wal receiver process   streaming 0/5000060",
+		    "60", (char *)NULL);
+		_exit(1);
+	}
+	assert_true(sees(RECEIVER_STREAMS, &lsn));
+	assert_true(lsn == UINT64_C(0x5000060));
+	assert_int_equal(
+	    server_local_receiver((long)pid, &lsn), RECEIVER_UNSEEN);
+	assert_int_equal(server_local_receiver(0, &lsn), RECEIVER_UNSEEN);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	assert_int_equal(
+	    server_local_receiver((long)getpid(), &lsn), RECEIVER_UNSEEN);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_command_line_tells_the_port_before_any_file),
+	    cmocka_unit_test(a_value_is_no_option),
+	    cmocka_unit_test(the_configuration_file_tells_the_rest),
+	    cmocka_unit_test(nothing_told_is_the_default_port),
+	    cmocka_unit_test(the_title_of_a_receiver_tells_its_position),
+	    cmocka_unit_test(only_a_child_of_the_postmaster_is_its_receiver),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
