@@ -154,9 +154,8 @@ name_is(const char *name, size_t n, const char *want)
 	return strlen(want) == n && strncasecmp(name, want, n) == 0;
 }
 
-/* Start of the next line, or of the end. */
-static const char *
-next_line(const char *line)
+const char *
+pgconf_next_line(const char *line)
 {
 	const char *nl = strchr(line, '\n');
 
@@ -191,7 +190,7 @@ pgconf_get(const char *text, const char *name, int version, struct buf *value)
 	int found = 0;
 	size_t n;
 
-	for (line = text; *line != '\0'; line = next_line(line)) {
+	for (line = text; *line != '\0'; line = pgconf_next_line(line)) {
 		n = line_name(line, &at);
 		if (n == 0 || !name_is(at, n, name))
 			continue;
@@ -206,6 +205,20 @@ pgconf_get(const char *text, const char *name, int version, struct buf *value)
 	}
 	buf_free(&one);
 	return found;
+}
+
+int
+pgconf_line(const char *line, int version, struct buf *name, struct buf *value)
+{
+	const char *at;
+	size_t n = line_name(line, &at);
+
+	buf_reset(name);
+	buf_reset(value);
+	if (n == 0 || line_value(at + n, version, value) == -1)
+		return 0;
+	buf_add(name, at, n);
+	return buf_ok(name) && buf_ok(value) ? 1 : -1;
 }
 
 /* --- what we write ------------------------------------------------------- */
@@ -343,7 +356,7 @@ add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
 	enum key_kind kind;
 
 	for (; *old != '\0'; old = next) {
-		next = next_line(old);
+		next = pgconf_next_line(old);
 		if (is_marker(old, BLOCK_BEGIN) || is_marker(old, BLOCK_END)) {
 			in_block = is_marker(old, BLOCK_BEGIN);
 			continue;

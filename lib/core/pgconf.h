@@ -66,4 +66,12 @@ int pgconf_auto_conf(const struct pgconf_recovery *r, const char *old,
 int pgconf_get(
     const char *text, const char *name, int version, struct buf *value);
 
+/* What one line (up to its end, or that of the text) sets: name and value,
+ * unquoted, replaced; returns 1, 0 when it sets nothing that the server would
+ * take, -1 no memory.  Includes are lines like any other here. */
+int pgconf_line(
+    const char *line, int version, struct buf *name, struct buf *value);
+/* Start of the next line, or the end of the text. */
+const char *pgconf_next_line(const char *line);
+
 #endif
