@@ -329,7 +329,7 @@ map_limits(const struct opt_set *s, const struct conf *conf,
 	o->trust_pgpool = is_true(conf_get(conf, "promote.trust_pgpool"));
 	o->terminal = isatty(STDIN_FILENO);
 	o->timeout_ms = opt_number(s, "timeout");
-	o->timeout_given = opt_get(s, "timeout")->source != OPT_FROM_BUILTIN;
+	o->timeout_given = opt_get(s, "timeout")->source >= OPT_FROM_ENV;
 	if (o->timeout_ms <= 0)
 		return err_set(e, ERR_USAGE, "--timeout must be more than 0");
 	if (opt_flag(s, "switchover") && opt_flag(s, "trigger"))

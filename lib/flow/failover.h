@@ -32,7 +32,7 @@ struct failover_opts {
 	bool trigger, resume_replay, siblings_follow, checkpoint;
 	bool terminal; /* a dry run judges as if the name was typed there */
 	int64_t timeout_ms;     /* 60 s */
-	bool timeout_given;     /* by somebody: it bounds the way back, too */
+	bool timeout_given;     /* for this run: it bounds the way back, too */
 	const char *state_file; /* of repl-status: a hint, or NULL */
 	const char *event_command;
 	struct remote_opts remote; /* host is replaced per node: NULL here */
