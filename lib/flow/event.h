@@ -7,9 +7,9 @@
 
 /*
  * Run it (by /bin/sh -c; bound to 10 s, then its whole process group is ended;
- * its output to the log, its failure is a warning and nothing more) with STANDBY_EVENT ("promote", "switchover",
- * "follow", "clone"), STANDBY_NODE, STANDBY_RESULT, STANDBY_DETAIL in its
- * environment.  STANDBY_RESULT:
+ * its output to the log, its failure is a warning and nothing more) with
+ * STANDBY_EVENT ("promote", "switchover", "follow", "clone"), STANDBY_NODE,
+ * STANDBY_RESULT, STANDBY_DETAIL in its environment.  STANDBY_RESULT:
  * "ok";
  * "refused"	nothing was done;
  * "failed"	a promotion was not asked for: this run makes no new primary;
