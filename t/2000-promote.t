@@ -322,7 +322,8 @@ runbooks() {
 	is "$(pj '(d["proof"], type(d["lost_bytes"]).__name__)')" "ssh int" \
 	    "which is the proof, and the loss is known exactly"
 
-	# The candidate on another host, through its agent.
+	# The candidate on another host, through its agent; its upstream is an
+	# address that is good there only, so the old primary is named.
 	promote_up p s1 s2 || { fail "no cluster"; return; }
 	promote_conf "$T/there.conf" p s1 s2
 	sshd_stop main
@@ -332,12 +333,12 @@ runbooks() {
 	alone s1 s2
 	sed -i 's/user = "postgres"/user = "op"/' "$file"
 	before=$(state s1 s2)
-	promote -f "$file" s1 -y "${SSH_OPTIONS[@]}"
+	promote -f "$file" s1 -y --old-primary=p "${SSH_OPTIONS[@]}"
 	rc_is 3 "agent: not allowed there to promote, exit 3"
 	like "$err" 'hint: .*operate = true' "agent: with the line to add there"
 	unchanged "$before" "agent: not allowed there to promote" s1 s2
 	echo 'agent : { operate = true; };' >>"$T/there.conf"
-	promote -f "$file" s1 -y --json "${SSH_OPTIONS[@]}"
+	promote -f "$file" s1 -y --old-primary=p --json "${SSH_OPTIONS[@]}"
 	promoted s1 2 "agent: promoted by the agent of its host"
 	is "$(pj 'd["means"]')" agent "agent: that is the means"
 }

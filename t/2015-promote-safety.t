@@ -445,8 +445,16 @@ heard() {
 	    "heard, though pgpool says that it is down" \
 	    -f "$CONF" -t 15s --log=stderr --pgpool $words
 
-	# Its host says that it is not running: that of another directory.
-	cp -a "$T/cold" "$T/dead"
+	# Its host says that it is not running: that of another directory, in which
+	# the WAL ends where p's does, for p writes none.  It is heard all the same.
+	kill_now "$WRITER"
+	# shellcheck disable=SC2046	# pids
+	freeze p $(children p 'background writer')
+	pg_set p "wal_sender_timeout = '1s'"
+	pg_reload p
+	pg_wait_replay s1 p || return 2
+	cp -a "$T/p" "$T/dead"
+	rm "$T/dead/postmaster.pid"
 	promote_conf "$CONF" "p=$other" s1
 	sed -i "/name = \"p\"/s|}|pgdata = \"$T/dead\"; }|" "$CONF"
 	refused old-primary-heard 'look at its host' \
@@ -459,7 +467,6 @@ heard() {
 	like "$err" 'a message came .* waiting whether another one comes' \
 	    "its host says that it does not run: silence is waited for"
 	promoted s1 2 "its host says that it does not run, and no message comes"
-	kill_now "$WRITER"
 	thaw p
 	rm -rf "$T/dead"
 
