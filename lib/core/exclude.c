@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "core/exclude.h"
 #include "core/path.h"
+#include "core/pgver.h"
 
 #include <fnmatch.h>
 
@@ -10,49 +11,74 @@ enum where {
 	EXACTLY   /* whole path */
 };
 
-/* Sources: basebackup.c excludeFiles and excludeDirContents, 10-18;
- * faults.md B26. */
+#define SINCE(major) major, NULL
+#define ALWAYS SINCE("9.0")
+
+/*
+ * Sources: basebackup.c excludeFiles and excludeDirContents, 9.3-18;
+ * faults.md B26.  They hold whatever the version: a name that a version does
+ * not have is not of its server, or a rest of another one.  since and until
+ * (NULL: to this day) are for who asks what is there to be left out.
+ */
 static const struct row {
 	enum where where;
 	const char *pattern;
 	enum exclude_verdict verdict;
 	const char *why;
+	const char *since, *until; /* majors, the first and the last */
 } rows[] = {
-    {AT_TOP, "postmaster.pid", EXCLUDE_ALL, "of the running server"},
-    {AT_TOP, "postmaster.opts", EXCLUDE_ALL, "of the running server"},
-    {AT_TOP, "backup_label", EXCLUDE_ALL, "ours is written at the end"},
-    {AT_TOP, "backup_label.old", EXCLUDE_ALL, "of an earlier backup"},
-    {AT_TOP, "tablespace_map", EXCLUDE_ALL, "ours is written at the end"},
-    {AT_TOP, "tablespace_map.old", EXCLUDE_ALL, "of an earlier backup"},
-    {AT_TOP, "backup_manifest", EXCLUDE_ALL, "of an earlier backup"},
-    {AT_TOP, "standby.signal", EXCLUDE_ALL, "ours is written at the end"},
-    {AT_TOP, "recovery.signal", EXCLUDE_ALL, "of an earlier recovery"},
-    {AT_TOP, "recovery.conf", EXCLUDE_ALL, "ours is written at the end"},
-    {AT_TOP, "recovery.done", EXCLUDE_ALL, "of an earlier recovery"},
-    {AT_TOP, "promote", EXCLUDE_ALL, "would promote"},
-    {AT_TOP, "fallback_promote", EXCLUDE_ALL, "would promote"},
-    {AT_TOP, "logrotate", EXCLUDE_ALL, "signal file of the logger"},
-    {AT_TOP, "postgresql.auto.conf.tmp", EXCLUDE_ALL, "half written"},
-    {AT_TOP, "current_logfiles", EXCLUDE_ALL, "names the source's logs"},
-    {AT_TOP, "current_logfiles.tmp", EXCLUDE_ALL, "half written"},
-    {AT_TOP, "core", EXCLUDE_ALL, "core dump"},
-    {AT_TOP, "core.*", EXCLUDE_ALL, "core dump"},
-    {AT_TOP, ".standby-clone.*", EXCLUDE_ALL, "ours"},
-    {AT_TOP, "lost+found", EXCLUDE_ALL, "of the file system"},
-    {EXACTLY, "global/pg_control.standby-clone*", EXCLUDE_ALL, "ours"},
-    {ANYWHERE, "*.standby-clone.tmp", EXCLUDE_ALL, "ours, half written"},
-    {ANYWHERE, "pgsql_tmp*", EXCLUDE_ALL, "temporary files of queries"},
-    {ANYWHERE, "pg_internal.init*", EXCLUDE_ALL, "cache, made again"},
-    {ANYWHERE, ".DS_Store", EXCLUDE_ALL, "of the file system"},
-    {EXACTLY, "pg_wal", EXCLUDE_CONTENTS, "WAL is streamed or fetched"},
-    {EXACTLY, "pg_xlog", EXCLUDE_CONTENTS, "WAL is streamed or fetched"},
-    {EXACTLY, "pg_replslot", EXCLUDE_CONTENTS, "slots are not inherited"},
-    {EXACTLY, "pg_dynshmem", EXCLUDE_CONTENTS, "emptied at start"},
-    {EXACTLY, "pg_notify", EXCLUDE_CONTENTS, "emptied at start"},
-    {EXACTLY, "pg_serial", EXCLUDE_CONTENTS, "emptied at start"},
-    {EXACTLY, "pg_snapshots", EXCLUDE_CONTENTS, "emptied at start"},
-    {EXACTLY, "pg_stat_tmp", EXCLUDE_CONTENTS, "emptied at start"},
-    {EXACTLY, "pg_subtrans", EXCLUDE_CONTENTS, "emptied at start"},
+    {AT_TOP, "postmaster.pid", EXCLUDE_ALL, "of the running server", ALWAYS},
+    {AT_TOP, "postmaster.opts", EXCLUDE_ALL, "of the running server", ALWAYS},
+    {AT_TOP, "backup_label", EXCLUDE_ALL, "ours is written at the end", ALWAYS},
+    {AT_TOP, "backup_label.old", EXCLUDE_ALL, "of an earlier backup", ALWAYS},
+    {AT_TOP, "tablespace_map", EXCLUDE_ALL, "ours is written at the end",
+	SINCE("9.5")},
+    {AT_TOP, "tablespace_map.old", EXCLUDE_ALL, "of an earlier backup",
+	SINCE("9.5")},
+    {AT_TOP, "backup_manifest", EXCLUDE_ALL, "of an earlier backup",
+	SINCE("13")},
+    {AT_TOP, "standby.signal", EXCLUDE_ALL, "ours is written at the end",
+	SINCE("12")},
+    {AT_TOP, "recovery.signal", EXCLUDE_ALL, "of an earlier recovery",
+	SINCE("12")},
+    {AT_TOP, "recovery.conf", EXCLUDE_ALL,
+	"ours is written at the end; it stops a server of 12 and newer",
+	ALWAYS},
+    {AT_TOP, "recovery.done", EXCLUDE_ALL, "of an earlier recovery", "9.0",
+	"11"},
+    {AT_TOP, "promote", EXCLUDE_ALL, "would promote", SINCE("9.1")},
+    {AT_TOP, "fallback_promote", EXCLUDE_ALL, "would promote", SINCE("9.3")},
+    {AT_TOP, "logrotate", EXCLUDE_ALL, "signal file of the logger",
+	SINCE("12")},
+    {AT_TOP, "postgresql.auto.conf.tmp", EXCLUDE_ALL, "half written",
+	SINCE("9.4")},
+    {AT_TOP, "current_logfiles", EXCLUDE_ALL, "names the source's logs",
+	SINCE("10")},
+    {AT_TOP, "current_logfiles.tmp", EXCLUDE_ALL, "half written", SINCE("10")},
+    {AT_TOP, "core", EXCLUDE_ALL, "core dump", ALWAYS},
+    {AT_TOP, "core.*", EXCLUDE_ALL, "core dump", ALWAYS},
+    {AT_TOP, ".standby-clone.*", EXCLUDE_ALL, "ours", ALWAYS},
+    {AT_TOP, "lost+found", EXCLUDE_ALL, "of the file system", ALWAYS},
+    {EXACTLY, "global/pg_control.standby-clone*", EXCLUDE_ALL, "ours", ALWAYS},
+    {ANYWHERE, "*.standby-clone.tmp", EXCLUDE_ALL, "ours, half written",
+	ALWAYS},
+    {ANYWHERE, "pgsql_tmp*", EXCLUDE_ALL, "temporary files of queries", ALWAYS},
+    {ANYWHERE, "pg_internal.init*", EXCLUDE_ALL, "cache, made again", ALWAYS},
+    {ANYWHERE, ".DS_Store", EXCLUDE_ALL, "of the file system", ALWAYS},
+    {EXACTLY, "pg_wal", EXCLUDE_CONTENTS, "WAL is streamed or fetched",
+	SINCE("10")},
+    {EXACTLY, "pg_xlog", EXCLUDE_CONTENTS, "WAL is streamed or fetched", "9.0",
+	"9.6"},
+    {EXACTLY, "pg_replslot", EXCLUDE_CONTENTS, "slots are not inherited",
+	SINCE("9.4")},
+    {EXACTLY, "pg_dynshmem", EXCLUDE_CONTENTS, "emptied at start",
+	SINCE("9.4")},
+    {EXACTLY, "pg_notify", EXCLUDE_CONTENTS, "emptied at start", ALWAYS},
+    {EXACTLY, "pg_serial", EXCLUDE_CONTENTS, "emptied at start", SINCE("9.1")},
+    {EXACTLY, "pg_snapshots", EXCLUDE_CONTENTS, "emptied at start",
+	SINCE("9.2")},
+    {EXACTLY, "pg_stat_tmp", EXCLUDE_CONTENTS, "emptied at start", ALWAYS},
+    {EXACTLY, "pg_subtrans", EXCLUDE_CONTENTS, "emptied at start", ALWAYS},
 };
 
 static bool
@@ -196,8 +222,33 @@ exclude_relative(
 	return 1;
 }
 
-void
-exclude_list(struct buf *b)
+/* What no name tells. */
+static const struct {
+	const char *what, *why, *since, *until;
+} rules[] = {
+    {"(log_directory)/*", "the real one, when it lies in the data directory",
+	ALWAYS},
+    {"(stats_temp_directory)/*",
+	"the real one, when it lies in the data directory", "9.0", "14"},
+    {"(trigger_file, promote_trigger_file)", "would promote", "9.0", "15"},
+    {"(unlogged relations)", "all forks but _init", SINCE("9.1")},
+    {"(temporary relations)", "t<backend>_<number>", ALWAYS},
+    {"(tablespaces)", "all but the directory of this version", ALWAYS},
+};
+
+/* version 0: whatever the version. */
+static bool
+holds(const char *since, const char *until, int version)
+{
+	if (version == 0)
+		return true;
+	return version >= pgver_parse(since) &&
+	       (until == NULL || version < pgver_parse(until) ||
+		   pgver_same_major(version, pgver_parse(until)));
+}
+
+static void
+add(struct buf *b, int version, const char *prefix)
 {
 	static const char *const place[] = {
 	    [AT_TOP] = "", [ANYWHERE] = "**/", [EXACTLY] = ""};
@@ -205,21 +256,27 @@ exclude_list(struct buf *b)
 	for (size_t i = 0; i < NELEM(rows); i++) {
 		char what[64];
 
+		if (!holds(rows[i].since, rows[i].until, version))
+			continue;
 		(void)snprintf(what, sizeof(what), "%s%s%s",
 		    place[rows[i].where], rows[i].pattern,
 		    rows[i].verdict == EXCLUDE_CONTENTS ? "/*" : "");
-		buf_addf(b, "%-36s %s\n", what, rows[i].why);
+		buf_addf(b, "%s%-36s %s\n", prefix, what, rows[i].why);
 	}
-	buf_addf(b, "%-36s %s\n", "(log_directory)/*",
-	    "the real one, when it lies in the data directory");
-	buf_addf(b, "%-36s %s\n", "(stats_temp_directory)/*",
-	    "the real one, when it lies in the data directory");
-	buf_addf(b, "%-36s %s\n", "(trigger_file, promote_trigger_file)",
-	    "would promote");
-	buf_addf(
-	    b, "%-36s %s\n", "(unlogged relations)", "all forks but _init");
-	buf_addf(
-	    b, "%-36s %s\n", "(temporary relations)", "t<backend>_<number>");
-	buf_addf(b, "%-36s %s\n", "(tablespaces)",
-	    "all but the directory of this version");
+	for (size_t i = 0; i < NELEM(rules); i++)
+		if (holds(rules[i].since, rules[i].until, version))
+			buf_addf(b, "%s%-36s %s\n", prefix, rules[i].what,
+			    rules[i].why);
+}
+
+void
+exclude_list(struct buf *b)
+{
+	add(b, 0, "");
+}
+
+void
+exclude_add_version(struct buf *b, int version, const char *prefix)
+{
+	add(b, version, prefix);
 }

@@ -43,5 +43,7 @@ int exclude_relative(
     const char *setting, const char *pgdata, char *rel, size_t size);
 /* The built-in rows as text, for --list-excludes. */
 void exclude_list(struct buf *b);
+/* Those that a data directory of that version can have, prefix before each. */
+void exclude_add_version(struct buf *b, int version, const char *prefix);
 
 #endif

@@ -61,6 +61,7 @@ static const char *const fact_names[] = {
     [PGFACT_RESUME_SQL] = "resume-replay",
     [PGFACT_LONG_QUERIES_SQL] = "long-queries",
     [PGFACT_READ_STATS] = "read-statistics",
+    [PGFACT_WAL_WAYS] = "wal-ways",
     [PGFACT_REPLAY_PROOF] = "streaming-proof",
     [PGFACT_APPNAME_CLEAN] = "application-name",
     [PGFACT_ARCHIVE_WAIT] = "archive-wait",

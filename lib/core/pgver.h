@@ -143,6 +143,10 @@ enum pgfact {
 	PGFACT_READ_STATS,       /* "pg_monitor" (10); NULL: superuser */
 	/* How a clone goes on that version.  Lists are words with one blank
 	 * between them, but for PGFACT_LABEL_LINES (", "). */
+	PGFACT_WAL_WAYS,       /* list, best first: how the WAL from start to
+				* stop comes: "slot" (9.4: the standby streams
+				* it, PGFACT_SLOT_RESERVES), "fetch" (its
+				* segments, over SSH) */
 	PGFACT_REPLAY_PROOF,   /* what shows that a standby streams: "receiver"
 				* (9.6: its own view), "senders" (9.1: the
 				* view of the server it streams from), "lsn"

@@ -21,6 +21,9 @@ static const char yes[] = "yes";
 
 #define RECOVERY "primary_conninfo recovery_target_timeline restore_command"
 #define STOPS_12 "standby_mode trigger_file"
+#define RELOADED_12                                                            \
+	"archive_cleanup_command recovery_end_command "                        \
+	"recovery_min_apply_delay"
 #define RELOADED_13 "primary_conninfo primary_slot_name"
 
 const struct pgver_row pgver_rows[] = {
@@ -78,6 +81,8 @@ const struct pgver_row pgver_rows[] = {
 	"FROM pg_stat_activity WHERE state <> 'idle' ORDER BY 2 DESC"},
     {PGFACT_READ_STATS, 100000, "rel 10", "pg_monitor"},
     /* --- how a clone goes --- */
+    {PGFACT_WAL_WAYS, 90000, "9.0.0 system_views.sql: no slots", "fetch"},
+    {PGFACT_WAL_WAYS, 90400, "rel 9.4", "slot fetch"},
     {PGFACT_REPLAY_PROOF, 90000, "9.0.0 system_views.sql: no such view", "lsn"},
     {PGFACT_REPLAY_PROOF, 90100, "rel 9.1: pg_stat_replication", "senders"},
     {PGFACT_REPLAY_PROOF, 90600, "rel 9.6: pg_stat_wal_receiver", "receiver"},
@@ -128,14 +133,13 @@ const struct pgver_row pgver_rows[] = {
     {PGFACT_STOPS_START, 160000, "rel 16",
 	"recovery.conf " STOPS_12 " promote_trigger_file"},
     {PGFACT_RELOADED, 120000, "rel 12; 12.3 guc.c:3465",
-	"recovery_min_apply_delay promote_trigger_file"},
+	RELOADED_12 " promote_trigger_file"},
     {PGFACT_RELOADED, 130000, "rel 13; 14.13 guc.c:3942",
-	"recovery_min_apply_delay promote_trigger_file " RELOADED_13},
+	RELOADED_12 " promote_trigger_file " RELOADED_13},
     {PGFACT_RELOADED, 140000, "rel 14; 14.13 guc.c:3846",
-	"recovery_min_apply_delay promote_trigger_file " RELOADED_13
-	" restore_command"},
+	RELOADED_12 " promote_trigger_file " RELOADED_13 " restore_command"},
     {PGFACT_RELOADED, 160000, "rel 16",
-	"recovery_min_apply_delay " RELOADED_13 " restore_command"},
+	RELOADED_12 " " RELOADED_13 " restore_command"},
     {PGFACT_DEFAULT_WAL_LEVEL, 90000, "9.0.0 guc.c", "minimal"},
     {PGFACT_DEFAULT_WAL_LEVEL, 100000, "rel 10", "replica"},
     {PGFACT_DEFAULT_SENDERS, 90000, "9.0.0 guc.c", "0"},

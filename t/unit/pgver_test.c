@@ -221,6 +221,8 @@ static const struct want {
     {PGFACT_LONG_QUERIES_SQL, 90000, 90100, "~procpid, now() - xact_start"},
     {PGFACT_LONG_QUERIES_SQL, 90200, 180000, "~pid, now() - xact_start, query"},
     {PGFACT_READ_STATS, 100000, 180000, "pg_monitor"},
+    {PGFACT_WAL_WAYS, 90000, 90300, "fetch"},
+    {PGFACT_WAL_WAYS, 90400, 180000, "slot fetch"},
     {PGFACT_REPLAY_PROOF, 90000, 90000, "lsn"},
     {PGFACT_REPLAY_PROOF, 90100, 90500, "senders"},
     {PGFACT_REPLAY_PROOF, 90600, 180000, "receiver"},
@@ -276,17 +278,15 @@ static const struct want {
     {PGFACT_STOPS_START, 160000, 180000,
 	"recovery.conf standby_mode trigger_file "
 	"promote_trigger_file"},
-    {PGFACT_RELOADED, 120000, 120000,
-	"recovery_min_apply_delay promote_trigger_file"},
+    {PGFACT_RELOADED, 120000, 120000, "~apply_delay promote_trigger_file"},
     {PGFACT_RELOADED, 130000, 130000,
-	"recovery_min_apply_delay promote_trigger_file "
-	"primary_conninfo primary_slot_name"},
+	"~ promote_trigger_file primary_conninfo primary_slot_name"},
     {PGFACT_RELOADED, 140000, 150000,
-	"recovery_min_apply_delay promote_trigger_file "
-	"primary_conninfo primary_slot_name restore_command"},
+	"archive_cleanup_command recovery_end_command recovery_min_apply_delay "
+	"promote_trigger_file primary_conninfo primary_slot_name "
+	"restore_command"},
     {PGFACT_RELOADED, 160000, 180000,
-	"recovery_min_apply_delay primary_conninfo "
-	"primary_slot_name restore_command"},
+	"~_delay primary_conninfo primary_slot_name restore_command"},
     {PGFACT_DEFAULT_WAL_LEVEL, 90000, 90600, "minimal"},
     {PGFACT_DEFAULT_WAL_LEVEL, 100000, 180000, "replica"},
     {PGFACT_DEFAULT_SENDERS, 90000, 90600, "0"},
