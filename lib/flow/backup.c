@@ -4,28 +4,16 @@
 #include "core/label.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
-#include "flow/backup.h"
+#include "flow/backup_int.h"
 
-#define ASK_MS 10000          /* a question that waits for nothing */
-#define PING_MS 5000          /* between two pings */
-#define PING_LATE_MS 10000    /* without an answer: the session is lost */
-#define ARCHIVE_WAIT_MS 60000 /* exclusive stop: then it is cancelled */
-#define END_MS 10000          /* a stop during clean-up */
+#define PING_MS 5000       /* between two pings */
+#define PING_LATE_MS 10000 /* without an answer: the session is lost */
 #define SPCMAP_MAX (1 << 20)
-#define NOT_IN_PROGRESS "55000" /* object_not_in_prerequisite_state */
-
-/* The statement that a person types when we could not. */
-static const char *
-stop_sql(const struct backup *b)
-{
-	return pgver(b->version, PGFACT_BACKUP_STOP_EXCL);
-}
 
 /* --- opening -------------------------------------------------------------- */
 
-/* One row, one or more columns; *r is the caller's. */
-static int
-ask(struct pg *pg, struct pg_rows **r, const char *sql, struct err *e)
+int
+backup_ask(struct pg *pg, struct pg_rows **r, const char *sql, struct err *e)
 {
 	if (pg_query(pg, r, deadline_in(ASK_MS), sql, 0, NULL, e) == -1)
 		return -1;
@@ -36,20 +24,14 @@ ask(struct pg *pg, struct pg_rows **r, const char *sql, struct err *e)
 	return err_set(e, ERR_SQL, "%s: no row from: %s", pg_name(pg), sql);
 }
 
-static bool
-is_true(const char *s)
-{
-	return s != NULL && *s == 't';
-}
-
 static int
 read_recovery(struct backup *b, struct err *e)
 {
 	struct pg_rows *r;
 
-	if (ask(b->pg, &r, "SELECT pg_is_in_recovery()", e) == -1)
+	if (backup_ask(b->pg, &r, "SELECT pg_is_in_recovery()", e) == -1)
 		return -1;
-	b->from_standby = is_true(pg_rows_get(r, 0, 0));
+	b->from_standby = backup_is_true(pg_rows_get(r, 0, 0));
 	pg_rows_free(r);
 	if (!b->from_standby ||
 	    pgver(b->version, PGFACT_STANDBY_SOURCE) != NULL)
@@ -75,7 +57,7 @@ read_identifier(struct backup *b)
 		    b->opts, &b->system_identifier, &timeline, &lsn, NULL);
 		return;
 	}
-	if (ask(b->pg, &r, sql, NULL) == -1)
+	if (backup_ask(b->pg, &r, sql, NULL) == -1)
 		return;
 	if (pg_rows_get(r, 0, 0) != NULL)
 		b->system_identifier = strtoull(pg_rows_get(r, 0, 0), NULL, 10);
@@ -151,7 +133,8 @@ read_timeline(struct backup *b, struct err *e)
 	int rc;
 
 	ping_sql(b, &sql);
-	rc = buf_ok(&sql) ? ask(b->pg, &r, buf_str(&sql), e) : err_set_nomem(e);
+	rc = buf_ok(&sql) ? backup_ask(b->pg, &r, buf_str(&sql), e)
+			  : err_set_nomem(e);
 	buf_free(&sql);
 	if (rc == -1)
 		return -1;
@@ -161,23 +144,8 @@ read_timeline(struct backup *b, struct err *e)
 	return 0;
 }
 
-/* Says in the error what a lost exclusive backup means for the primary. */
-static void
-say_exclusive(const struct backup *b, struct err *e)
-{
-	if (!b->exclusive)
-		return;
-	(void)err_detail(e,
-	    "The backup was an exclusive one: if this primary crashed, its "
-	    "data directory still holds our backup_label.");
-	(void)err_hint(e,
-	    "If the primary does not start, remove backup_label from its data "
-	    "directory (never from a clone) and start it again.");
-}
-
-/* The backup is void, by another error: its texts, under our id. */
-static int
-lost_by(struct backup *b, const struct err *cause, struct err *e)
+int
+backup_lost_by(struct backup *b, const struct err *cause, struct err *e)
 {
 	if (cause->code != ERR_SQL && cause->code != ERR_DB_CONNECT) {
 		if (e != NULL && !err_is_set(e))
@@ -188,7 +156,7 @@ lost_by(struct backup *b, const struct err *cause, struct err *e)
 	    e, ERR_BACKUP_LOST, "the backup is void: %s", cause->text);
 	if (cause->detail[0] != '\0')
 		(void)err_detail(e, "%s", cause->detail);
-	say_exclusive(b, e);
+	backup_excl_say(b, e);
 	if (cause->hint[0] != '\0')
 		(void)err_hint(e, "%s", cause->hint);
 	else
@@ -209,76 +177,6 @@ make_label(struct backup *b, const char *label, const char *uuid)
 	for (char *p = b->label; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = ' ';
-}
-
-/* What is known of a running exclusive backup; only a superuser may read the
- * label. */
-static void
-say_running(struct backup *b, struct err *e)
-{
-	struct pg_rows *r = NULL;
-	const char *text, *label, *end;
-
-	if (pg_query(b->pg, &r, deadline_in(ASK_MS),
-		"SELECT pg_read_file('backup_label', 0, 4096)", 0, NULL,
-		NULL) == 0 &&
-	    (text = pg_rows_get(r, 0, 0)) != NULL &&
-	    (label = strstr(text, "LABEL: ")) != NULL) {
-		label += strlen("LABEL: ");
-		end = label + strcspn(label, "\n");
-		(void)err_detail(e, "Its label is \"%.*s\".",
-		    (int)MIN_OF(end - label, 200), label);
-		if (strncmp(label, "standby-clone ", 14) == 0)
-			(void)err_hint(e,
-			    "An earlier run of ours left it. If no "
-			    "standby-clone runs against this primary, end "
-			    "it with: standby-clone --cleanup");
-	}
-	pg_rows_free(r);
-	(void)err_hint(e,
-	    "Wait until it ends, or, when it is nobody's, end it on the "
-	    "primary with: %s",
-	    stop_sql(b));
-}
-
-static int
-refuse_running(struct backup *b, struct err *e)
-{
-	(void)err_set(e, ERR_BACKUP_RUNNING,
-	    "an exclusive backup is running on %s", pg_name(b->pg));
-	say_running(b, e);
-	return -1;
-}
-
-/* Exclusive mode: nobody else's may run, and the server's start time tells
- * later whether a server that we find again is still this one. */
-static int
-prepare_exclusive(struct backup *b, struct err *e)
-{
-	const char *in_backup = pgver(b->version, PGFACT_IS_IN_BACKUP);
-	struct pg_rows *r;
-	bool running = false;
-
-	if (b->from_standby) {
-		(void)err_set(e, ERR_NOT_PRIMARY,
-		    "%s is a standby: no exclusive backup there",
-		    pg_name(b->pg));
-		return err_hint(e, "Name its primary: --master=HOST");
-	}
-	if (in_backup != NULL) {
-		if (ask(b->pg, &r, in_backup, e) == -1)
-			return -1;
-		running = is_true(pg_rows_get(r, 0, 0));
-		pg_rows_free(r);
-	}
-	if (running)
-		return refuse_running(b, e);
-	if (ask(b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
-		return -1;
-	(void)snprintf(b->server_started, sizeof(b->server_started), "%s",
-	    pg_rows_get(r, 0, 0) != NULL ? pg_rows_get(r, 0, 0) : "");
-	pg_rows_free(r);
-	return 0;
 }
 
 static void
@@ -311,7 +209,7 @@ start_failed(struct backup *b, const struct err *cause, struct err *e)
 	if (b->exclusive && answered &&
 	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0 &&
 	    strstr(cause->text, "backup is already in progress") != NULL)
-		return refuse_running(b, e);
+		return backup_excl_refuse(b, e);
 	if (e != NULL && !err_is_set(e))
 		*e = *cause;
 	if (answered && strcmp(pg_sqlstate(b->pg), "42501") == 0)
@@ -346,7 +244,7 @@ backup_start(struct backup *b, const char *label, const char *uuid, bool fast,
 	if (force_exclusive &&
 	    pgver(b->version, PGFACT_BACKUP_START_EXCL) != NULL)
 		b->exclusive = true;
-	if (b->exclusive && prepare_exclusive(b, e) == -1)
+	if (b->exclusive && backup_excl_prepare(b, e) == -1)
 		return -1;
 	sql = pgver(b->version,
 	    b->exclusive ? PGFACT_BACKUP_START_EXCL : PGFACT_BACKUP_START);
@@ -377,7 +275,7 @@ session_gone(struct backup *b, const struct err *cause, struct err *e)
 	if (!b->exclusive)
 		b->running = false;
 	b->pinging = false;
-	return lost_by(b, cause, e);
+	return backup_lost_by(b, cause, e);
 }
 
 static int
@@ -407,7 +305,7 @@ judge_ping(struct backup *b, const struct pg_rows *r, struct err *e)
 {
 	uint32_t timeline = row_u32(r, PING_TIMELINE);
 
-	if (is_true(pg_rows_get(r, 0, PING_RECOVERY)) != b->from_standby)
+	if (backup_is_true(pg_rows_get(r, 0, PING_RECOVERY)) != b->from_standby)
 		return turned(b, e,
 		    b->from_standby ? "the standby was promoted"
 				    : "the primary became a standby");
@@ -418,7 +316,7 @@ judge_ping(struct backup *b, const struct pg_rows *r, struct err *e)
 	if (b->timeline != 0 && timeline != 0 && timeline != b->timeline)
 		return turned(b, e, "its timeline changed");
 	if (b->exclusive && pg_rows_get(r, 0, PING_EXCLUSIVE) != NULL &&
-	    !is_true(pg_rows_get(r, 0, PING_EXCLUSIVE)))
+	    !backup_is_true(pg_rows_get(r, 0, PING_EXCLUSIVE)))
 		return changed(b, e, "somebody ended our backup");
 	take_position(b, r);
 	return 0;
@@ -530,7 +428,7 @@ take_label(struct backup *b, const struct pg_rows *r, struct err *e)
 		    "the backup is void: %s returned no backup_label",
 		    pg_name(b->pg));
 	if (label_parse(text, pg_rows_len(r, 0, 1), &l, &cause) == -1)
-		return lost_by(b, &cause, e);
+		return backup_lost_by(b, &cause, e);
 	if (l.start_lsn != b->start_lsn || strcmp(l.label, b->label) != 0)
 		return err_set(e, ERR_BACKUP_LOST,
 		    "the backup is void: %s returned the backup_label of "
@@ -570,74 +468,13 @@ stop_in_session(struct backup *b, bool wait, int64_t deadline, struct err *e)
 	if (pg_query(b->pg, NULL, deadline, "SET client_encoding = 'SQL_ASCII'",
 		0, NULL, &cause) == -1 ||
 	    pg_query(b->pg, &r, deadline, sql, n, params, &cause) == -1)
-		rc = lost_by(b, &cause, e);
+		rc = backup_lost_by(b, &cause, e);
 	else
 		rc = take_label(b, r, e);
 	pg_rows_free(r);
 	(void)pg_query(b->pg, NULL, deadline_in(ASK_MS),
 	    "SET client_encoding = 'UTF8'", 0, NULL, NULL);
 	return rc;
-}
-
-/* After a stop that was cancelled while it waited for the archive: its end
- * record is in the WAL before the current position. */
-static int
-stop_at_current(struct backup *b, struct err *e)
-{
-	const char *sql = pgver(b->version, PGFACT_CURRENT_LSN);
-	struct pg_rows *r;
-	int rc;
-
-	log_debug("%s: stop waited for the archive and was cancelled",
-	    pg_name(b->pg));
-	if (ask(b->pg, &r, sql, e) == -1)
-		return -1;
-	rc = lsn_parse(
-	    pg_rows_get(r, 0, 0) ? pg_rows_get(r, 0, 0) : "", &b->stop_lsn);
-	pg_rows_free(r);
-	if (rc == -1)
-		return err_set(
-		    e, ERR_SQL, "%s told no position", pg_name(b->pg));
-	b->running = false;
-	return 0;
-}
-
-static int
-exclusive_failed(struct backup *b, const struct err *cause, struct err *e)
-{
-	if (cause->code == ERR_TIMEOUT && pg_alive(b->pg))
-		return stop_at_current(b, e);
-	if (cause->code != ERR_SQL) /* unknown: backup_end stops it again */
-		return lost_by(b, cause, e);
-	b->running = false;
-	(void)lost_by(b, cause, e);
-	if (strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
-		return -1;
-	err_raise(e, STATUS_INCOMPLETE);
-	return err_hint(e,
-	    "The primary is still in backup mode. On it, as a superuser: %s",
-	    stop_sql(b));
-}
-
-static int
-stop_exclusive(struct backup *b, int64_t deadline, struct err *e)
-{
-	int64_t until = MIN_OF(deadline, deadline_in(ARCHIVE_WAIT_MS));
-	struct err cause = ERR_INIT;
-	struct pg_rows *r;
-	int rc;
-
-	if (pg_query(b->pg, &r, until, stop_sql(b), 0, NULL, &cause) == -1)
-		return exclusive_failed(b, &cause, e);
-	b->running = false;
-	rc = lsn_parse(
-	    pg_rows_get(r, 0, 0) ? pg_rows_get(r, 0, 0) : "", &b->stop_lsn);
-	pg_rows_free(r);
-	if (rc == -1)
-		return err_set(e, ERR_BACKUP_LOST,
-		    "the backup is void: %s told no stop position",
-		    pg_name(b->pg));
-	return 0;
 }
 
 int
@@ -649,102 +486,17 @@ backup_stop(
 	if (finish_ping(b, e) == -1)
 		return -1;
 	if (b->exclusive)
-		return stop_exclusive(b, deadline, e);
+		return backup_excl_stop(b, deadline, e);
 	return stop_in_session(b, wait_for_archive, deadline, e);
 }
 
 /* --- end ------------------------------------------------------------------ */
 
-/* A session for clean-up: nothing interrupts it. */
-static int
-reopen(struct backup *b, struct err *e)
-{
-	struct pg_opts o = *b->opts;
-
-	pg_close(b->pg);
-	b->pg = NULL;
-	o.sigfd = -1;
-	o.tick = NULL;
-	return pg_open(&b->pg, &o, e);
-}
-
-/* 1: the server is the one that we started the backup on; 0: it was started
- * since, so that no backup of ours can run there; -1: e. */
-static int
-same_server(struct backup *b, struct err *e)
-{
-	struct pg_rows *r;
-	const char *s;
-	int rc;
-
-	if (ask(b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
-		return -1;
-	s = pg_rows_get(r, 0, 0);
-	rc = s != NULL && strcmp(s, b->server_started) == 0;
-	pg_rows_free(r);
-	return rc;
-}
-
-/* 0: the backup is ended, by us or before. */
-static int
-try_stop(struct backup *b, struct err *e)
-{
-	struct err mine = ERR_INIT;
-
-	if (pg_query(b->pg, NULL, deadline_in(END_MS), stop_sql(b), 0, NULL,
-		&mine) == 0)
-		return 0;
-	if (mine.code == ERR_SQL &&
-	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
-		return 0;
-	/* Cancelled while it waited for the archive: ended all the same, if
-	 * the server still answers. */
-	if (mine.code == ERR_TIMEOUT && pg_alive(b->pg) &&
-	    same_server(b, NULL) == 1)
-		return 0;
-	if (e != NULL)
-		*e = mine;
-	return -1;
-}
-
-static int
-end_exclusive(struct backup *b, struct err *e)
-{
-	pg_ignore_signals(b->pg);
-	if (pg_alive(b->pg) && !b->pinging) {
-		if (try_stop(b, e) == 0)
-			return 0;
-		if (pg_alive(b->pg))
-			return -1;
-		err_clear(e);
-	}
-	if (reopen(b, e) == -1)
-		return -1;
-	switch (same_server(b, e)) {
-	case -1:
-		return -1;
-	case 0:
-		return 0;
-	default:
-		return try_stop(b, e);
-	}
-}
-
 int
 backup_end(struct backup *b, struct err *e)
 {
-	struct err cause = ERR_INIT;
-	int rc = 0;
+	int rc = b->running && b->exclusive ? backup_excl_end(b, e) : 0;
 
-	if (b->running && b->exclusive && end_exclusive(b, &cause) == -1) {
-		rc = -1;
-		(void)err_set(e, ERR_LEFT_BEHIND,
-		    "the primary may still be in backup mode: %s", cause.text);
-		(void)err_detail(
-		    e, "The label of the backup is \"%s\".", b->label);
-		(void)err_hint(
-		    e, "On the primary, as a superuser: %s", stop_sql(b));
-	}
 	/* Any other backup ends with its session. */
 	b->running = b->pinging = false;
 	pg_close(b->pg);

@@ -1,0 +1,261 @@
+/*
+ * The exclusive mode of a backup (before 9.6): one for the whole server, with a
+ * label in its data directory, and it goes on when the session has ended.
+ */
+#include "base/std.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/lsn.h"
+#include "core/pgver.h"
+#include "flow/backup_int.h"
+
+#define ARCHIVE_WAIT_MS 60000 /* a stop: then it is cancelled */
+#define END_MS 10000          /* a stop during clean-up */
+
+/* The statement that a person types when we could not. */
+static const char *
+stop_sql(const struct backup *b)
+{
+	return pgver(b->version, PGFACT_BACKUP_STOP_EXCL);
+}
+
+/* --- start --- */
+
+/* Says in the error what a lost exclusive backup means for the primary. */
+void
+backup_excl_say(const struct backup *b, struct err *e)
+{
+	if (!b->exclusive)
+		return;
+	(void)err_detail(e,
+	    "The backup was an exclusive one: if this primary crashed, its "
+	    "data directory still holds our backup_label.");
+	(void)err_hint(e,
+	    "If the primary does not start, remove backup_label from its data "
+	    "directory (never from a clone) and start it again.");
+}
+
+/* What is known of a running exclusive backup; only a superuser may read the
+ * label. */
+static void
+say_running(struct backup *b, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	const char *text, *label, *end;
+
+	if (pg_query(b->pg, &r, deadline_in(ASK_MS),
+		"SELECT pg_read_file('backup_label', 0, 4096)", 0, NULL,
+		NULL) == 0 &&
+	    (text = pg_rows_get(r, 0, 0)) != NULL &&
+	    (label = strstr(text, "LABEL: ")) != NULL) {
+		label += strlen("LABEL: ");
+		end = label + strcspn(label, "\n");
+		(void)err_detail(e, "Its label is \"%.*s\".",
+		    (int)MIN_OF(end - label, 200), label);
+		if (strncmp(label, "standby-clone ", 14) == 0)
+			(void)err_hint(e,
+			    "An earlier run of ours left it. If no "
+			    "standby-clone runs against this primary, end "
+			    "it with: standby-clone --cleanup");
+	}
+	pg_rows_free(r);
+	(void)err_hint(e,
+	    "Wait until it ends, or, when it is nobody's, end it on the "
+	    "primary with: %s",
+	    stop_sql(b));
+}
+
+int
+backup_excl_refuse(struct backup *b, struct err *e)
+{
+	(void)err_set(e, ERR_BACKUP_RUNNING,
+	    "an exclusive backup is running on %s", pg_name(b->pg));
+	say_running(b, e);
+	return -1;
+}
+
+/* Exclusive mode: nobody else's may run, and the server's start time tells
+ * later whether a server that we find again is still this one. */
+int
+backup_excl_prepare(struct backup *b, struct err *e)
+{
+	const char *in_backup = pgver(b->version, PGFACT_IS_IN_BACKUP);
+	struct pg_rows *r;
+	bool running = false;
+
+	if (b->from_standby) {
+		(void)err_set(e, ERR_NOT_PRIMARY,
+		    "%s is a standby: no exclusive backup there",
+		    pg_name(b->pg));
+		return err_hint(e, "Name its primary: --master=HOST");
+	}
+	if (in_backup != NULL) {
+		if (backup_ask(b->pg, &r, in_backup, e) == -1)
+			return -1;
+		running = backup_is_true(pg_rows_get(r, 0, 0));
+		pg_rows_free(r);
+	}
+	if (running)
+		return backup_excl_refuse(b, e);
+	if (backup_ask(
+		b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
+		return -1;
+	(void)snprintf(b->server_started, sizeof(b->server_started), "%s",
+	    pg_rows_get(r, 0, 0) != NULL ? pg_rows_get(r, 0, 0) : "");
+	pg_rows_free(r);
+	return 0;
+}
+
+/* --- stop --- */
+
+/* After a stop that was cancelled while it waited for the archive: its end
+ * record is in the WAL before the current position. */
+static int
+stop_at_current(struct backup *b, struct err *e)
+{
+	const char *sql = pgver(b->version, PGFACT_CURRENT_LSN);
+	struct pg_rows *r;
+	int rc;
+
+	log_debug("%s: stop waited for the archive and was cancelled",
+	    pg_name(b->pg));
+	if (backup_ask(b->pg, &r, sql, e) == -1)
+		return -1;
+	rc = lsn_parse(
+	    pg_rows_get(r, 0, 0) ? pg_rows_get(r, 0, 0) : "", &b->stop_lsn);
+	pg_rows_free(r);
+	if (rc == -1)
+		return err_set(
+		    e, ERR_SQL, "%s told no position", pg_name(b->pg));
+	b->running = false;
+	return 0;
+}
+
+static int
+exclusive_failed(struct backup *b, const struct err *cause, struct err *e)
+{
+	if (cause->code == ERR_TIMEOUT && pg_alive(b->pg))
+		return stop_at_current(b, e);
+	if (cause->code != ERR_SQL) /* unknown: backup_end stops it again */
+		return backup_lost_by(b, cause, e);
+	b->running = false;
+	(void)backup_lost_by(b, cause, e);
+	if (strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
+		return -1;
+	err_raise(e, STATUS_INCOMPLETE);
+	return err_hint(e,
+	    "The primary is still in backup mode. On it, as a superuser: %s",
+	    stop_sql(b));
+}
+
+int
+backup_excl_stop(struct backup *b, int64_t deadline, struct err *e)
+{
+	int64_t until = MIN_OF(deadline, deadline_in(ARCHIVE_WAIT_MS));
+	struct err cause = ERR_INIT;
+	struct pg_rows *r;
+	int rc;
+
+	if (pg_query(b->pg, &r, until, stop_sql(b), 0, NULL, &cause) == -1)
+		return exclusive_failed(b, &cause, e);
+	b->running = false;
+	rc = lsn_parse(
+	    pg_rows_get(r, 0, 0) ? pg_rows_get(r, 0, 0) : "", &b->stop_lsn);
+	pg_rows_free(r);
+	if (rc == -1)
+		return err_set(e, ERR_BACKUP_LOST,
+		    "the backup is void: %s told no stop position",
+		    pg_name(b->pg));
+	return 0;
+}
+
+/* --- end --- */
+
+/* A session for clean-up: nothing interrupts it. */
+static int
+reopen(struct backup *b, struct err *e)
+{
+	struct pg_opts o = *b->opts;
+
+	pg_close(b->pg);
+	b->pg = NULL;
+	o.sigfd = -1;
+	o.tick = NULL;
+	return pg_open(&b->pg, &o, e);
+}
+
+/* 1: the server is the one that we started the backup on; 0: it was started
+ * since, so that no backup of ours can run there; -1: e. */
+static int
+same_server(struct backup *b, struct err *e)
+{
+	struct pg_rows *r;
+	const char *s;
+	int rc;
+
+	if (backup_ask(
+		b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
+		return -1;
+	s = pg_rows_get(r, 0, 0);
+	rc = s != NULL && strcmp(s, b->server_started) == 0;
+	pg_rows_free(r);
+	return rc;
+}
+
+/* 0: the backup is ended, by us or before. */
+static int
+try_stop(struct backup *b, struct err *e)
+{
+	struct err mine = ERR_INIT;
+
+	if (pg_query(b->pg, NULL, deadline_in(END_MS), stop_sql(b), 0, NULL,
+		&mine) == 0)
+		return 0;
+	if (mine.code == ERR_SQL &&
+	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
+		return 0;
+	/* Cancelled while it waited for the archive: ended all the same, if
+	 * the server still answers. */
+	if (mine.code == ERR_TIMEOUT && pg_alive(b->pg) &&
+	    same_server(b, NULL) == 1)
+		return 0;
+	if (e != NULL)
+		*e = mine;
+	return -1;
+}
+
+static int
+end_it(struct backup *b, struct err *e)
+{
+	pg_ignore_signals(b->pg);
+	if (pg_alive(b->pg) && !b->pinging) {
+		if (try_stop(b, e) == 0)
+			return 0;
+		if (pg_alive(b->pg))
+			return -1;
+		err_clear(e);
+	}
+	if (reopen(b, e) == -1)
+		return -1;
+	switch (same_server(b, e)) {
+	case -1:
+		return -1;
+	case 0:
+		return 0;
+	default:
+		return try_stop(b, e);
+	}
+}
+
+int
+backup_excl_end(struct backup *b, struct err *e)
+{
+	struct err cause = ERR_INIT;
+
+	if (end_it(b, &cause) == 0)
+		return 0;
+	(void)err_set(e, ERR_LEFT_BEHIND,
+	    "the primary may still be in backup mode: %s", cause.text);
+	(void)err_detail(e, "The label of the backup is \"%s\".", b->label);
+	return err_hint(e, "On the primary, as a superuser: %s", stop_sql(b));
+}
