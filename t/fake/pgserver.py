@@ -29,12 +29,23 @@ NODE (only "name" is required):
     auth        "password", "hba", "starting": refuses the login so; or
                 {"sqlstate": ..., "message": ...}
     cancel      "hang": takes a cancel request and never closes
+    system      its system identifier, for IDENTIFY_SYSTEM; and "timeline" (1)
+    state       {NAME: TEXT}: what answers may ask for and change
+    pgdata      the directory that effects write to
 ANSWER:
     match       regular expression, searched in the statement (any case, white
-                space as single blanks)
+                space as single blanks; its parameters follow, each behind
+                " | ")
+    when        {NAME: TEXT}: it counts only while the state says so
     columns     names
     rows        [[...], ...]; null, true, false, numbers, texts.  "{now}" in a
                 text is the time in s since 1970, "{now-30.5}" another one
+                "{NAME}" is what the state has ("pid": of this session),
+                "$1" a parameter
+    effect      what happens with it, before it is sent: {"set": {NAME: TEXT},
+                "write": {PATH: TEXT}, "copy": {PATH: FROM}, "unlink": [PATH]}
+    stream      true: CopyBoth as for START_REPLICATION; a status update sets
+                "flush" in the state and has the effect "flushed"
     rounds      [rows, rows, ...]: another answer each time, the last one stays;
                 "hang" instead of rows: none
     tag         of a command without rows
@@ -44,11 +55,13 @@ ANSWER:
     delay_ms, hang (true), garbage (true), close (true), endless (true: rows
                 without end), huge (true: a row that says it has 1 GB),
                 copy (true: an answer of another kind)
-A statement that no answer matches is an error that quotes it.  SET and what
-libpq asks by itself have answers.
+A statement that no answer matches is an error that quotes it.  SET,
+IDENTIFY_SYSTEM and what libpq asks by itself have answers.
 
-A name that the version does not have (NAMES, VIEWS, SETTINGS) is an error as
-the server gives it, before any answer is looked for: old names are tested.
+A name that the version does not have (NAMES, VIEWS, SETTINGS, ARGUMENTS), a
+replication command that it does not know, and what a replication session may
+not be asked, is an error as the server gives it, before any answer is looked
+for: old names are tested.
 
 Standard input also takes commands, each answered by a line {"ok": true}:
     set NAME {"key": value, ...}    change a node, for what comes
@@ -56,246 +69,20 @@ Standard input also takes commands, each answered by a line {"ok": true}:
 """
 import argparse
 import asyncio
-import functools
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import struct
 import sys
 import time
 
-NEVER = 9999.0
-
-# --- what a version has: name: (from, below), majors as 9.6, 10, ... --------
-
-WAS_XLOG, IS_WAL = (9.0, 10), (10, NEVER)
-FUNCTIONS = {
-    "pg_current_xlog_location": WAS_XLOG,
-    "pg_current_xlog_insert_location": WAS_XLOG,
-    "pg_current_xlog_flush_location": (9.6, 10),
-    "pg_last_xlog_receive_location": WAS_XLOG,
-    "pg_last_xlog_replay_location": WAS_XLOG,
-    "pg_switch_xlog": WAS_XLOG,
-    "pg_xlogfile_name": WAS_XLOG,
-    "pg_xlogfile_name_offset": WAS_XLOG,
-    "pg_xlog_location_diff": (9.2, 10),
-    "pg_is_xlog_replay_paused": (9.1, 10),
-    "pg_xlog_replay_pause": (9.1, 10),
-    "pg_xlog_replay_resume": (9.1, 10),
-    "pg_current_wal_lsn": IS_WAL,
-    "pg_current_wal_insert_lsn": IS_WAL,
-    "pg_current_wal_flush_lsn": IS_WAL,
-    "pg_last_wal_receive_lsn": IS_WAL,
-    "pg_last_wal_replay_lsn": IS_WAL,
-    "pg_switch_wal": IS_WAL,
-    "pg_walfile_name": IS_WAL,
-    "pg_walfile_name_offset": IS_WAL,
-    "pg_wal_lsn_diff": IS_WAL,
-    "pg_is_wal_replay_paused": IS_WAL,
-    "pg_wal_replay_pause": IS_WAL,
-    "pg_wal_replay_resume": IS_WAL,
-    "pg_get_wal_replay_pause_state": (14, NEVER),
-    "pg_last_xact_replay_timestamp": (9.1, NEVER),
-    "pg_control_system": (9.6, NEVER),
-    "pg_control_checkpoint": (9.6, NEVER),
-    "pg_control_recovery": (9.6, NEVER),
-    "pg_control_init": (9.6, NEVER),
-    "pg_is_in_backup": (9.3, 15),
-    "pg_backup_start_time": (9.3, 15),
-    "pg_start_backup": (9.0, 15),
-    "pg_stop_backup": (9.0, 15),
-    "pg_backup_start": (15, NEVER),
-    "pg_backup_stop": (15, NEVER),
-    "pg_promote": (12, NEVER),
-    "pg_tablespace_location": (9.2, NEVER),
-    "pg_stat_get_wal_senders": (9.1, NEVER),
-    "pg_stat_get_wal_receiver": (9.6, NEVER),
-    "pg_get_replication_slots": (9.4, NEVER),
-    "pg_create_physical_replication_slot": (9.4, NEVER),
-    "pg_ls_waldir": (10, NEVER),
-    "pg_stat_get_activity": (9.0, NEVER),
-    "pg_lsn": (9.4, NEVER),
-    "to_regclass": (9.4, NEVER),
-    "make_interval": (9.4, NEVER),
-    "json_agg": (9.3, NEVER),
-    "jsonb_agg": (9.5, NEVER),
-    "row_to_json": (9.2, NEVER),
-    "format": (9.1, NEVER),
-    "concat": (9.1, NEVER),
-    "concat_ws": (9.1, NEVER),
-    "left": (9.1, NEVER),
-    "right": (9.1, NEVER),
-}
-TYPES = {"pg_lsn": (9.4, NEVER), "json": (9.2, NEVER), "jsonb": (9.4, NEVER)}
-
-ALL = (9.0, NEVER)
-VIEWS = {  # name: (range, {column: range})
-    "pg_stat_replication": ((9.1, NEVER), {
-        "procpid": (9.1, 9.2), "pid": (9.2, NEVER), "usesysid": ALL,
-        "usename": ALL, "application_name": ALL, "client_addr": ALL,
-        "client_hostname": ALL, "client_port": ALL, "backend_start": ALL,
-        "backend_xmin": (9.4, NEVER), "state": ALL,
-        "sent_location": (9.1, 10), "write_location": (9.1, 10),
-        "flush_location": (9.1, 10), "replay_location": (9.1, 10),
-        "sent_lsn": IS_WAL, "write_lsn": IS_WAL, "flush_lsn": IS_WAL,
-        "replay_lsn": IS_WAL, "write_lag": IS_WAL, "flush_lag": IS_WAL,
-        "replay_lag": IS_WAL, "sync_priority": ALL, "sync_state": ALL,
-        "reply_time": (12, NEVER)}),
-    "pg_stat_wal_receiver": ((9.6, NEVER), {
-        "pid": ALL, "status": ALL, "receive_start_lsn": ALL,
-        "receive_start_tli": ALL, "received_lsn": (9.6, 13),
-        "written_lsn": (13, NEVER), "flushed_lsn": (13, NEVER),
-        "received_tli": ALL, "last_msg_send_time": ALL,
-        "last_msg_receipt_time": ALL, "latest_end_lsn": ALL,
-        "latest_end_time": ALL, "slot_name": ALL, "conninfo": ALL,
-        "sender_host": (11, NEVER), "sender_port": (11, NEVER)}),
-    "pg_replication_slots": ((9.4, NEVER), {
-        "slot_name": ALL, "plugin": ALL, "slot_type": ALL, "datoid": ALL,
-        "database": ALL, "active": ALL, "active_pid": (9.5, NEVER),
-        "xmin": ALL, "catalog_xmin": ALL, "restart_lsn": ALL,
-        "confirmed_flush_lsn": (9.6, NEVER), "temporary": (10, NEVER),
-        "wal_status": (13, NEVER), "safe_wal_size": (13, NEVER),
-        "two_phase": (14, NEVER), "conflicting": (16, NEVER),
-        "inactive_since": (17, NEVER), "invalidation_reason": (17, NEVER),
-        "failover": (17, NEVER), "synced": (17, NEVER),
-        "two_phase_at": (18, NEVER)}),
-    "pg_stat_archiver": ((9.4, NEVER), {}),
-    "pg_stat_activity": (ALL, {
-        "procpid": (9.0, 9.2), "pid": (9.2, NEVER),
-        "current_query": (9.0, 9.2), "query": (9.2, NEVER),
-        "state": (9.2, NEVER), "client_hostname": (9.1, NEVER),
-        "waiting": (9.0, 9.6), "wait_event": (9.6, NEVER),
-        "backend_xmin": (9.4, NEVER), "backend_type": (10, NEVER)}),
-    "pg_stat_database_conflicts": ((9.1, NEVER), {}),
-    "pg_stat_slru": ((13, NEVER), {}),
-    "pg_roles": (ALL, {"rolreplication": (9.1, NEVER)}),
-    "pg_authid": (ALL, {"rolreplication": (9.1, NEVER)}),
-    "pg_database": (ALL, {"datcollversion": (15, NEVER)}),
-    "pg_settings": (ALL, {"enumvals": ALL, "pending_restart": (9.5, NEVER)}),
-}
-SETTINGS = {
-    "cluster_name": (9.5, NEVER), "primary_conninfo": (12, NEVER),
-    "primary_slot_name": (12, NEVER), "hot_standby": ALL,
-    "recovery_min_apply_delay": (12, NEVER),
-    "recovery_target_timeline": (12, NEVER),
-    "wal_keep_segments": (9.0, 13), "wal_keep_size": (13, NEVER),
-    "max_slot_wal_keep_size": (13, NEVER), "wal_log_hints": (9.4, NEVER),
-    "max_replication_slots": (9.4, NEVER), "in_hot_standby": (14, NEVER),
-    "data_directory_mode": (11, NEVER), "data_checksums": (9.3, NEVER),
-    "synchronous_standby_names": (9.1, NEVER),
-    "idle_replication_slot_timeout": (18, NEVER),
-}
-SYNTAX = {"filter": (9.4, NEVER), "lateral": (9.3, NEVER),
-          "ordinality": (9.4, NEVER)}
-
-TOKEN = re.compile(r"""
-    (?P<comment>--[^\n]*|/\*.*?\*/) | (?P<text>[eE]?'(?:[^']|'')*') |
-    (?P<quoted>"(?:[^"]|"")*") | (?P<word>[A-Za-z_][A-Za-z0-9_$]*) |
-    (?P<space>\s+) | (?P<other>.)""", re.X | re.S)
-
-
-def tokens(sql):
-    """(kind, text) without comments and white space."""
-    out = []
-    for m in TOKEN.finditer(sql):
-        kind, s = m.lastgroup, m.group()
-        if kind in ("comment", "space"):
-            continue
-        if kind == "quoted":
-            kind, s = "word", s[1:-1]
-        elif kind == "word":
-            s = s.lower()
-        out.append((kind, s))
-    return out
-
-
-@functools.lru_cache(maxsize=1024)  # many nodes are asked the same
-def statements(text):
-    """The text cut at each ; outside of quotes and comments."""
-    out, part = [], ""
-    for m in TOKEN.finditer(text):
-        if m.lastgroup == "other" and m.group() == ";":
-            out.append(part)
-            part = ""
-        else:
-            part += m.group()
-    out.append(part)
-    return [s.strip() for s in out if s.strip()]
-
-
-def major_of(version):
-    n = [int(x) for x in re.findall(r"\d+", version)[:2]] + [0]
-    return n[0] if n[0] >= 10 else n[0] + n[1] / 10
-
-
-def has(span, major):
-    return span[0] <= major < span[1]
-
-
-class SqlError(Exception):
-    def __init__(self, state, text, severity="ERROR"):
-        super().__init__(text)
-        self.state, self.text, self.severity = state, text, severity
-
-
-@functools.lru_cache(maxsize=1024)  # many nodes are asked the same
-def check_syntax(sql, major):
-    for kind, s in tokens(sql):
-        if kind == "word" and s in SYNTAX and not has(SYNTAX[s], major):
-            raise SqlError("42601", 'syntax error at or near "%s"' % s)
-
-
-def check_settings(toks, major):
-    for i in range(len(toks) - 2):
-        name = None
-        if toks[i] == ("word", "current_setting"):
-            name = toks[i + 2][1].strip("'")
-            if i + 3 < len(toks) and toks[i + 3] == ("other", ","):
-                if major < 9.6:
-                    raise SqlError("42883", "function current_setting"
-                                   "(unknown, boolean) does not exist")
-                continue
-        if name in SETTINGS and not has(SETTINGS[name], major):
-            raise SqlError("42704", "unrecognized configuration parameter "
-                           '"%s"' % name)
-    if len(toks) == 2 and toks[0][1] == "show" and \
-            not has(SETTINGS.get(toks[1][1], ALL), major):
-        raise SqlError("42704", "unrecognized configuration parameter "
-                       '"%s"' % toks[1][1])
-
-
-def check_columns(toks, major):
-    views = [VIEWS[s][1] for k, s in toks if k == "word" and s in VIEWS]
-    for i, (kind, s) in enumerate(toks):
-        known = [v[s] for v in views if s in v]
-        before = toks[i - 1][1] if i > 0 else ""
-        after = toks[i + 1][1] if i + 1 < len(toks) else ""
-        if kind != "word" or not known or before == "as" or after == "(":
-            continue
-        if not any(has(span, major) for span in known):
-            raise SqlError("42703", 'column "%s" does not exist' % s)
-
-
-@functools.lru_cache(maxsize=1024)  # many nodes are asked the same
-def check_names(sql, major):
-    """Raise what the server of that version would say to a name."""
-    toks = tokens(sql)
-    for i, (kind, s) in enumerate(toks):
-        if kind != "word":
-            continue
-        before = toks[i - 1][1] if i > 0 else ""
-        after = toks[i + 1][1] if i + 1 < len(toks) else ""
-        if s in VIEWS and after != "(" and not has(VIEWS[s][0], major):
-            raise SqlError("42P01", 'relation "%s" does not exist' % s)
-        if after == "(" and not has(FUNCTIONS.get(s, ALL), major):
-            raise SqlError("42883", "function %s() does not exist" % s)
-        if before == ":" and not has(TYPES.get(s, ALL), major):
-            raise SqlError("42704", 'type "%s" does not exist' % s)
-    check_settings(toks, major)
-    check_columns(toks, major)
-
+sys.dont_write_bytecode = True
+from pgnames import (ALL, NEVER, STARTUP, SqlError, check_names,
+                     check_replication, check_syntax, has, major_of,
+                     statements)  # noqa: E402
 
 # --- messages ----------------------------------------------------------------
 
@@ -329,6 +116,23 @@ def cell(v):
 def data_row(row):
     return message(b"D", struct.pack(">H", len(row)) +
                    b"".join(cell(v) for v in row))
+
+
+def bound(body):
+    """The parameters of a Bind message, all of them text."""
+    at = body.index(b"\0", body.index(b"\0") + 1) + 1
+    n, = struct.unpack_from(">H", body, at)
+    at += 2 + 2 * n
+    n, = struct.unpack_from(">H", body, at)
+    at += 2
+    out = []
+    for _ in range(n):
+        size, = struct.unpack_from(">i", body, at)
+        at += 4
+        out.append(None if size < 0 else
+                   body[at:at + size].decode("utf-8", "replace"))
+        at += max(size, 0)
+    return out
 
 
 def error_response(e, major):
@@ -367,6 +171,7 @@ class Node:
         self.sessions = {}  # that are open, by pid
         self.keys = {}  # of all there were
         self.asked = {}
+        self.state = dict(conf.get("state", {}))
         self.port = conf.get("port", 0)
         self.server = self.sock = None
 
@@ -381,11 +186,17 @@ class Node:
     def major(self):
         return major_of(self.version)
 
-    def answer(self, sql):
-        flat = " ".join(sql.split())
+    def holds(self, when):
+        return all(self.state.get(k) == v for k, v in when.items())
+
+    def answer(self, sql, params=()):
+        flat = " | ".join([" ".join(sql.split())] + [str(p) for p in params])
         for a in self.get("answers", []) + self.common:
-            if re.search(a["match"], flat, re.I):
+            if re.search(a["match"], flat, re.I) and \
+                    self.holds(a.get("when", {})):
                 return a
+        if flat == "IDENTIFY_SYSTEM" and self.get("system"):
+            return self.identity()
         if re.match(r"set\b", flat, re.I):
             return {"match": "", "tag": "SET"}
         if re.fullmatch(r"show transaction_read_only", flat, re.I):
@@ -399,6 +210,38 @@ class Node:
             return a.get("rows", [])
         k = self.asked[id(a)] = self.asked.get(id(a), -1) + 1
         return a["rounds"][min(k, len(a["rounds"]) - 1)]
+
+    def identity(self):
+        columns = ["systemid", "timeline", "xlogpos", "dbname"]
+        row = [self.get("system"), self.get("timeline", 1),
+               self.state.get("lsn", "0/5000000"), None]
+        n = 2 if self.major < 9.1 else 3 if self.major < 9.4 else 4
+        return {"match": "", "columns": columns[:n], "rows": [row[:n]]}
+
+    def fill(self, v, params=()):
+        """$1 and {NAME} in a text."""
+        if not isinstance(v, str):
+            return v
+        v = re.sub(r"\{(\w+)\}", lambda m: str(self.state.get(
+            m.group(1), m.group())), v)
+        return re.sub(r"\$([1-9])", lambda m: str(params[
+            int(m.group(1)) - 1]) if int(m.group(1)) <= len(params)
+            else m.group(), v)
+
+    def path(self, name):
+        return os.path.join(self.get("pgdata", "."), name)
+
+    def effect(self, what, params=()):
+        for name, text in what.get("write", {}).items():
+            with open(self.path(self.fill(name)), "wb") as f:
+                f.write(self.fill(text, params).encode("latin-1"))
+        for name, old in what.get("copy", {}).items():
+            shutil.copyfile(self.path(self.fill(old)),
+                            self.path(self.fill(name)))
+        for name in what.get("unlink", []):
+            os.unlink(self.path(self.fill(name)))
+        for k, v in what.get("set", {}).items():
+            self.state[k] = self.fill(v, params)
 
     async def listen(self):
         import socket
@@ -443,6 +286,7 @@ class Session:
         self.pid, self.key = Session.last_pid, 4711 + Session.last_pid
         self.cancelled = asyncio.Event()
         self.params = {}
+        self.replication = ""
 
     async def send(self, data):
         self.writer.write(data)
@@ -493,7 +337,24 @@ class Session:
         words = data[4:].decode("utf-8", "replace").split("\0")
         self.params = dict(zip(words[0::2], words[1::2]))
         self.params.setdefault("database", self.params.get("user", ""))
+        self.params.pop("", None)
+        self.replication = self.params.get("replication", "")
         self.node.log("startup", self.node.name, self.params)
+
+    def check_startup(self):
+        """What libpq asks for must be known to that version."""
+        major = self.node.major
+        if self.replication not in ("", "true", "database") or \
+                (self.replication == "database" and major < 9.4):
+            raise SqlError("22023", 'invalid value for parameter '
+                           '"replication"', "FATAL")
+        if self.replication and self.node.get("senders") == 0:
+            raise SqlError("53300", "number of requested standby connections "
+                           "exceeds max_wal_senders (currently 0)", "FATAL")
+        for name in self.params:
+            if not has(STARTUP.get(name, (NEVER, NEVER)), major):
+                raise SqlError("42704", 'unrecognized configuration '
+                               'parameter "%s"' % name, "FATAL")
 
     async def cancel(self, pid, key):
         s = self.node.sessions.get(pid)
@@ -523,6 +384,11 @@ class Session:
                 text = text % self.params
             await self.send(error_response(
                 SqlError(state, text, "FATAL"), node.major))
+            raise End
+        try:
+            self.check_startup()
+        except SqlError as e:
+            await self.send(error_response(e, node.major))
             raise End
         out = message(b"R", struct.pack(">I", 0))
         p = {"server_version": node.version, "server_encoding": "UTF8",
@@ -573,12 +439,34 @@ class Session:
             await self.send(error_response(e, self.node.major))
             raise End
 
-    async def statement(self, sql):
+    async def stream(self, a):
+        """CopyBoth until the client ends it; the bytes of the end."""
+        await self.send(message(b"W", struct.pack(">BH", 0, 0)) + message(
+            b"d", b"k" + struct.pack(">QQB", 0, 0, 0)))
+        while True:
+            kind, body = await self.read()
+            if kind == b"d" and body[:1] == b"r":
+                lsn, = struct.unpack(">Q", body[9:17])
+                self.node.state["flush"] = "%X/%X" % (
+                    lsn >> 32, lsn & 0xffffffff)
+                self.node.log("flush", self.node.name,
+                              self.node.state["flush"])
+                self.node.effect(a.get("flushed", {}))
+            elif kind == b"c":
+                return message(b"c") + message(b"C", cstr("COPY 0"))
+            elif kind == b"X":
+                raise End
+
+    async def statement(self, sql, params=()):
         """The bytes of the answer; SqlError."""
-        a = self.node.answer(sql)
+        a = self.node.answer(sql, params)
         await self.odd(a)
         if a.get("error"):
             raise split_error(a["error"])
+        self.node.state["pid"] = str(self.pid)
+        self.node.effect(a.get("effect", {}), params)
+        if a.get("stream"):
+            return await self.stream(a)
         if a.get("copy"):
             return message(b"H", struct.pack(">BH", 0, 0)) + \
                 message(b"c") + message(b"C", cstr("COPY 0"))
@@ -590,7 +478,8 @@ class Session:
         columns = a.get("columns") or \
             ["c%d" % i for i in range(len(rows[0]) if rows else 1)]
         return row_description(columns) + \
-            b"".join(data_row(r) for r in rows) + \
+            b"".join(data_row([self.node.fill(v, params) for v in r])
+                     for r in rows) + \
             message(b"C", cstr("SELECT %d" % len(rows)))
 
     def parse(self, text):
@@ -603,9 +492,15 @@ class Session:
                 raise split_error(a["error"])
         return parts
 
-    async def query(self, text, head=b""):
+    def check(self, sql):
+        if self.replication:
+            check_replication(sql, self.node.major)
+        if not self.replication or self.node.major >= 10:
+            check_names(sql, self.node.major)
+
+    async def query(self, text, head=b"", params=()):
         node = self.node
-        node.log("query", node.name, text)
+        node.log("query", node.name, *([text] + list(params)))
         await self.pause(node.get("delay_ms"))
         if node.get("garbage") == "query":
             await self.odd({"garbage": True})
@@ -618,34 +513,44 @@ class Session:
                 out += message(b"I")
             out += head
             for sql in parts:
-                check_names(sql, node.major)
+                self.check(sql)
                 if out:
                     await self.send(out)
                     out = b""
-                out = await self.statement(sql)
+                out = await self.statement(sql, params)
         except SqlError as e:
             out += error_response(e, node.major)
         await self.send(out + message(b"Z", b"I"))
+
+    async def read(self):
+        head = await self.reader.readexactly(5)
+        size, = struct.unpack(">I", head[1:])
+        return head[:1], await self.reader.readexactly(size - 4)
 
     async def run(self):
         if self.node.get("refuse"):
             raise End
         await self.startup()
         await self.greet()
+        parsed, params = "", []
         while True:
-            head = await self.reader.readexactly(5)
-            size, = struct.unpack(">I", head[1:])
-            body = await self.reader.readexactly(size - 4)
-            if head[:1] == b"X":
+            kind, body = await self.read()
+            if kind == b"X":
                 raise End
-            if head[:1] == b"Q":
+            if kind == b"Q":
                 await self.query(body[:-1].decode("utf-8", "replace"))
-            elif head[:1] == b"P":
+            elif kind == b"P":
                 parsed = body.split(b"\0")[1].decode("utf-8", "replace")
-            elif head[:1] == b"S":
-                # PQexecParams: one statement; its parameters are not looked
-                # at.
-                await self.query(parsed, message(b"1") + message(b"2"))
+            elif kind == b"B":
+                params = bound(body)
+            elif kind == b"S" and self.replication:
+                await self.send(error_response(SqlError(
+                    "08P01", "extended query protocol not supported in a "
+                    "replication connection"), self.node.major) +
+                    message(b"Z", b"I"))
+            elif kind == b"S":  # PQexecParams: one statement
+                await self.query(parsed, message(b"1") + message(b"2"),
+                                 params)
 
 
 # --- the process --------------------------------------------------------------
