@@ -418,7 +418,8 @@ def B11_B16_files_that_are_there_gone_or_unreadable():
         r = w.Reader(a.expect("X"))
         eq((r.u64(), r.u64()), (5, sum(sizes)))
         payloads = b"".join(w.u32(e["id"]) + w.u8(e["status"])
-                            + w.u64(e["size"]) + e["digest"] for e in ends)
+                            + w.u64(e["size"]) + e["digest"]
+                            + bytes(8) for e in ends)
         if w.HAVE_XXH:
             eq(r.take(16), w.xxh(payloads))
         eq(a.end(), (None, 0))

@@ -4,6 +4,7 @@
 
 #define PATH_BYTES 1024 /* of a path below PGDATA */
 #define TEXT_BYTES 4096 /* of every other string */
+#define PAGE_BYTES_MIN 1024
 #define FLAGS_PART (WIRE_FIRST | WIRE_LAST)
 #define FLAGS_FILE (WIRE_FILE_TO_EOF | WIRE_FILE_SAME)
 #define FLAGS_MANIFEST (WIRE_MANIFEST_RECURSE | WIRE_MANIFEST_INIT)
@@ -259,7 +260,7 @@ wire_encode_open(struct buf *b, const struct wire_open *o)
 static bool
 block_size_ok(uint32_t n)
 {
-	return n >= 1024 && n <= 65536 && (n & (n - 1)) == 0;
+	return n >= PAGE_BYTES_MIN && n <= 65536 && (n & (n - 1)) == 0;
 }
 
 int
@@ -513,6 +514,8 @@ wire_encode_file_end(struct buf *b, const struct wire_file_end *f)
 	buf_add_u8(b, f->status);
 	buf_add_u64(b, f->size);
 	buf_add(b, f->digest, WIRE_HASH);
+	buf_add_u32(b, f->bad);
+	buf_add_u32(b, f->first_bad);
 }
 
 int
@@ -525,7 +528,11 @@ wire_decode_file_end(
 	f->status = take_u8(&r);
 	f->size = take_u64(&r);
 	take_hash(&r, f->digest);
-	if (f->status > WIRE_FILE_NOT_REGULAR)
+	f->bad = take_u32(&r);
+	f->first_bad = take_u32(&r);
+	if (f->status > WIRE_FILE_NOT_REGULAR ||
+	    f->bad > f->size / PAGE_BYTES_MIN ||
+	    (f->bad == 0 && f->first_bad != 0))
 		r.bad = true;
 	return finish(&r, "FILE_END", e);
 }
@@ -691,6 +698,21 @@ wire_decode_err(const void *d, size_t n, uint32_t *id, struct err *e)
 		copy_text(e->hint, sizeof(e->hint), hint);
 	}
 	return -1;
+}
+
+void
+wire_encode_verify(struct buf *b, uint64_t start_lsn)
+{
+	buf_add_u64(b, start_lsn);
+}
+
+int
+wire_decode_verify(const void *d, size_t n, uint64_t *start_lsn, struct err *e)
+{
+	struct reader r = reader_over(d, n);
+
+	*start_lsn = take_u64(&r);
+	return finish(&r, "VERIFY", e);
 }
 
 void

@@ -42,6 +42,8 @@ enum wire_type {
 	WIRE_PAGES = 'P',    /* RUN*, FILE_END after the last */
 	WIRE_SIG = 'S',      /* DELTA* FILE_END after the last */
 	WIRE_CONTROL = 'C',  /* CONTROL_DATA */
+	WIRE_VERIFY = 'K',   /* u64 LSN: from now on look at the
+			      * checksums of pages; no answer */
 	WIRE_OPERATE = 'V',  /* OPERATED; needs no OPEN */
 	WIRE_DONE = 'X',     /* DONE back, then the agent exits 0 */
 	/* agent to client */
@@ -162,6 +164,8 @@ struct wire_file_end {
 	uint8_t status;
 	uint64_t size;             /* bytes of the file as sent/compared */
 	uint8_t digest[WIRE_HASH]; /* io/pagedelta.h */
+	uint32_t bad;              /* pages with a wrong checksum */
+	uint32_t first_bad;        /* block number in the fork; bad 0: 0 */
 };
 
 struct wire_done {                 /* agent -> client */
@@ -258,6 +262,9 @@ void wire_encode_err(struct buf *b, uint32_t id, const struct err *what);
 /* Always fills *e from the frame (code by name, texts escaped and cut); e must
  * be clear.  Returns -1, the id through *id (may be NULL). */
 int wire_decode_err(const void *d, size_t n, uint32_t *id, struct err *e);
+void wire_encode_verify(struct buf *b, uint64_t start_lsn);
+int wire_decode_verify(
+    const void *d, size_t n, uint64_t *start_lsn, struct err *e);
 void wire_encode_pong(struct buf *b, uint64_t bytes_read);
 int wire_decode_pong(
     const void *d, size_t n, uint64_t *bytes_read, struct err *e);

@@ -79,6 +79,7 @@ static const struct request {
     {WIRE_PAGES, agent_pages},
     {WIRE_SIG, agent_files_sig},
     {WIRE_CONTROL, agent_open_control},
+    {WIRE_VERIFY, agent_verify_request},
 };
 
 /* HELLO, OPEN, then requests, OPERATE at any time; 1 after DONE. */

@@ -45,6 +45,7 @@ agent_files_open(struct agent *a, struct agent_file *f, struct err *e)
 	filedigest_start(f->digest, a->seed, a->block_size);
 	f->size = 0;
 	f->status = WIRE_FILE_OK;
+	agent_verify_begin(a, f);
 	if (agent_open_tablespace(a, f->path, e) == -1)
 		return -1;
 	f->fd = tree_openat(a->t, f->path, O_RDONLY, 0);
@@ -75,8 +76,11 @@ agent_files_open(struct agent *a, struct agent_file *f, struct err *e)
 int
 agent_files_end(struct agent *a, struct agent_file *f, struct err *e)
 {
-	struct wire_file_end end = {
-	    .id = f->id, .status = f->status, .size = f->size};
+	struct wire_file_end end = {.id = f->id,
+	    .status = f->status,
+	    .size = f->size,
+	    .bad = f->bad,
+	    .first_bad = f->first_bad};
 	struct buf b = BUF_INIT;
 	int rc;
 
@@ -101,22 +105,28 @@ agent_files_end(struct agent *a, struct agent_file *f, struct err *e)
 	return rc;
 }
 
-/* Up to n bytes at the position; 0 at the end of the file. */
+/* n bytes at the position, fewer only at the end of the file: verified, then
+ * counted and hashed. */
 static ssize_t
 read_some(struct agent *a, struct agent_file *f, size_t n, struct err *e)
 {
+	size_t got = 0;
 	ssize_t r;
 
-	do {
-		r = read(f->fd, a->data, n);
-	} while (r == -1 && errno == EINTR);
-	if (r == -1)
-		return err_set_errno(
-		    e, ERR_SOURCE_IO, "could not read file \"%s\"", f->path);
-	a->bytes_read += (uint64_t)r;
-	f->size += (uint64_t)r;
-	filedigest_add(f->digest, a->data, (size_t)r);
-	return r;
+	while (got < n && (r = read(f->fd, a->data + got, n - got)) != 0) {
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return err_set_errno(e, ERR_SOURCE_IO,
+			    "could not read file \"%s\"", f->path);
+		got += (size_t)r;
+	}
+	a->bytes_read += got;
+	if (agent_verify(a, f, f->size, got, e) == -1)
+		return -1;
+	f->size += got;
+	filedigest_add(f->digest, a->data, got);
+	return (ssize_t)got;
 }
 
 /* --- BATCH -----------------------------------------------------------------

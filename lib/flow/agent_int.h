@@ -1,8 +1,8 @@
 /*
  * Inside of flow/agent.c and its parts: agent_io.c (the channel: keep-alive,
  * bounds, rate), agent_open.c (OPEN, CONTROL, MANIFEST), agent_files.c (BATCH,
- * SIG), agent_pages.c (PAGES), agent_operate.c (OPERATE), agent_guest.c
- * (limits).
+ * SIG), agent_pages.c (PAGES), agent_verify.c (VERIFY: checksums of pages),
+ * agent_operate.c (OPERATE), agent_guest.c (limits).
  */
 #ifndef FLOW_AGENT_INT_H
 #define FLOW_AGENT_INT_H
@@ -33,6 +33,9 @@ struct agent_file {
 	uint64_t limit, size; /* size: bytes covered so far */
 	char *path;
 	struct filedigest *digest;
+	bool verify;             /* it has pages with checksums */
+	uint32_t block;          /* number of its first block in the fork */
+	uint32_t bad, first_bad; /* as in struct wire_file_end */
 };
 
 struct agent {
@@ -62,10 +65,16 @@ struct agent {
 	bool zipping;
 	struct buf raw, zipped; /* of one frame */
 
+	/* VERIFY */
+	bool has_sums;        /* the cluster's pages have checksums */
+	uint32_t relseg_size; /* blocks of a segment */
+	bool verify;
+	uint64_t start_lsn;
+
 	/* --max-rate: bytes that may be sent now; may fall below 0 */
 	uint64_t max_rate;
 	int64_t tokens, tokens_at;
-	size_t chunk; /* bytes of a data frame */
+	size_t chunk; /* bytes of a data frame, whole blocks */
 
 	uint64_t bytes_read, bytes_sent, files;
 	struct streamdigest *ends; /* of all FILE_END payloads */
@@ -112,6 +121,21 @@ int agent_files_batch(struct agent *a, struct err *e);
 int agent_files_sig(struct agent *a, struct err *e);
 
 int agent_pages(struct agent *a, struct err *e);
+
+int agent_verify_request(struct agent *a, struct err *e);
+/* What the pages of the cluster are like; after a->block_size is known. */
+void agent_verify_cluster(struct agent *a, const struct pgcontrol *c);
+/* A file is about to be read: have its pages checksums? */
+void agent_verify_begin(const struct agent *a, struct agent_file *f);
+/*
+ * The n bytes at a->data were read from the offset of the file, and will be
+ * hashed and sent.  A page that is not right may just be written by the server:
+ * it is read again, in its place, until it is right or was wrong five times,
+ * 20 ms apart.  Counts in f what stays wrong.  -1: ERR_SOURCE_IO, or the
+ * client is gone.
+ */
+int agent_verify(struct agent *a, struct agent_file *f, uint64_t off, size_t n,
+    struct err *e);
 int agent_operate(struct agent *a, struct err *e);
 
 /* Bounded memory, no core files, private files. */

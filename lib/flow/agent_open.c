@@ -166,6 +166,7 @@ take_options(struct agent *a, const struct wire_open *o, struct err *e)
 	a->chunk = WIRE_CHUNK;
 	if (a->max_rate != 0 && a->max_rate / 8 < WIRE_CHUNK)
 		a->chunk = MAX_OF((size_t)a->max_rate / 8, (size_t)4096);
+	a->chunk = MAX_OF(a->chunk / a->block_size, (size_t)1) * a->block_size;
 	a->zipping = o->compress != 0;
 	if ((a->zip = zip_new(o->compress)) == NULL)
 		return err_set_nomem(e);
@@ -193,6 +194,7 @@ agent_open(struct agent *a, struct err *e)
 	    pgcontrol_parse(b.data, b.len, &c, e) == -1 ||
 	    datadir_identifier(a->t, &c, o.system_identifier, e) == -1)
 		goto out;
+	agent_verify_cluster(a, &c);
 	a->wal_dir = pgver(c.version, PGFACT_DIR_WAL);
 	(void)snprintf(a->tblspc_dir, sizeof(a->tblspc_dir), "PG_%s_%u",
 	    version, c.catalog_version);

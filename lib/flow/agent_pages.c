@@ -95,7 +95,8 @@ serve_span(struct agent *a, const struct wire_pages *p, struct err *e)
 
 	while (off < end && !a->pages_eof) {
 		want = (size_t)MIN_OF(end - off, (uint64_t)AGENT_READ);
-		if ((n = read_at(a, want, off, e)) == -1)
+		if ((n = read_at(a, want, off, e)) == -1 ||
+		    agent_verify(a, &a->pages, off, (size_t)n, e) == -1)
 			return -1;
 		a->pages_eof = (size_t)n < want;
 		done = block - p->block;

@@ -352,7 +352,9 @@ retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
 	struct fetch_result r = {.id = t->job.id,
 	    .status = end->status,
 	    .size = end->size,
-	    .changed = t->received};
+	    .changed = t->received,
+	    .bad = end->bad,
+	    .first_bad = end->first_bad};
 
 	memcpy(r.digest, end->digest, sizeof(r.digest));
 

@@ -33,6 +33,8 @@ struct fetch_result {
 	uint64_t size;      /* of the file now */
 	uint64_t changed;   /* bytes that were received as content */
 	uint8_t digest[16]; /* of the content, io/pagedelta.h */
+	uint32_t bad;       /* pages of the source that are damaged */
+	uint32_t first_bad; /* block number of the first of them */
 };
 
 struct fetch_opts {

@@ -1,7 +1,7 @@
 /*
  * Frames between standby-clone and its workers, over a socketpair.  Frames of
  * core/wire.h that only pass through (OPEN, MANIFEST, CONTROL and their
- * answers, ERR) keep their type.
+ * answers, VERIFY, ERR) keep their type.
  */
 #ifndef FLOW_JOB_H
 #define FLOW_JOB_H
@@ -16,7 +16,7 @@ enum job_type {
 	JOB_READY = 4, /* connected, agent answers; str name of the other end */
 	JOB_NOTE = 5,  /* text for the user */
 	JOB_RESULT = 6,   /* u32 id, u8 status, u64 size, u64 changed,
-			   * digest[16] */
+			   * digest[16], u32 bad, u32 first_bad */
 	JOB_PROGRESS = 7, /* u64 handled, u64 in, u64 out: totals so far */
 	JOB_BYE = 8,      /* agent's DONE came and its counts are right */
 	JOB_DATA = 9      /* u32 id, content of a FETCH_READ job */

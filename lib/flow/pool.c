@@ -170,13 +170,15 @@ got_result(struct member *m, const struct frame *f, struct err *e)
 {
 	struct fetch_result r;
 
-	if (f->len != 37)
+	if (f->len != 45)
 		return err_set(e, ERR_INTERNAL, "worker: bad result");
 	r.id = wire_get_u32(f->data);
 	r.status = f->data[4];
 	r.size = wire_get_u64(f->data + 5);
 	r.changed = wire_get_u64(f->data + 13);
 	memcpy(r.digest, f->data + 21, sizeof(r.digest));
+	r.bad = wire_get_u32(f->data + 37);
+	r.first_bad = wire_get_u32(f->data + 41);
 	if (r.id == READ_ID && m->pool->file != NULL) {
 		m->pool->file_result = r;
 		m->answered = true;
@@ -537,6 +539,18 @@ pool_open(struct pool *p, const struct wire_open *o, struct pool_source *src,
 	if (send_all(p, WIRE_OPEN, &b, e) == 0)
 		rc = pool_wait(p, DEADLINE_NEVER, all_opened, p, e);
 	p->source = NULL;
+	buf_free(&b);
+	return rc;
+}
+
+int
+pool_verify(struct pool *p, uint64_t start_lsn, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	wire_encode_verify(&b, start_lsn);
+	rc = buf_ok(&b) ? send_all(p, WIRE_VERIFY, &b, e) : err_set_nomem(e);
 	buf_free(&b);
 	return rc;
 }

@@ -54,6 +54,10 @@ int pool_open(struct pool *p, const struct wire_open *o,
     struct pool_source *src, struct err *e);
 void pool_source_free(struct pool_source *src);
 
+/* From now on every agent looks at the checksums of the pages that it reads,
+ * those excepted that WAL from start_lsn on brings anew.  Not waited for. */
+int pool_verify(struct pool *p, uint64_t start_lsn, struct err *e);
+
 /* One request to one agent, waited for.  MANIFEST: complete and digest-checked,
  * or an error.  specials may be NULL. */
 int pool_manifest(struct pool *p, const struct wire_manifest *req,

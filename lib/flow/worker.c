@@ -74,6 +74,8 @@ file_done(void *arg, const struct fetch_result *r, struct err *e)
 	buf_add_u64(&w->out, r->size);
 	buf_add_u64(&w->out, r->changed);
 	buf_add(&w->out, r->digest, sizeof(r->digest));
+	buf_add_u32(&w->out, r->bad);
+	buf_add_u32(&w->out, r->first_bad);
 	return chan_send_buf(&w->up, JOB_RESULT, &w->out, e);
 }
 
@@ -294,6 +296,9 @@ parent_frame(struct worker *w, const struct frame *f, struct err *e)
 	case WIRE_MANIFEST:
 	case WIRE_CONTROL:
 		w->relaying = true;
+		return chan_send(
+		    &w->agent, f->type, f->data, f->len, NULL, 0, e);
+	case WIRE_VERIFY:
 		return chan_send(
 		    &w->agent, f->type, f->data, f->len, NULL, 0, e);
 	case JOB_TREE:

@@ -51,6 +51,7 @@ decode_requests(const uint8_t *d, size_t n)
 	struct wire_pages p;
 	struct wire_sig s;
 	struct wire_operate v;
+	uint64_t lsn;
 
 	if (wire_decode_operate(d, n, &v, NULL) == 0) {
 		no_nul(v.pgdata);
@@ -63,6 +64,7 @@ decode_requests(const uint8_t *d, size_t n)
 		wire_encode_open(&b, &o);
 		same(&b, d, n);
 	}
+	(void)wire_decode_verify(d, n, &lsn, NULL);
 	if (wire_decode_pages(d, n, &p, NULL) == 0) {
 		wire_encode_pages(&b, &p);
 		same(&b, d, n);

@@ -148,7 +148,7 @@ def parse_err(data):
 def parse_file_end(data):
     r = Reader(data)
     return {"id": r.u32(), "status": r.u8(), "size": r.u64(),
-            "digest": r.take(16)}
+            "digest": r.take(16), "bad": r.u32(), "first_bad": r.u32()}
 
 
 def parse_opened(data):
@@ -482,10 +482,12 @@ def end(entries, payload, specials=0):
     return u64(entries) + xxh(payload) + u64(specials)
 
 
-def file_end(id, content=None, status=OK, seed=42, block=8192):
+def file_end(id, content=None, status=OK, seed=42, block=8192, bad=0,
+             first_bad=0):
     digest = bytes(16) if content is None \
         else file_digest(content, seed, block)
-    return u32(id) + u8(status) + u64(len(content or b"")) + digest
+    return (u32(id) + u8(status) + u64(len(content or b"")) + digest
+            + u32(bad) + u32(first_bad))
 
 
 def err(code, words, id=NO_ID, detail="", hint=""):

@@ -133,7 +133,7 @@ static void
 make_file_end(struct buf *b)
 {
 	static const struct wire_file_end f = {
-	    9, WIRE_FILE_NOT_REGULAR, 77, {4}};
+	    9, WIRE_FILE_CHANGED, 16384, {4}, 2, 131072};
 
 	wire_encode_file_end(b, &f);
 }
@@ -144,6 +144,12 @@ make_done(struct buf *b)
 	static const struct wire_done m = {1, 2, {3}};
 
 	wire_encode_done(b, &m);
+}
+
+static void
+make_verify(struct buf *b)
+{
+	wire_encode_verify(b, UINT64_C(0x500000028));
 }
 
 static const struct wire_operate operate_value = {
@@ -293,6 +299,14 @@ sig(const void *d, size_t n, struct err *e)
 	return wire_decode_sig(d, n, &v, e);
 }
 
+static int
+verify(const void *d, size_t n, struct err *e)
+{
+	uint64_t v;
+
+	return wire_decode_verify(d, n, &v, e);
+}
+
 static const struct kind {
 	const char *name;
 	void (*make)(struct buf *b);
@@ -310,6 +324,7 @@ static const struct kind {
     {"done", make_done, done},
     {"operate", make_operate, operate},
     {"operated", make_operated, operated}, /* the byte more is a NUL */
+    {"verify", make_verify, verify},
     {"pong", make_pong, pong},
 };
 
@@ -715,14 +730,25 @@ records_with_digests_come_back(void **state)
 	buf_reset(&b);
 	make_file_end(&b);
 	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), 0);
-	assert_true(f.id == 9 && f.status == 3 && f.size == 77);
-	assert_int_equal(f.digest[0], 4);
+	assert_true(f.id == 9 && f.status == 2 && f.size == 16384);
+	assert_true(f.digest[0] == 4 && f.bad == 2 && f.first_bad == 131072);
+	b.data[32] = 16; /* as many bad pages as the file can have */
+	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), 0);
+	b.data[32] = 17; /* and one more */
+	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
+	b.data[32] = 0; /* a first one of none */
+	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
+	b.data[32] = 1;
 	b.data[4] = 4; /* a status that does not exist */
 	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
 	buf_reset(&b);
 	make_done(&b);
 	assert_int_equal(wire_decode_done(b.data, b.len, &d, NULL), 0);
 	assert_true(d.files == 1 && d.bytes == 2 && d.digest[0] == 3);
+	buf_reset(&b);
+	make_verify(&b);
+	assert_int_equal(wire_decode_verify(b.data, b.len, &bytes, NULL), 0);
+	assert_true(bytes == UINT64_C(0x500000028));
 	buf_reset(&b);
 	make_pong(&b);
 	assert_int_equal(wire_decode_pong(b.data, b.len, &bytes, NULL), 0);
