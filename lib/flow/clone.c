@@ -257,6 +257,7 @@ release(struct clone *c)
 	buf_free(&c->label);
 	buf_free(&c->map);
 	buf_free(&c->pg_control);
+	distro_free(&c->distro);
 	free(c->keep);
 	free(c->digests);
 	free(c->bindir);

@@ -6,6 +6,7 @@
 #include "core/label.h"
 #include "flow/backup.h"
 #include "flow/clone.h"
+#include "flow/distro.h"
 #include "flow/pool.h"
 #include "flow/preflight.h"
 #include "flow/probe.h"
@@ -48,6 +49,8 @@ struct clone {
 	struct exclude exclude;
 	const char **keep; /* NULL-terminated list that counts */
 	size_t nkeep;
+	struct distro distro; /* that knows the target as its own */
+	const char *start_command, *stop_command; /* or NULL: pg_ctl */
 
 	/* the backup */
 	struct pg *slot_pg; /* session on the upstream, if it is another */
@@ -121,6 +124,12 @@ int clone_prepare(struct clone *c, struct err *e);
 void clone_judge_slot(struct clone *c, struct pg *pg);
 int clone_judge_server(struct clone *c, struct err *e); /* what SQL tells */
 int clone_judge_rest(struct clone *c, struct err *e);
+/* clone_config.c: A10, whose cluster the target is, and with what configuration
+ * and by which commands its server runs.  Judges as those above. */
+int clone_config_find(struct clone *c, struct err *e);
+int clone_judge_config(struct clone *c, struct err *e);
+/* The directory that has the standby's postgresql.conf. */
+const char *clone_config_dir(const struct clone *c);
 /* clone_settings.c: those that a standby must match or exceed */
 int clone_judge_settings(struct clone *c);
 /* clone_space.c: A9, each file system of the target against the plan */

@@ -197,6 +197,8 @@ clone_judge_rest(struct clone *c, struct err *e)
 
 	if (judge_programs(c) == -1 || clone_judge_settings(c) == -1)
 		return err_set_nomem(e);
+	if (clone_judge_config(c, e) == -1)
+		return -1;
 	judge(c, judge_target(c, &own), &own);
 	return 0;
 }

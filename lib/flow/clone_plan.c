@@ -92,9 +92,9 @@ clone_tell_plan(struct clone *c)
 	add_actions(c, &b);
 	add_recovery(c, &b);
 	buf_addf(&b, "  %-12s%s\n", "start",
-	    !c->o->start                  ? "no"
-	    : c->o->start_command != NULL ? c->o->start_command
-					  : "pg_ctl");
+	    !c->o->start               ? "no"
+	    : c->start_command != NULL ? c->start_command
+				       : "pg_ctl");
 	c->ui->plan(c->ui->arg, buf_str(&b));
 	buf_free(&b);
 }

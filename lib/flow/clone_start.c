@@ -17,7 +17,7 @@ start_opts(struct clone *c)
 {
 	return (struct server_start){.pgdata = c->target.path,
 	    .bindir = c->bindir,
-	    .command = c->o->start_command,
+	    .command = c->start_command,
 	    .log = c->start_log,
 	    .deadline = clone_deadline(c, START_MS),
 	    .sigfd = sig_fd()};
@@ -61,10 +61,16 @@ clone_start(struct clone *c, struct err *e)
 	if (server_start(&s, e) == -1)
 		return act(c, e);
 	c->rec->started = true;
-	if (c->o->start_command != NULL) /* it has its own place for logs */
+	if (c->start_command != NULL) /* it has its own place for logs */
 		(void)tree_unlink(c->target.tree, START_LOG);
-	clone_told(c, "%s",
-	    c->o->start_command != NULL ? c->o->start_command : "pg_ctl");
+	clone_told(
+	    c, "%s", c->start_command != NULL ? c->start_command : "pg_ctl");
+	if (c->start_command == NULL && c->distro.kind == DISTRO_RHEL)
+		clone_note(c,
+		    "pg_ctl started the server, and %s.service does not know "
+		    "of it: to hand it over, stop it by pg_ctl, then, as root, "
+		    "systemctl start %s",
+		    c->distro.unit, c->distro.unit);
 	hook_pause("started");
 	return 0;
 }
@@ -117,7 +123,7 @@ heal_unlogged(struct clone *c, struct err *e)
 	    "promoted",
 	    o.n, o.first);
 	s = start_opts(c);
-	if (server_stop(&s, c->o->stop_command, e) == -1)
+	if (server_stop(&s, c->stop_command, e) == -1)
 		return -1;
 	s = start_opts(c);
 	return server_start(&s, e);

@@ -418,44 +418,6 @@ check_synchronous(
 	return FOUND_WARNING;
 }
 
-/* Is path below dir?  Both as the server tells them. */
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return strncmp(path, dir, n) == 0 &&
-	       (path[n] == '/' || path[n] == '\0');
-}
-
-/* A10: told, not copied. */
-static enum found
-check_config_place(
-    const struct probe *f, const struct preflight_want *w, struct err *e)
-{
-	const char *const files[] = {
-	    f->config_file, f->hba_file, f->ident_file};
-	const char *dir =
-	    f->data_directory != NULL ? f->data_directory : w->source_pgdata;
-	struct buf b = BUF_INIT;
-
-	for (size_t i = 0; dir != NULL && i < NELEM(files); i++)
-		if (files[i] != NULL && !is_below(files[i], dir))
-			buf_addf(
-			    &b, "%s\"%s\"", b.len > 0 ? ", " : "", files[i]);
-	if (b.len == 0)
-		return FOUND_NOTHING;
-	(void)err_set(e, ERR_CONFIG,
-	    "configuration of the source lies outside its data directory: %s",
-	    buf_str(&b));
-	buf_free(&b);
-	(void)err_hint(e, "It is not copied. Put the standby's own files in "
-			  "place before the start, for example by scp.");
-	return FOUND_WARNING;
-}
-
 static check_fn *const checks[] = {
     check_version,
     check_recovery,
@@ -470,7 +432,6 @@ static check_fn *const checks[] = {
     check_archiver,
     check_trigger,
     check_synchronous,
-    check_config_place,
 };
 
 int
@@ -501,7 +462,7 @@ check_tablespaces(
 	for (size_t i = 0; dir != NULL && i < f->ntblspc; i++) {
 		const char *at = f->tblspc[i].location;
 
-		if (at == NULL || at[0] != '/' || !is_below(at, dir))
+		if (at == NULL || at[0] != '/' || !preflight_is_below(at, dir))
 			continue;
 		err_clear(&e);
 		(void)err_set(&e, ERR_TABLESPACE,

@@ -45,6 +45,19 @@ struct preflight_want {
 int preflight_source(
     struct preflight *p, const struct probe *f, const struct preflight_want *w);
 
+/* A10: configuration of the source outside its data directory: refused when the
+ * standby would not start for it, else told. */
+struct preflight_config {
+	const char *source_pgdata; /* --source-pgdata, or NULL */
+	bool copied;               /* --copy-external-config */
+	bool starts;   /* we start it, by no command of the user's */
+	bool has_main; /* the standby has, or gets, a postgresql.conf */
+	/* Is that file there, on this host? */
+	bool (*is_here)(const char *path);
+};
+int preflight_config(struct preflight *p, const struct probe *f,
+    const struct preflight_config *w);
+
 /* A7: what the agent and pg_control say against the server programs here.
  * local_minor: server_version_num of the local programs. */
 int preflight_programs(struct preflight *p, const struct probe *f,

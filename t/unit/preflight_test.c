@@ -130,9 +130,6 @@ CHANGE(trigger_15, w->trigger_file = "/tmp/t")
 CHANGE(synchronous,
     (f->synchronous_standby_names = s_names, f->wal_senders_used = 0))
 CHANGE(synchronous_served, f->synchronous_standby_names = s_names)
-CHANGE(conf_outside, (f->config_file = s_etc, f->hba_file = s_hba))
-CHANGE(conf_beside, f->hba_file = s_beside)
-CHANGE(conf_slash, f->data_directory = s_dir_slash)
 
 static const struct {
 	const char *name;
@@ -225,10 +222,6 @@ static const struct {
     ROW(synchronous, 'W', ERR_SETTING, "\"s1\"",
 	"synchronous_standby_names = ''; then reload"),
     NOTHING(synchronous_served),
-    ROW(conf_outside, 'W', ERR_CONFIG, "main/postgresql.conf\", \"/etc/pg_hba",
-	"in place before the start"),
-    ROW(conf_beside, 'W', ERR_CONFIG, "/srv/pg2", "in place before the start"),
-    NOTHING(conf_slash),
 };
 
 static void
@@ -337,6 +330,68 @@ a_tablespace_inside_the_data_directory_is_refused(void **state)
 	assert_non_null(strstr(p.problem[0].text, "\"/srv/pg/ts\""));
 	assert_non_null(strstr(p.problem[1].text, "\"/srv/pg\""));
 	preflight_free(&p);
+}
+
+static bool
+is_beside(const char *path)
+{
+	return strcmp(path, s_beside) == 0;
+}
+
+static void
+A10_configuration_outside_is_refused_where_the_start_would_fail(void **state)
+{
+	static const struct {
+		const char *what;
+		char *config, *hba, *dir;
+		bool copied, starts, has_main;
+		char as;
+		const char *text, *hint;
+	} t[] = {
+	    {"inside", s_conf, NULL, s_dir, 0, 1, 1, 0, NULL, NULL},
+	    {"slash", s_conf, NULL, s_dir_slash, 0, 1, 1, 0, NULL, NULL},
+	    {"unknown", NULL, NULL, s_dir, 0, 1, 0, 0, NULL, NULL},
+	    {"no directory", s_etc, NULL, NULL, 0, 1, 0, 0, NULL, NULL},
+	    {"outside", s_etc, s_hba, s_dir, 0, 1, 0, 'P',
+		"main/postgresql.conf\", \"/etc/pg_hba.conf\"",
+		"--copy-external-config"},
+	    {"outside, no start", s_etc, s_hba, s_dir, 0, 0, 0, 'W',
+		"main/postgresql.conf", "in place before the start"},
+	    {"outside, copied", s_etc, s_hba, s_dir, 1, 1, 0, 0, NULL, NULL},
+	    {"outside, own", s_etc, s_hba, s_dir, 0, 1, 1, 0, NULL, NULL},
+	    {"hba alone", s_conf, s_hba, s_dir, 0, 1, 1, 'P',
+		"/etc/pg_hba.conf", "--no-start"},
+	    {"hba alone, here", s_conf, s_beside, s_dir, 0, 1, 1, 0, NULL,
+		NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct preflight p = {.checks = 0};
+		struct probe f = good_probe();
+		struct preflight_config w = {.copied = t[i].copied,
+		    .starts = t[i].starts,
+		    .has_main = t[i].has_main,
+		    .is_here = is_beside};
+		const struct err *got;
+
+		f.config_file = t[i].config;
+		f.hba_file = t[i].hba;
+		f.data_directory = t[i].dir;
+		assert_int_equal(preflight_config(&p, &f, &w), 0);
+		if (p.nproblems != (t[i].as == 'P') ||
+		    p.nwarnings != (t[i].as == 'W'))
+			fail_msg("%s: %zu problems, %zu warnings", t[i].what,
+			    p.nproblems, p.nwarnings);
+		got = t[i].as == 'P' ? p.problem : p.warning;
+		if (t[i].as != 0) {
+			assert_non_null(strstr(got->text, t[i].text));
+			assert_non_null(strstr(got->hint, t[i].hint));
+		}
+		if (t[i].as == 'P')
+			assert_int_equal(got->status, STATUS_REFUSED);
+		preflight_free(&p);
+	}
 }
 
 static void
@@ -480,6 +535,8 @@ main(void)
 	    cmocka_unit_test(all_problems_are_told_at_once),
 	    cmocka_unit_test(one_problem_is_the_error_itself_and_none_is_none),
 	    cmocka_unit_test(a_tablespace_inside_the_data_directory_is_refused),
+	    cmocka_unit_test(
+		A10_configuration_outside_is_refused_where_the_start_would_fail),
 	    cmocka_unit_test(the_programs_here_must_be_of_the_same_major),
 	    cmocka_unit_test(
 		another_c_library_is_a_warning_that_says_what_breaks),

@@ -1,0 +1,76 @@
+/* Where the standby's configuration is, and who starts it with that. */
+#include "base/std.h"
+#include "flow/clone_int.h"
+#include "flow/confread.h"
+
+#define MAIN_FILE "postgresql.conf"
+
+int
+clone_config_find(struct clone *c, struct err *e)
+{
+	if (distro_find(&c->distro, c->target.path, c->facts.version, e) == -1)
+		return -1;
+	c->start_command = c->o->start_command;
+	c->stop_command = c->o->stop_command;
+	if (c->distro.kind != DISTRO_DEBIAN)
+		return 0;
+	if (c->start_command == NULL)
+		c->start_command = c->distro.start;
+	if (c->stop_command == NULL)
+		c->stop_command = c->distro.stop;
+	clone_note(c,
+	    "\"%s\" is cluster %s %s of this system: its configuration is in "
+	    "\"%s\"%s%s",
+	    c->target.path, c->distro.major, c->distro.cluster,
+	    c->distro.config_dir,
+	    c->o->start && c->o->start_command == NULL ? ", its start is " : "",
+	    c->o->start && c->o->start_command == NULL ? c->start_command : "");
+	return 0;
+}
+
+const char *
+clone_config_dir(const struct clone *c)
+{
+	return c->distro.config_dir != NULL ? c->distro.config_dir
+					    : c->target.path;
+}
+
+/* A postgresql.conf in the data directory: the standby's own that stays, or
+ * the primary's that is copied. */
+static int
+main_inside(struct clone *c, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct stat st;
+	int rc;
+
+	for (size_t i = 0; c->target.tree != NULL && i < c->nkeep; i++)
+		if (strcmp(c->keep[i], MAIN_FILE) == 0 &&
+		    tree_stat(c->target.tree, MAIN_FILE, &st) == 0)
+			return 1;
+	rc = pool_read_file(c->pool, MAIN_FILE, CONFREAD_MAX, &b, e);
+	buf_free(&b);
+	return rc;
+}
+
+static bool
+is_here(const char *path)
+{
+	return access(path, R_OK) == 0;
+}
+
+int
+clone_judge_config(struct clone *c, struct err *e)
+{
+	struct preflight_config w = {.source_pgdata = c->o->source_pgdata,
+	    .starts = c->o->start && c->o->start_command == NULL,
+	    .has_main = c->distro.kind == DISTRO_DEBIAN,
+	    .is_here = is_here};
+	int rc = 1;
+
+	if (!w.has_main && (rc = main_inside(c, e)) == -1)
+		return -1;
+	w.has_main = rc == 1;
+	return preflight_config(&c->pf, &c->facts, &w) == -1 ? err_set_nomem(e)
+							     : 0;
+}

@@ -1,0 +1,40 @@
+/*
+ * Does a distribution know this data directory as a cluster of its own?
+ *
+ * Debian (postgresql-common 248, pg_ctlcluster(1)): the configuration of
+ * cluster C of version N is in /etc/postgresql/N/C (PG_CLUSTER_CONF_ROOT moves
+ * /etc/postgresql), its postgresql.conf names the data directory, and
+ * "pg_ctlcluster N C start" runs it, as does postgresql@N-C.service.
+ * RHEL (PGDG packages): /var/lib/pgsql/N/data by postgresql-N.service, with the
+ * configuration in the data directory.
+ */
+#ifndef FLOW_DISTRO_H
+#define FLOW_DISTRO_H
+
+#include "base/std.h"
+#include "base/err.h"
+
+enum distro_kind { DISTRO_NONE, DISTRO_DEBIAN, DISTRO_RHEL };
+
+struct distro {
+	enum distro_kind kind;
+	char unit[128]; /* of systemd, without ".service" */
+	/* DEBIAN; owned */
+	char *config_dir, *config_file;
+	char *start, *stop; /* commands for a shell */
+	char major[16], cluster[80];
+};
+
+/* pgdata: resolved; it need not exist.  A cluster whose configuration cannot be
+ * read is none.  0, or -1: no memory. */
+int distro_find(
+    struct distro *d, const char *pgdata, int version, struct err *e);
+void distro_free(struct distro *d);
+
+/* May it be the name of a cluster, and a word in a command?  Pure. */
+bool distro_is_cluster(const char *name);
+/* The unit of RHEL's that has this directory, or ""; pure. */
+void distro_rhel_unit(
+    const char *pgdata, const char *major, char *unit, size_t size);
+
+#endif
