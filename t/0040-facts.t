@@ -11,11 +11,11 @@
 STANDBY_CLONE=$TOP_BUILDDIR/standby-clone
 GOLDEN=$TOP_SRCDIR/t/golden/facts
 [ -x "$STANDBY_CLONE" ] || skip_all "standby-clone is not built"
-versions='9.0 9.1 9.2 9.3 9.4 9.5 9.6 10 11 12 13 14 15 16 17 18 19'
+versions=(9.0 9.1 9.2 9.3 9.4 9.5 9.6 10 11 12 13 14 15 16 17 18 19)
 
 if [ "${1:-}" = write ]; then
 	mkdir -p "$GOLDEN"
-	for v in $versions; do
+	for v in "${versions[@]}"; do
 		"$STANDBY_CLONE" --facts="$v" >"$GOLDEN/$v" || bail "$v"
 	done
 	skip_all "written: look at git diff $GOLDEN"
@@ -25,7 +25,7 @@ fi
 # server or a file.
 facts() { env -i PATH=/nonexistent "$STANDBY_CLONE" --facts"${1:+=$1}"; }
 
-for v in $versions; do
+for v in "${versions[@]}"; do
 	facts "$v" >"$T/$v"
 	is "$?" 0 "$v: exit status 0"
 	if diff -u "$GOLDEN/$v" "$T/$v" >"$T/diff"; then
@@ -36,10 +36,10 @@ for v in $versions; do
 	fi
 done
 
-is "$(ls -x "$GOLDEN")" "$(cd "$T" && ls -dx ${versions})" \
+is "$(ls -x "$GOLDEN")" "$(cd "$T" && ls -dx "${versions[@]}")" \
     "no file of a version that is not known"
 facts >"$T/all"
-for v in ${versions% 19}; do cat "$GOLDEN/$v"; done >"$T/want"
+for v in "${versions[@]:0:${#versions[@]}-1}"; do cat "$GOLDEN/$v"; done >"$T/want"
 ok "without a version: all of them, one behind the other" \
     cmp "$T/want" "$T/all"
 # What is newer than known has the rows of the newest, and says so.
@@ -81,7 +81,7 @@ like "$(excludes 10)" '^pg_wal/\*$' "10: pg_wal is left out"
 unlike "$(excludes 10)" '^pg_xlog/' "10: there is no pg_xlog"
 unlike "$(excludes 9.0)" 'replslot|signal|manifest|unlogged' \
     "9.0: nothing that came later"
-is "$(for v in $versions; do excludes "$v"; done | sort -u)" \
+is "$(for v in "${versions[@]}"; do excludes "$v"; done | sort -u)" \
     "$("$STANDBY_CLONE" --list-excludes | awk '{ print $1 }' | sort -u)" \
     "together the versions leave out what --list-excludes names"
 done_testing

@@ -307,8 +307,8 @@ if [ -x "$WALDUMP" ]; then
 	pg_set n "max_wal_size = '1GB'" "checkpoint_timeout = '1h'" \
 	    "min_wal_size = '32MB'"
 	scan_under() { # scan_under COMMAND...: in the middle of a WAL_END
-		local i pid
-		for i in 1 2 3 4 5; do
+		local pid
+		for _ in 1 2 3 4 5; do
 			pg_start n || return 1
 			pg_sql n CHECKPOINT
 			pg_sql n "SELECT pg_logical_emit_message(false, 'a',
@@ -321,7 +321,10 @@ if [ -x "$WALDUMP" ]; then
 			    -lname '*/wal-of-n/0000*' 2>/dev/null)" ]; do
 				:
 			done
-			kill -STOP "$pid" && ! gone "$pid" || continue
+			kill -STOP "$pid" || continue
+			if gone "$pid"; then
+				continue
+			fi
 			"$@"
 			kill -CONT "$pid"
 			wait "$pid"

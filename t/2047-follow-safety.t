@@ -236,14 +236,16 @@ marks() {
 
 majors=$(promote_main_major)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
+parts=("$@")
+[ $# -gt 0 ] || parts=(twin_primary twin_sibling twin_ancestor one_history
+    time_is_over triggers marks)
 for m in $majors; do
 	promote_cold "$m" || bail "$m: the cluster does not start"
 	case $m in
 	1[01]) trigger=trigger_file ;;
 	*) trigger=promote_trigger_file ;;
 	esac
-	for part in ${*:-twin_primary twin_sibling twin_ancestor \
-	    one_history time_is_over triggers marks}; do
+	for part in "${parts[@]}"; do
 		note "--- $m: $part"
 		"$part" "$trigger"
 		[ $? -ne 2 ] ||
