@@ -404,13 +404,13 @@ rc_is 0 "follow"
 is "$head" "running=0 pid=0 status=0 wal=0/0 tli=0" "its status comes back"
 like "$out" "on its way" "and what it said"
 is "$(paste -sd'|' "$T/bin/told" | sed 's/timeout=[0-9]*s/timeout=N/')" \
-    "standby-follow|-d|host=db2 port=5433 sslmode=disable|-D|$T/n|-y|--timeout=N|-f|$CONF" \
+    "standby-follow|-d|host=db2 port=5433 sslmode=disable|-D|$T/n|-y|--log=stderr|--color=never|--timeout=N|-f|$CONF" \
     "every word of it is of this host's standby.conf"
 echo 7 >"$T/bin/exit"
 o delta "$T/n"
 is "$head" "running=0 pid=0 status=7 wal=0/0 tli=0" "delta, and its status"
 is "$(paste -sd'|' "$T/bin/told" | sed 's/timeout=[0-9]*s/timeout=N/')" \
-    "standby-clone|n|--delta|-y|--timeout=N|-f|$CONF" \
+    "standby-clone|n|--delta|-y|--log=stderr|--color=never|--timeout=N|-f|$CONF" \
     "it is told the node that has the directory"
 rm -f "$T/bin/told"
 # shellcheck disable=SC2016	# nothing may expand

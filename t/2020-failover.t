@@ -72,7 +72,12 @@ loss() {
 conf_of() {
 	failover_conf "$T/conf" "$HOW" "$PRIMARY"
 	OPTIONS=(-f "$T/conf" -y --candidate=best)
-	[ "$HOW" = ssh ] || OPTIONS+=(--fence="$T/fence")
+	# Over SSH the upstream of a node is an address of its host: named.
+	if [ "$HOW" = ssh ]; then
+		OPTIONS+=(--old-primary="$PRIMARY")
+	else
+		OPTIONS+=(--fence="$T/fence")
+	fi
 	[ "$SIBLING" = itself ] || OPTIONS+=(--siblings-follow)
 }
 
@@ -213,7 +218,8 @@ measure() {
 		took "$STANDBY_PROMOTE" "$CAND" -y -f "$T/conf" \
 		    --fence="$T/fence" || return 1
 		fence+=("$t")
-		took "$STANDBY_PROMOTE" "$CAND" -y -f "$T/ssh.conf" || return 1
+		took "$STANDBY_PROMOTE" "$CAND" -y -f "$T/ssh.conf" \
+		    --old-primary="$PRIMARY" || return 1
 		ssh+=("$t")
 	done
 	B=$(median "${bare[@]}")

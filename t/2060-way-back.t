@@ -76,7 +76,7 @@ hinted() {
 # promote_b: $1 is what is done without its having streamed.
 promote_b() {
 	failover_conf "$T/conf" ssh
-	promote b -y -f "$T/conf" "$@"
+	promote b -y -f "$T/conf" --old-primary=a "$@"
 	[ "$rc" = 0 ]
 }
 

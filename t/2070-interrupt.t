@@ -105,7 +105,8 @@ promote_before() {
 		    >"$T/fence"
 		chmod +x "$T/fence"
 		rm -f "$T/fence.pid"
-		begin none "$STANDBY_PROMOTE" "${CONF[@]}" b -y --fence="$T/fence"
+		begin none "$STANDBY_PROMOTE" "${CONF[@]}" b -y \
+		    --old-primary=a --fence="$T/fence"
 		ok "(the fence runs)" there "$T/fence.pid"
 		end "$s"
 		is "$rc" "$(status_of "$s")" "SIG$s while the fence runs"
