@@ -150,6 +150,53 @@ label_parse(const char *text, size_t len, struct label *l, struct err *e)
 	return 0;
 }
 
+/* --- ours ----------------------------------------------------------------- */
+
+#define OURS "standby-clone "
+#define UUID_LEN 36
+
+void
+label_make(char *to, size_t size, const char *text, const char *uuid)
+{
+	size_t room = size - sizeof(OURS) - UUID_LEN - 1;
+	size_t n = text == NULL ? 0 : strlen(text);
+
+	if (n > room)
+		for (n = room;
+		     n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+			n--;
+	(void)snprintf(to, size, "%.*s%s" OURS "%s", (int)n,
+	    text == NULL ? "" : text, n > 0 ? " " : "", uuid);
+	for (char *p = to; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+}
+
+static bool
+is_uuid(const char *s)
+{
+	for (size_t i = 0; i < UUID_LEN; i++)
+		if (i == 8 || i == 13 || i == 18 || i == 23
+			? s[i] != '-'
+			: s[i] == '\0' ||
+			      strchr("0123456789abcdef", s[i]) == NULL)
+			return false;
+	return s[UUID_LEN] == '\0';
+}
+
+bool
+label_is_ours(const char *label, const char *uuid)
+{
+	size_t ours = strlen(OURS) + UUID_LEN, n = strlen(label);
+	const char *tail = label + n - MIN_OF(n, ours);
+
+	if (n < ours || (tail > label && tail[-1] != ' ') ||
+	    strncmp(tail, OURS, strlen(OURS)) != 0)
+		return false;
+	tail += strlen(OURS);
+	return is_uuid(tail) && (uuid == NULL || strcmp(tail, uuid) == 0);
+}
+
 /* --- tablespace_map --- */
 
 struct map {

@@ -28,6 +28,17 @@ struct label {
  * or the text is longer than LABEL_MAX or holds a NUL. */
 int label_parse(const char *text, size_t len, struct label *l, struct err *e);
 
+/*
+ * The label of a run of ours: text (what the user wants, may be NULL or ""; cut
+ * between two characters, control characters become blanks, since a label is
+ * one line), then "standby-clone UUID".  size: at least 64.
+ */
+void label_make(char *to, size_t size, const char *text, const char *uuid);
+/* Does the label end as label_make's do: with that UUID, or, uuid NULL, with
+ * any?  What is before it says nothing: the server has converted it to the
+ * encoding of a database. */
+bool label_is_ours(const char *label, const char *uuid);
+
 /* How a tablespace path maps: the new path, or NULL to keep it. */
 typedef const char *label_map_fn(void *arg, uint32_t oid, const char *path);
 

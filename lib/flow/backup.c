@@ -85,9 +85,16 @@ backup_open(struct backup *b, const struct pg_opts *o, struct err *e)
 
 /*
  * Recovery state, backend pid, timeline, WAL position, and whether an exclusive
- * backup runs, in one row.
+ * backup runs and since when, in one row.
  */
-enum { PING_RECOVERY, PING_PID, PING_TIMELINE, PING_LSN, PING_EXCLUSIVE };
+enum {
+	PING_RECOVERY,
+	PING_PID,
+	PING_TIMELINE,
+	PING_LSN,
+	PING_EXCLUSIVE,
+	PING_BEGAN
+};
 
 static void
 ping_sql(const struct backup *b, struct buf *sql)
@@ -103,7 +110,7 @@ ping_sql(const struct backup *b, struct buf *sql)
 	buf_addf(sql, ", CASE WHEN %spg_is_in_recovery() THEN (%s) END",
 	    b->from_standby ? "" : "NOT ", lsn);
 	if (b->exclusive && b->running && in_backup != NULL)
-		buf_addf(sql, ", (%s)", in_backup);
+		buf_addf(sql, ", (%s), (" BACKUP_BEGAN ")", in_backup);
 }
 
 static uint32_t
@@ -139,6 +146,9 @@ read_timeline(struct backup *b, struct err *e)
 	if (rc == -1)
 		return -1;
 	b->timeline = row_u32(r, PING_TIMELINE);
+	if (pg_rows_get(r, 0, PING_BEGAN) != NULL)
+		(void)snprintf(b->began, sizeof(b->began), "%s",
+		    pg_rows_get(r, 0, PING_BEGAN));
 	take_position(b, r);
 	pg_rows_free(r);
 	return 0;
@@ -167,19 +177,6 @@ backup_lost_by(struct backup *b, const struct err *cause, struct err *e)
 /* --- start ---------------------------------------------------------------- */
 
 static void
-make_label(struct backup *b, const char *label, const char *uuid)
-{
-	size_t keep = sizeof(b->label) - strlen(uuid) - 2;
-
-	(void)snprintf(b->label, sizeof(b->label), "%.*s %s", (int)keep,
-	    label != NULL && *label != '\0' ? label : "standby-clone", uuid);
-	/* The label is one line of backup_label. */
-	for (char *p = b->label; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
-}
-
-static void
 hint_privilege(const struct backup *b, struct err *e)
 {
 	const char *functions = pgver(b->version, PGFACT_GRANT_BACKUP);
@@ -204,8 +201,10 @@ start_failed(struct backup *b, const struct err *cause, struct err *e)
 {
 	bool answered = cause->code == ERR_SQL;
 
-	if (b->exclusive && !answered)
+	if (b->exclusive && !answered) {
 		b->running = true;
+		b->unanswered = cause->code == ERR_DB_CONNECT;
+	}
 	if (b->exclusive && answered &&
 	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0 &&
 	    strstr(cause->text, "backup is already in progress") != NULL)
@@ -240,7 +239,8 @@ backup_start(struct backup *b, const char *label, const char *uuid, bool fast,
 	const char *sql;
 	int rc;
 
-	make_label(b, label, uuid);
+	label_make(b->label, sizeof(b->label), label, uuid);
+	(void)snprintf(b->uuid, sizeof(b->uuid), "%s", uuid);
 	if (force_exclusive &&
 	    pgver(b->version, PGFACT_BACKUP_START_EXCL) != NULL)
 		b->exclusive = true;
@@ -318,6 +318,10 @@ judge_ping(struct backup *b, const struct pg_rows *r, struct err *e)
 	if (b->exclusive && pg_rows_get(r, 0, PING_EXCLUSIVE) != NULL &&
 	    !backup_is_true(pg_rows_get(r, 0, PING_EXCLUSIVE)))
 		return changed(b, e, "somebody ended our backup");
+	if (b->began[0] != '\0' && pg_rows_get(r, 0, PING_BEGAN) != NULL &&
+	    strcmp(pg_rows_get(r, 0, PING_BEGAN), b->began) != 0)
+		return changed(
+		    b, e, "somebody ended our backup and began another");
 	take_position(b, r);
 	return 0;
 }
@@ -429,7 +433,7 @@ take_label(struct backup *b, const struct pg_rows *r, struct err *e)
 		    pg_name(b->pg));
 	if (label_parse(text, pg_rows_len(r, 0, 1), &l, &cause) == -1)
 		return backup_lost_by(b, &cause, e);
-	if (l.start_lsn != b->start_lsn || strcmp(l.label, b->label) != 0)
+	if (l.start_lsn != b->start_lsn || !label_is_ours(l.label, b->uuid))
 		return err_set(e, ERR_BACKUP_LOST,
 		    "the backup is void: %s returned the backup_label of "
 		    "another backup",

@@ -19,14 +19,19 @@ struct backup {
 	bool running;
 	bool pinging;                 /* a ping is under way */
 	int64_t ping_sent, ping_next; /* clock_ms */
-	char label[256]; /* "standby-clone <uuid>" or the user's + uuid */
+	char label[256];              /* of label_make */
+	char uuid[37];
 	uint64_t start_lsn, stop_lsn;
 	uint64_t now_lsn;  /* as the last ping said; 0: none yet */
 	uint32_t timeline; /* at start */
 	uint64_t system_identifier;
 	int version;
 	bool from_standby;
-	char server_started[64]; /* exclusive: of the server we started on */
+	/* Exclusive: */
+	const char *pgdata;      /* of the server, or NULL; borrowed */
+	char server_started[64]; /* of the server we started on */
+	char began[32];          /* the server's time of our start, or "" */
+	bool unanswered;         /* the session was lost while it started */
 	struct buf labelfile;    /* bytes of backup_label (>= 9.6) */
 	struct buf spcmap;       /* bytes of tablespace_map (>= 9.6) */
 };
@@ -56,10 +61,24 @@ int backup_stop(
  * Nothing to ask when the session has ended by then. */
 int backup_recheck(struct backup *b, int64_t deadline, struct err *e);
 /* Ends an exclusive backup of ours if one runs, reconnecting once and not
- * stopped by signals; any other ends with the session.  Returns 0, or -1 with
- * e (ERR_LEFT_BEHIND) saying the SQL a person must run.  Closes the session in
- * any case, keeps labelfile and spcmap.  Safe on a zeroed struct, and twice. */
+ * stopped by signals, and nobody else's; any other ends with the session.
+ * Returns 0, or -1 with e (ERR_LEFT_BEHIND) saying the SQL a person must run.
+ * Closes the session in any case, keeps labelfile and spcmap.  Safe on a zeroed
+ * struct, and twice. */
 int backup_end(struct backup *b, struct err *e);
+
+/*
+ * Which exclusive backup runs there?  BACKUP_SEEN: text gets the server's
+ * backup_label, in the encoding of the session; BACKUP_NONE: none runs;
+ * BACKUP_UNSEEN: one may, but the role may not read the label (until 14 that
+ * takes a superuser or a GRANT), or it cannot be converted.  -1 with e when the
+ * server does not answer.
+ */
+enum backup_seen { BACKUP_NONE, BACKUP_SEEN, BACKUP_UNSEEN };
+#define BACKUP_READ_LABEL "SELECT pg_read_file('backup_label', 0, 65536)"
+int backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
+    int64_t deadline, struct err *e);
+
 void backup_free(struct backup *b); /* labelfile and spcmap; NULL-safe */
 
 #endif

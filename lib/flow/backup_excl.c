@@ -5,12 +5,15 @@
 #include "base/std.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/label.h"
 #include "core/lsn.h"
+#include "core/pgpool.h"
 #include "core/pgver.h"
 #include "flow/backup_int.h"
 
 #define ARCHIVE_WAIT_MS 60000 /* a stop: then it is cancelled */
 #define END_MS 10000          /* a stop during clean-up */
+#define NO_SUCH_FILE "58P01"  /* undefined_file */
 
 /* The statement that a person types when we could not. */
 static const char *
@@ -19,51 +22,175 @@ stop_sql(const struct backup *b)
 	return pgver(b->version, PGFACT_BACKUP_STOP_EXCL);
 }
 
-/* --- start --- */
+/* --- what runs there ----------------------------------------------------- */
 
-/* Says in the error what a lost exclusive backup means for the primary. */
+/* Without the label: the server still says whether there is one. */
+static int
+look_without(
+    struct pg *pg, enum backup_seen *seen, int64_t deadline, struct err *e)
+{
+	const char *sql = pgver(pg_version(pg), PGFACT_IS_IN_BACKUP);
+	struct pg_rows *r = NULL;
+
+	*seen = BACKUP_UNSEEN;
+	if (sql == NULL)
+		return 0;
+	if (pg_query(pg, &r, deadline, sql, 0, NULL, e) == -1)
+		return -1;
+	if (pg_rows_get(r, 0, 0) != NULL &&
+	    !backup_is_true(pg_rows_get(r, 0, 0)))
+		*seen = BACKUP_NONE;
+	pg_rows_free(r);
+	return 0;
+}
+
+int
+backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
+    int64_t deadline, struct err *e)
+{
+	struct err cause = ERR_INIT;
+	struct pg_rows *r = NULL;
+
+	if (pg_query(pg, &r, deadline, BACKUP_READ_LABEL, 0, NULL, &cause) ==
+	    -1) {
+		if (cause.code == ERR_SQL &&
+		    strcmp(pg_sqlstate(pg), NO_SUCH_FILE) == 0) {
+			*seen = BACKUP_NONE;
+			return 0;
+		}
+		if (cause.code == ERR_SQL)
+			return look_without(pg, seen, deadline, e);
+		if (e != NULL && !err_is_set(e))
+			*e = cause;
+		return -1;
+	}
+	*seen = pg_rows_get(r, 0, 0) != NULL ? BACKUP_SEEN : BACKUP_UNSEEN;
+	if (*seen == BACKUP_SEEN)
+		buf_add(text, pg_rows_get(r, 0, 0), pg_rows_len(r, 0, 0));
+	pg_rows_free(r);
+	return buf_ok(text) ? 0 : err_set_nomem(e);
+}
+
+/*
+ * For who may not read the label: began it when ours did?  Where that cannot be
+ * asked, and where a start was cancelled before it told its time: had another
+ * backup been running, the server would have refused ours.
+ */
+static int
+began_as_ours(struct backup *b, struct err *e)
+{
+	struct pg_rows *r;
+	const char *s;
+	int rc;
+
+	if (b->unanswered)
+		return err_set(e, ERR_PRIVILEGE,
+		    "a backup runs there, and role \"%s\" may not read whose",
+		    pg_user(b->pg));
+	if (b->began[0] == '\0')
+		return 1;
+	if (backup_ask(b->pg, &r, BACKUP_BEGAN, e) == -1)
+		return -1;
+	s = pg_rows_get(r, 0, 0);
+	rc = s != NULL && strcmp(s, b->began) == 0;
+	pg_rows_free(r);
+	return rc;
+}
+
+/* 1: our backup runs there; 0: none, or a foreign one; -1: e. */
+static int
+ours_runs(struct backup *b, struct err *e)
+{
+	enum backup_seen seen;
+	struct buf text = BUF_INIT;
+	struct label l;
+	int rc;
+
+	rc = backup_look(b->pg, &text, &seen, deadline_in(ASK_MS), e);
+	if (rc == 0 && seen == BACKUP_UNSEEN)
+		rc = began_as_ours(b, e);
+	else if (rc == 0 && seen == BACKUP_SEEN &&
+		 (rc = label_parse(text.data, text.len, &l, e)) == 0)
+		rc = label_is_ours(l.label, b->uuid);
+	buf_free(&text);
+	return rc;
+}
+
+/* --- what a person is told ------------------------------------------------ */
+
+/* On the primary, literally: it loses nothing by it, for its pg_control is its
+ * own.  A clone without its label would be corrupt. */
+static void
+add_removal(const struct backup *b, struct buf *to)
+{
+	struct buf path = BUF_INIT;
+
+	buf_addf(&path, "%s/backup_label", b->pgdata);
+	if (buf_ok(&path)) {
+		buf_adds(to, "rm ");
+		pgpool_add_shell_word(to, buf_str(&path));
+	}
+	buf_free(&path);
+}
+
 void
 backup_excl_say(const struct backup *b, struct err *e)
 {
+	struct buf rm = BUF_INIT;
+
 	if (!b->exclusive)
 		return;
 	(void)err_detail(e,
 	    "The backup was an exclusive one: if this primary crashed, its "
 	    "data directory still holds our backup_label.");
-	(void)err_hint(e,
-	    "If the primary does not start, remove backup_label from its data "
-	    "directory (never from a clone) and start it again.");
+	if (b->pgdata != NULL)
+		add_removal(b, &rm);
+	if (rm.len > 0 && buf_ok(&rm))
+		(void)err_hint(e,
+		    "If the primary does not start, type there (never in a "
+		    "clone): %s -- and start it again.",
+		    buf_str(&rm));
+	else
+		(void)err_hint(e,
+		    "If the primary does not start, remove backup_label from "
+		    "its data directory (never from a clone) and start it "
+		    "again.");
+	buf_free(&rm);
 }
 
-/* What is known of a running exclusive backup; only a superuser may read the
- * label. */
+static void
+say_label(const struct buf *text, struct err *e)
+{
+	struct label l;
+
+	if (label_parse(text->data, text->len, &l, NULL) == -1)
+		return;
+	(void)err_detail(e, "Its label is \"%s\".", l.label);
+	if (label_is_ours(l.label, NULL))
+		(void)err_hint(e,
+		    "An earlier run of ours left it. If no standby-clone runs "
+		    "against this primary, end it with: standby-clone "
+		    "--cleanup");
+}
+
+/* What is known of a running exclusive backup. */
 static void
 say_running(struct backup *b, struct err *e)
 {
-	struct pg_rows *r = NULL;
-	const char *text, *label, *end;
+	enum backup_seen seen = BACKUP_UNSEEN;
+	struct buf text = BUF_INIT;
 
-	if (pg_query(b->pg, &r, deadline_in(ASK_MS),
-		"SELECT pg_read_file('backup_label', 0, 4096)", 0, NULL,
-		NULL) == 0 &&
-	    (text = pg_rows_get(r, 0, 0)) != NULL &&
-	    (label = strstr(text, "LABEL: ")) != NULL) {
-		label += strlen("LABEL: ");
-		end = label + strcspn(label, "\n");
-		(void)err_detail(e, "Its label is \"%.*s\".",
-		    (int)MIN_OF(end - label, 200), label);
-		if (strncmp(label, "standby-clone ", 14) == 0)
-			(void)err_hint(e,
-			    "An earlier run of ours left it. If no "
-			    "standby-clone runs against this primary, end "
-			    "it with: standby-clone --cleanup");
-	}
-	pg_rows_free(r);
+	if (backup_look(b->pg, &text, &seen, deadline_in(ASK_MS), NULL) == 0 &&
+	    seen == BACKUP_SEEN)
+		say_label(&text, e);
+	buf_free(&text);
 	(void)err_hint(e,
 	    "Wait until it ends, or, when it is nobody's, end it on the "
 	    "primary with: %s",
 	    stop_sql(b));
 }
+
+/* --- start ---------------------------------------------------------------- */
 
 int
 backup_excl_refuse(struct backup *b, struct err *e)
@@ -138,14 +265,9 @@ exclusive_failed(struct backup *b, const struct err *cause, struct err *e)
 		return stop_at_current(b, e);
 	if (cause->code != ERR_SQL) /* unknown: backup_end stops it again */
 		return backup_lost_by(b, cause, e);
-	b->running = false;
-	(void)backup_lost_by(b, cause, e);
 	if (strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
-		return -1;
-	err_raise(e, STATUS_INCOMPLETE);
-	return err_hint(e,
-	    "The primary is still in backup mode. On it, as a superuser: %s",
-	    stop_sql(b));
+		b->running = false; /* else backup_end tries once more */
+	return backup_lost_by(b, cause, e);
 }
 
 int
@@ -204,7 +326,7 @@ same_server(struct backup *b, struct err *e)
 
 /* 0: the backup is ended, by us or before. */
 static int
-try_stop(struct backup *b, struct err *e)
+send_stop(struct backup *b, struct err *e)
 {
 	struct err mine = ERR_INIT;
 
@@ -222,6 +344,17 @@ try_stop(struct backup *b, struct err *e)
 	if (e != NULL)
 		*e = mine;
 	return -1;
+}
+
+/* A foreign one is not ours to stop: 0 too. */
+static int
+try_stop(struct backup *b, struct err *e)
+{
+	int rc = ours_runs(b, e);
+
+	if (rc == 0)
+		log_debug("%s: no backup of ours runs there", pg_name(b->pg));
+	return rc == 1 ? send_stop(b, e) : rc;
 }
 
 static int
@@ -257,5 +390,12 @@ backup_excl_end(struct backup *b, struct err *e)
 	(void)err_set(e, ERR_LEFT_BEHIND,
 	    "the primary may still be in backup mode: %s", cause.text);
 	(void)err_detail(e, "The label of the backup is \"%s\".", b->label);
-	return err_hint(e, "On the primary, as a superuser: %s", stop_sql(b));
+	(void)err_hint(e,
+	    "When the primary can be reached, end it with the same command and "
+	    "--cleanup; or, as a superuser there, when its backup_label bears "
+	    "that label: %s.",
+	    stop_sql(b));
+	if (cause.code == ERR_DB_CONNECT || cause.code == ERR_TIMEOUT)
+		backup_excl_say(b, e);
+	return -1;
 }

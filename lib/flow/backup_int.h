@@ -4,7 +4,11 @@
 
 #include "flow/backup.h"
 
-#define ASK_MS 10000            /* a question that waits for nothing */
+#define ASK_MS 10000 /* a question that waits for nothing */
+/* When the exclusive backup that runs began, in seconds; everybody may ask.
+ * In the versions that have PGFACT_IS_IN_BACKUP. */
+#define BACKUP_BEGAN                                                           \
+	"SELECT extract(epoch FROM pg_backup_start_time())::bigint::text"
 #define NOT_IN_PROGRESS "55000" /* object_not_in_prerequisite_state */
 
 static inline bool

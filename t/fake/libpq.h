@@ -10,7 +10,7 @@
 
 enum fake_call { FAKE_CONNECT, FAKE_QUERY, FAKE_CANCEL, FAKE_FINISH };
 
-#define FAKE_CELLS 4
+#define FAKE_CELLS 6
 
 struct fake_step {
 	enum fake_call call;

@@ -51,6 +51,25 @@
 		}                                                              \
 	}
 #define STOP_EXCL ROW1("SELECT pg_stop_backup()", "0/3000000")
+#define READ_LABEL "SELECT pg_read_file('backup_label'"
+#define RUNS(label) ROW1(READ_LABEL, LABELFILE("0/2000028", label))
+#define OURS_RUNS RUNS(LABEL)
+#define NONE_RUNS FAILS(READ_LABEL, "58P01", "could not open file")
+#define MAY_NOT FAILS(READ_LABEL, "42501", "must be superuser to read files")
+#define BEGAN(t) ROW1("SELECT extract(epoch FROM pg_backup_start_time", t)
+#define PING_BEGAN(t)                                                          \
+	{                                                                      \
+		.call = FAKE_QUERY,                                            \
+		.sql = "SELECT pg_is_in_recovery(), pg_backend_pid()",         \
+		.ncells = 6, .cells = {                                        \
+			"f",                                                   \
+			"4711",                                                \
+			"1",                                                   \
+			"0/2200000",                                           \
+			"t",                                                   \
+			t                                                      \
+		}                                                              \
+	}
 #define RAW                                                                    \
 	{                                                                      \
 		.call = FAKE_QUERY, .sql = "SET client_encoding = 'SQL_ASCII'" \
@@ -112,7 +131,7 @@ static void
 exclusive_copy_fails_stop_is_sent_once(void **state)
 {
 	static const struct fake_step s[] = {
-	    OPEN_EXCL, START_EXCL, PING, STOP_EXCL, FAKE_CLOSE};
+	    OPEN_EXCL, START_EXCL, PING, OURS_RUNS, STOP_EXCL, FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -134,8 +153,9 @@ static void
 exclusive_session_lost_reconnects_once_and_stops(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    LOST("SELECT pg_stop_backup()"), FAKE_CLOSE, FAKE_OPEN(90300),
-	    STARTED_AT("noon"), STOP_EXCL, FAKE_CLOSE};
+	    OURS_RUNS, LOST("SELECT pg_stop_backup()"), FAKE_CLOSE,
+	    FAKE_OPEN(90300), STARTED_AT("noon"), OURS_RUNS, STOP_EXCL,
+	    FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -146,8 +166,9 @@ static void
 exclusive_session_lost_twice_is_left_behind(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    LOST("SELECT pg_stop_backup()"), FAKE_CLOSE, FAKE_OPEN(90300),
-	    STARTED_AT("noon"), LOST("SELECT pg_stop_backup()"), FAKE_CLOSE};
+	    OURS_RUNS, LOST("SELECT pg_stop_backup()"), FAKE_CLOSE,
+	    FAKE_OPEN(90300), STARTED_AT("noon"), OURS_RUNS,
+	    LOST("SELECT pg_stop_backup()"), FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -160,8 +181,8 @@ static void
 exclusive_server_gone_is_left_behind_with_the_statement(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    LOST("SELECT pg_stop_backup()"), FAKE_CLOSE,
-	    {.call = FAKE_CONNECT, .version = 0}, FAKE_CLOSE};
+	    LOST(READ_LABEL), FAKE_CLOSE, {.call = FAKE_CONNECT, .version = 0},
+	    FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -177,8 +198,8 @@ static void
 exclusive_server_restarted_no_stop_is_sent(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    LOST("SELECT pg_stop_backup()"), FAKE_CLOSE, FAKE_OPEN(90300),
-	    STARTED_AT("one"), FAKE_CLOSE};
+	    OURS_RUNS, LOST("SELECT pg_stop_backup()"), FAKE_CLOSE,
+	    FAKE_OPEN(90300), STARTED_AT("one"), FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -188,14 +209,18 @@ exclusive_server_restarted_no_stop_is_sent(void **state)
 static void
 exclusive_already_ended_is_no_error(void **state)
 {
-	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
+	static const struct fake_step gone[] = {
+	    OPEN_EXCL, START_EXCL, PING, NONE_RUNS, FAKE_CLOSE};
+	static const struct fake_step going[] = {OPEN_EXCL, START_EXCL, PING,
+	    OURS_RUNS,
 	    FAILS("SELECT pg_stop_backup()", "55000",
 		"a backup is not in progress"),
 	    FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
-	start_then_end(s, NELEM(s), 0, &e);
+	start_then_end(gone, NELEM(gone), 0, &e);
+	start_then_end(going, NELEM(going), 0, &e);
 }
 
 static void
@@ -239,7 +264,7 @@ exclusive_start_answer_lost_stop_is_sent_on_a_new_session(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL,
 	    LOST("SELECT pg_start_backup($1"), FAKE_CLOSE, FAKE_OPEN(90300),
-	    STARTED_AT("noon"), STOP_EXCL, FAKE_CLOSE};
+	    STARTED_AT("noon"), OURS_RUNS, STOP_EXCL, FAKE_CLOSE};
 	struct backup b = {.pg = NULL};
 	struct err e = ERR_INIT;
 
@@ -256,13 +281,13 @@ foreign_exclusive_backup_is_refused_and_never_stopped(void **state)
 {
 	static const struct fake_step known[] = {FAKE_OPEN(90300), PRIMARY,
 	    NO_REPLICATION, ROW1("SELECT pg_is_in_backup()", "t"),
-	    ROW1("SELECT pg_read_file(", "LABEL: nightly\n"), FAKE_CLOSE};
+	    RUNS("nightly"), FAKE_CLOSE};
 	/* 9.0 has no function to ask: the server says it. */
 	static const struct fake_step told[] = {FAKE_OPEN(90000), PRIMARY,
 	    NO_REPLICATION, STARTED_AT("noon"),
 	    FAILS("SELECT pg_start_backup($1", "55000",
 		"a backup is already in progress"),
-	    ROW1("SELECT pg_read_file(", "LABEL: nightly\n"), FAKE_CLOSE};
+	    RUNS("nightly"), FAKE_CLOSE};
 	static const struct {
 		const struct fake_step *s;
 		size_t n;
@@ -333,19 +358,135 @@ stop_fails_and_is_not_retried(void **state)
 }
 
 static void
-stop_denied_in_exclusive_mode_is_left_to_a_person(void **state)
+stop_denied_in_exclusive_mode_is_left_behind(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
 	    FAILS("SELECT pg_stop_backup()", "42501", "permission denied"),
+	    OURS_RUNS,
+	    FAILS("SELECT pg_stop_backup()", "42501", "permission denied"),
+	    FAKE_CLOSE};
+	struct backup b = {.pg = NULL};
+	struct err e = ERR_INIT, end = ERR_INIT;
+
+	(void)state;
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &e), 0);
+	assert_int_equal(backup_stop(&b, false, DEADLINE_NEVER, &e), -1);
+	assert_int_equal(e.code, ERR_BACKUP_LOST);
+	assert_int_equal(backup_end(&b, &end), -1);
+	assert_int_equal(end.code, ERR_LEFT_BEHIND);
+	assert_int_equal(end.status, STATUS_INCOMPLETE);
+	assert_non_null(strstr(end.hint, "SELECT pg_stop_backup()"));
+	assert_non_null(strstr(end.hint, "--cleanup"));
+	assert_false(b.running);
+	fake_done();
+	backup_free(&b);
+}
+
+/* Somebody ended ours and began his own: whoever may read the label sees it
+ * there, who may not by the time. */
+static void
+a_foreign_backup_in_the_place_of_ours_is_never_stopped(void **state)
+{
+	static const struct fake_step label[] = {
+	    OPEN_EXCL, START_EXCL, PING, RUNS("nightly"), FAKE_CLOSE};
+	static const struct fake_step other[] = {OPEN_EXCL, START_EXCL, PING,
+	    RUNS("standby-clone 1f8fad5b-d9cb-469f-a165-70867728950e"),
+	    FAKE_CLOSE};
+	static const struct fake_step began[] = {OPEN_EXCL, START_EXCL,
+	    PING_BEGAN("1700000000"), MAY_NOT,
+	    ROW1("SELECT pg_is_in_backup()", "t"), BEGAN("1700000001"),
+	    FAKE_CLOSE};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	start_then_end(label, NELEM(label), 0, &e);
+	start_then_end(other, NELEM(other), 0, &e);
+	start_then_end(began, NELEM(began), 0, &e);
+}
+
+static void
+a_role_that_may_not_read_the_label_stops_what_began_as_ours(void **state)
+{
+	static const struct fake_step runs[] = {OPEN_EXCL, START_EXCL,
+	    PING_BEGAN("1700000000"), MAY_NOT,
+	    ROW1("SELECT pg_is_in_backup()", "t"), BEGAN("1700000000"),
+	    STOP_EXCL, FAKE_CLOSE};
+	static const struct fake_step gone[] = {OPEN_EXCL, START_EXCL,
+	    PING_BEGAN("1700000000"), MAY_NOT, NOT_RUNNING, FAKE_CLOSE};
+	/* 9.1 and 9.2 cannot be asked; ours began, so that no other could. */
+	static const struct fake_step old[] = {FAKE_OPEN(90200), PRIMARY,
+	    NO_REPLICATION, STARTED_AT("noon"), START_EXCL, PING, MAY_NOT,
+	    STOP_EXCL, FAKE_CLOSE};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	start_then_end(runs, NELEM(runs), 0, &e);
+	start_then_end(gone, NELEM(gone), 0, &e);
+	start_then_end(old, NELEM(old), 0, &e);
+}
+
+/* What runs may be ours, or what the server refused ours for. */
+static void
+a_start_without_an_answer_and_an_unseen_label_is_left_behind(void **state)
+{
+	static const struct fake_step s[] = {OPEN_EXCL,
+	    LOST("SELECT pg_start_backup($1"), FAKE_CLOSE, FAKE_OPEN(90300),
+	    STARTED_AT("noon"), MAY_NOT, ROW1("SELECT pg_is_in_backup()", "t"),
+	    FAKE_CLOSE};
+	struct backup b = {.pg = NULL};
+	struct err e = ERR_INIT, end = ERR_INIT;
+
+	(void)state;
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &e), -1);
+	assert_int_equal(backup_end(&b, &end), -1);
+	assert_int_equal(end.code, ERR_LEFT_BEHIND);
+	assert_non_null(strstr(end.text, "may not read whose"));
+	fake_done();
+}
+
+static void
+ping_finds_that_another_exclusive_backup_began(void **state)
+{
+	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL,
+	    PING_BEGAN("1700000000"), PING_BEGAN("1700000000"),
+	    PING_BEGAN("1700000007"), RUNS("nightly"), FAKE_CLOSE};
+	struct backup b = {.pg = NULL};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		b.ping_next = 0;
+		assert_int_equal(backup_tick(&b, &e), 0);
+		assert_int_equal(backup_tick(&b, &e), i == 0 ? 0 : -1);
+	}
+	assert_int_equal(e.code, ERR_BACKUP_LOST);
+	assert_non_null(strstr(e.text, "began another"));
+	assert_int_equal(backup_end(&b, &e), 0);
+	fake_done();
+}
+
+/* What is left is typed as it stands, whatever the directory is called. */
+static void
+the_advice_after_a_crash_can_be_typed(void **state)
+{
+	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
+	    LOST(READ_LABEL), FAKE_CLOSE, {.call = FAKE_CONNECT, .version = 0},
 	    FAKE_CLOSE};
 	struct backup b = {.pg = NULL};
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(
-	    start_then_stop(s, NELEM(s), &b, DEADLINE_NEVER, &e), -1);
-	assert_int_equal(e.status, STATUS_INCOMPLETE);
-	assert_non_null(strstr(e.hint, "SELECT pg_stop_backup()"));
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &e), 0);
+	b.pgdata = "/srv/it's";
+	assert_int_equal(backup_end(&b, &e), -1);
+	assert_non_null(
+	    strstr(e.hint, ": rm '/srv/it'\\''s/backup_label' -- "));
+	fake_done();
 }
 
 static void
@@ -628,7 +769,7 @@ static void
 interrupted_exclusive_backup_is_stopped_all_the_same(void **state)
 {
 	static const struct fake_step s[] = {
-	    OPEN_EXCL, START_EXCL, PING, STOP_EXCL, FAKE_CLOSE};
+	    OPEN_EXCL, START_EXCL, PING, OURS_RUNS, STOP_EXCL, FAKE_CLOSE};
 	struct pg_opts watched = opts;
 	struct backup b = {.pg = NULL};
 	struct err e = ERR_INIT;
@@ -664,7 +805,15 @@ main(void)
 	    cmocka_unit_test(
 		foreign_exclusive_backup_is_refused_and_never_stopped),
 	    cmocka_unit_test(stop_fails_and_is_not_retried),
-	    cmocka_unit_test(stop_denied_in_exclusive_mode_is_left_to_a_person),
+	    cmocka_unit_test(stop_denied_in_exclusive_mode_is_left_behind),
+	    cmocka_unit_test(
+		a_foreign_backup_in_the_place_of_ours_is_never_stopped),
+	    cmocka_unit_test(
+		a_role_that_may_not_read_the_label_stops_what_began_as_ours),
+	    cmocka_unit_test(
+		a_start_without_an_answer_and_an_unseen_label_is_left_behind),
+	    cmocka_unit_test(ping_finds_that_another_exclusive_backup_began),
+	    cmocka_unit_test(the_advice_after_a_crash_can_be_typed),
 	    cmocka_unit_test(
 		exclusive_stop_that_waits_for_the_archive_is_cancelled_and_done),
 	    cmocka_unit_test(stop_returns_the_two_files_byte_for_byte),

@@ -144,6 +144,61 @@ struct mapping {
 	const char *to;
 };
 
+#define UUID "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+static void
+our_label_ends_with_the_uuid_whatever_the_user_wrote(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+	    {NULL, "standby-clone " UUID},
+	    {"", "standby-clone " UUID},
+	    {"nightly", "nightly standby-clone " UUID},
+	    {"a\nSTART TIMELINE: 9\x7f",
+		"a START TIMELINE: 9  standby-clone " UUID},
+	};
+	char to[256], small[64], text[400];
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(cases); i++) {
+		label_make(to, sizeof(to), cases[i].text, UUID);
+		assert_string_equal(to, cases[i].want);
+		assert_true(label_is_ours(to, UUID));
+	}
+	/* Three bytes a character; none is cut in two. */
+	for (size_t i = 0; i + 3 < sizeof(text); i += 3)
+		memcpy(text + i, "\xea\xb0\x80", 4);
+	for (size_t size = 200; size <= sizeof(to); size++) {
+		label_make(to, size, text, UUID);
+		assert_true(strlen(to) < size && strlen(to) + 3 >= size);
+		assert_true(label_is_ours(to, UUID));
+		assert_int_equal(
+		    (strlen(to) - strlen(" standby-clone " UUID)) % 3, 0);
+	}
+	label_make(small, sizeof(small), text, UUID);
+	assert_true(label_is_ours(small, UUID));
+}
+
+static void
+a_label_is_ours_by_its_last_two_words_alone(void **state)
+{
+	static const char *const not_ours[] = {"", "nightly", UUID,
+	    "standby-clone ", "standby-clone of Monday", "standby-clone" UUID,
+	    "x-standby-clone " UUID, "standby-clone " UUID " ",
+	    "standby-clone " UUID "0", "standby-clone " UUID " by hand",
+	    "standby-clone 0F8fad5b-d9cb-469f-a165-70867728950e",
+	    "standby-clone 0f8fad5b0d9cb-469f-a165-70867728950e"};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(not_ours); i++)
+		assert_false(label_is_ours(not_ours[i], NULL));
+	assert_true(label_is_ours("standby-clone " UUID, NULL));
+	assert_true(label_is_ours("\xb0\xa1 standby-clone " UUID, UUID));
+	assert_false(label_is_ours(
+	    "standby-clone " UUID, "1f8fad5b-d9cb-469f-a165-70867728950e"));
+}
+
 static const char *
 map_one(void *arg, uint32_t oid, const char *path)
 {
@@ -295,6 +350,9 @@ main(void)
 	    cmocka_unit_test(a_label_with_newlines_imitates_nothing),
 	    cmocka_unit_test(what_is_not_a_label_is_refused),
 	    cmocka_unit_test(a_label_is_bounded_and_text),
+	    cmocka_unit_test(
+		our_label_ends_with_the_uuid_whatever_the_user_wrote),
+	    cmocka_unit_test(a_label_is_ours_by_its_last_two_words_alone),
 	    cmocka_unit_test(maps_are_rewritten_by_the_rules_of_the_version),
 	    cmocka_unit_test(
 		a_new_location_fits_the_line_of_the_server_or_is_refused),
