@@ -154,6 +154,14 @@ conninfo_render(const struct conninfo *c, bool masked, struct buf *b)
 	}
 }
 
+/* krbsrvname is unknown to a libpq that was built without GSSAPI, and unknown
+ * is an error there: so its default is never said. */
+static bool
+is_built_in(const char *key, const char *value)
+{
+	return strcmp(key, "krbsrvname") == 0 && strcmp(value, "postgres") == 0;
+}
+
 int
 conninfo_for_standby(const struct conninfo *from, int version, const char *user,
     const char *application_name, struct conninfo *to)
@@ -162,6 +170,7 @@ conninfo_for_standby(const struct conninfo *from, int version, const char *user,
 
 	for (size_t i = 0; i < from->n; i++)
 		if (from->v[i].value[0] != '\0' &&
+		    !is_built_in(from->v[i].key, from->v[i].value) &&
 		    pgver_walreceiver_takes(version, from->v[i].key) &&
 		    conninfo_set(&new, from->v[i].key, from->v[i].value) == -1)
 			goto fail;

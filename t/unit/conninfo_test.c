@@ -211,6 +211,10 @@ a_standby_gets_what_its_libpq_knows(void **state)
 		{"dbname", "a b", "sslnegotiation", "direct", NULL},
 		"dbname='a b' sslnegotiation=direct"},
 	    {140023, NULL, NULL, {"sslsni", "0", NULL}, "sslsni=0"},
+	    {90023, NULL, NULL,
+		{"krbsrvname", "postgres", "sslmode", "prefer", NULL},
+		"sslmode=prefer"},
+	    {90023, NULL, NULL, {"krbsrvname", "pg", NULL}, "krbsrvname=pg"},
 	};
 
 	(void)state;
