@@ -340,12 +340,17 @@ read_use(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	p->exclusive_running = is_true(pg_rows_get(r, 0, 0));
 	pg_rows_free(r);
 	/* Before 9.3 only the file tells, and only to a superuser. */
-	if (p->exclusive_running ||
-	    (pgver(p->version, PGFACT_IS_IN_BACKUP) == NULL &&
-		pgver(p->version, PGFACT_BACKUP_EXCLUSIVE) != NULL))
+	if (p->superuser && pgver(p->version, PGFACT_IS_IN_BACKUP) == NULL &&
+	    pgver(p->version, PGFACT_BACKUP_EXCLUSIVE) != NULL) {
+		if (ask(pg, &r,
+			"SELECT 'backup_label' IN (SELECT pg_ls_dir('.'))",
+			deadline, e) == -1)
+			return -1;
+		p->exclusive_running = is_true(pg_rows_get(r, 0, 0));
+		pg_rows_free(r);
+	}
+	if (p->exclusive_running)
 		read_running_label(p, pg, deadline);
-	p->exclusive_running =
-	    p->exclusive_running || p->running_label[0] != '\0';
 	if (ask_fact(pg, &r, PGFACT_ARCHIVER, deadline, e) == -1)
 		return -1;
 	p->archiver_known = pg_rows_get(r, 0, 0) != NULL;
