@@ -460,11 +460,11 @@ class Session:
     async def statement(self, sql, params=()):
         """The bytes of the answer; SqlError."""
         a = self.node.answer(sql, params)
+        self.node.state["pid"] = str(self.pid)
+        self.node.effect(a.get("effect", {}), params)
         await self.odd(a)
         if a.get("error"):
             raise split_error(a["error"])
-        self.node.state["pid"] = str(self.pid)
-        self.node.effect(a.get("effect", {}), params)
         if a.get("stream"):
             return await self.stream(a)
         if a.get("copy"):

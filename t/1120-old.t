@@ -1,0 +1,363 @@
+#!/bin/bash
+#
+# Goal: clones of PostgreSQL 9.0 to 9.6, of which there are no servers here: a
+# stub plays the primary (t/fake/pgserver.py, which refuses every name, number
+# of arguments and command that the version does not have), its data directory
+# is made by hand (t/fake/pgdata_old.py), the sshd and the agent are real.  What
+# is sent, and what the clone holds, is in t/golden/clone.
+#
+#	t/run t/1120-old.t [FUNCTION...]
+#	STANDBY_TEST_KEEP=1 t/run t/1120-old.t	the new ones are in its directory
+
+. "${0%/*}/lib/tap.sh"
+. "${0%/*}/lib/sshd.sh"
+
+STANDBY_CLONE=$TOP_BUILDDIR/standby-clone
+FAKE=$TOP_SRCDIR/t/fake
+GOLDEN=$TOP_SRCDIR/t/golden/clone
+[ -x "$STANDBY_CLONE" ] || skip_all "standby-clone is not built"
+[ -x /usr/bin/python3 ] || skip_all "python3 is not installed"
+reason=$(sshd_usable) || skip_all "$reason"
+export HOME=$T PYTHONDONTWRITEBYTECODE=1
+unset XDG_CONFIG_HOME STANDBY_CONFIG PGHOST PGPORT PGDATA PGUSER PGSERVICE
+sshd_start main || bail "sshd does not start: $(sshd_log main)"
+mkdir "$T/libexec"
+ln -s "$TOP_BUILDDIR/standby-agent" "$T/libexec/standby-agent"
+stub=
+declare -A PORT
+exec 8</dev/null
+
+# old VERSIONS MORE: the second ones in world only.
+old() { echo "$1" ${STANDBY_TEST_WORLD:+"$2"}; }
+
+# --- the primary, and a clone of it -------------------------------------------
+
+# primary VERSION [OPTION OF clone_old.py]...: a new one; the last one is gone.
+# DATA are options of its directory too, PLANT of that alone.
+DATA=()
+PLANT=()
+primary() {
+	local v=$1 name port
+	shift
+	[ -z "$stub" ] || kill_now "$stub"
+	rm -rf "$T/p" "$T/p.ts" "$T/s" "$T/s.ts" "$T/stub.log" "$T/ports" \
+	    "$T/stub.in"
+	/usr/bin/python3 "$FAKE/pgdata_old.py" "$v" "$T/p" --port 1 \
+	    "${DATA[@]}" "${PLANT[@]}" >"$T/segments" || bail "no directory"
+	/usr/bin/python3 "$FAKE/clone_old.py" "$v" "$T/p" "${DATA[@]}" "$@" \
+	    >"$T/scenario" || bail "no scenario"
+	mkfifo "$T/stub.in"
+	/usr/bin/python3 "$FAKE/pgserver.py" "$T/scenario" \
+	    --log "$T/stub.log" >"$T/ports" 2>"$T/stub.err" <"$T/stub.in" \
+	    3>&- 4>&- 7>&- 8>&- &
+	stub=$!
+	exec 8>"$T/stub.in"
+	kill_later "$stub"
+	poll_until 20 grep -q ports "$T/ports" || {
+		cat "$T/stub.err"
+		bail "the stub does not start"
+	}
+	while read -r name port; do
+		PORT[$name]=$port
+	done < <(tr -d '{}",:' <"$T/ports" | tr -s ' ' '\n' | sed 1d |
+	    paste -d ' ' - -)
+}
+
+# clone [OPTION]...: sets rc, out and err.
+clone() {
+	run "$STANDBY_CLONE" --master=127.0.0.1 -p "${PORT[primary]}" \
+	    -U postgres -D "$T/s" --ssh="$SSHD_USER@127.0.0.1:${SSHD_PORT[main]}" \
+	    --ssh-identity="$SSHD_KEY" --known-hosts="${SSHD_KNOWN[main]}" \
+	    --agent="$T/libexec/standby-agent" --application-name=db2 \
+	    --no-sync --progress=none -t 60s -j 2 "$@"
+}
+
+# slot_of VERSION: not the host's name, which is another one each time.
+slot_of() { [[ $1 < 9.4 ]] || echo "-S db2 -C"; }
+
+# sent: the statements that the primary got, without what changes from run to
+# run: pings come every 5 s, the uuid of the label is random.
+sent() {
+	/usr/bin/python3 - "$T/stub.log" <<-'END'
+	import json
+	import re
+	import sys
+	last = None
+	for line in open(sys.argv[1]):
+	    kind, node, *what = json.loads(line)
+	    if kind == "startup":
+	        p = what[0]
+	        text = "-- connect " + " ".join(
+	            "%s=%s" % (k, p[k]) for k in sorted(p))
+	    elif kind == "query":
+	        text = what[0] + ";" + "".join(
+	            "\n-- $%d %s" % (i, v) for i, v in enumerate(what[1:], 1))
+	    else:
+	        text = "-- %s %s" % (kind, " ".join(map(str, what)))
+	    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "UUID", text)
+	    if "pg_is_in_recovery(), pg_backend_pid()" in text and \
+	            last is not None and "pg_start_backup" not in last:
+	        continue
+	    last = text
+	    print(text)
+	END
+}
+
+asks() { sent | grep -qF -- "$1"; }
+asks_not() { ! asks "$1"; }
+asked() { sent | grep -cF -- "$1"; }
+
+# tree: names, sizes and links of the clone, and the files that were written for
+# it, without what is of this run.
+tree() {
+	(
+		cd "$T/s" || exit
+		find . -mindepth 1 \( -type l -printf '%P -> %l\n' -o \
+		    -type d -printf '%P/\n' -o -printf '%P %s %m\n' \) | sort
+		for f in recovery.conf backup_label tablespace_map; do
+			[ ! -e "$f" ] || { echo "== $f"; cat "$f"; }
+		done
+	) | LC_ALL=C sed "s|$T|T|g; s|port=${PORT[primary]}|port=PORT|
+	    s/[0-9a-f]\{8\}-[0-9a-f-]\{27\}/UUID/; /^backup_label /s/ .*//"
+}
+
+# same_as NAME FILE: t/golden/clone/NAME.
+same_as() { diff -u "$GOLDEN/$1" "$2"; }
+
+# --- what is sent and what comes ----------------------------------------------
+
+golden() {
+	local v
+	PLANT=(--plant)
+	for v in 9.0 9.1 9.2 9.3 9.4 9.5 9.6; do
+		DATA=(--tablespace "16384=$T/p.ts")
+		primary "$v"
+		clone --no-start -T "$T/p.ts=$T/s.ts" \
+		    --trigger-file="$T/trigger" $(slot_of "$v")
+		rc_is 0 "$v: a clone"
+		sent >"$T/$v.sql"
+		ok "$v: what is sent is as before" same_as "$v.sql" "$T/$v.sql"
+		tree >"$T/$v.tree"
+		ok "$v: the clone is as before" same_as "$v.tree" "$T/$v.tree"
+		ok "$v: the tablespace came to its new place" cmp \
+		    "$T"/p.ts/PG_"$v"_*/12000/16385 \
+		    "$T"/s.ts/PG_"$v"_*/12000/16385
+		ok "$v: the primary is not in backup mode" \
+		    test ! -e "$T/p/backup_label"
+	done
+	PLANT=()
+	DATA=()
+}
+
+# --- WAL ----------------------------------------------------------------------
+
+segments_are() { # segments_are NAME...: those of the clone, with their .done
+	(cd "$T/s/pg_xlog" && echo 0*) >"$T/.have"
+	[ "$(cat "$T/.have")" = "$*" ] || return 1
+	for f; do [ -e "$T/s/pg_xlog/archive_status/$f.done" ] || return 1; done
+}
+
+# Before 9.3 the last segment of each log file is not used: FE is followed by
+# 00 of the next one.
+names_of_segments() {
+	local v
+	for v in $(old "9.2 9.3" "9.0 9.1"); do
+		DATA=(--segments 0xfd,4)
+		primary "$v"
+		clone --no-start
+		rc_is 0 "$v: a clone over the end of a log file"
+		case $v in
+		9.3) ok "$v: FF is a segment" segments_are \
+			0000000100000000000000F{D,E,F} \
+			000000010000000100000000 ;;
+		*) ok "$v: FE is followed by 00" segments_are \
+			0000000100000000000000F{D,E} \
+			00000001000000010000000{0,1} ;;
+		esac
+		ok "$v: the same bytes" cmp "$T/p/pg_xlog/0000000100000000000000FE" \
+		    "$T/s/pg_xlog/0000000100000000000000FE"
+	done
+	DATA=()
+}
+
+not_sealed() { # not_sealed WHAT: nothing that could be started is left
+	ok "$1: pg_control is not there" test ! -e "$T/s/global/pg_control"
+	ok "$1: the primary is not in backup mode" \
+	    test ! -e "$T/p/backup_label"
+}
+
+# B29
+wal_that_is_gone() {
+	local v name=000000010000000000000003
+	for v in $(old 9.0 "9.3 9.5"); do
+		DATA=(--segments 2,3)
+		primary "$v" --slots 0
+		rm "$T/p/pg_xlog/$name"
+		clone --no-start
+		rc_is 7 "B29 $v: a segment is no longer there"
+		like "$err" "$name" "B29 $v: it is named"
+		not_sealed "B29 $v gone"
+		PLANT=(--stale "$name")
+		primary "$v" --slots 0
+		PLANT=()
+		clone --no-start
+		rc_is 7 "B29 $v: a segment holds the WAL of another one"
+		like "$err" "$name" "B29 $v recycled: it is named"
+		not_sealed "B29 $v recycled"
+	done
+	DATA=()
+}
+
+# --- slots --------------------------------------------------------------------
+
+slots() {
+	local v
+	for v in $(old 9.4 9.5); do
+		primary "$v"
+		clone --no-start -S db2 -C
+		rc_is 0 "B29 $v: a clone with a slot"
+		ok "B29 $v: the slot is made to reserve" asks "-- flush 0/2000020"
+		is "$(asked "-- flush")" 1 "B29 $v: by one status update"
+		ok "B29 $v: no WAL is fetched" \
+		    test ! -e "$T/s/pg_xlog/000000010000000000000002"
+		like "$(cat "$T/s/recovery.conf")" "primary_slot_name = 'db2'" \
+		    "B29 $v: the standby uses it"
+		primary "$v" --slots 0
+		clone --no-start
+		rc_is 0 "B33 $v: max_replication_slots = 0 is no error"
+		is "$(grep -c 'max_replication_slots is 0' <<<"$err")" 1 \
+		    "B33 $v: it is said in one line"
+		ok "B33 $v: the WAL is fetched" \
+		    segments_are 000000010000000000000002
+		unlike "$(cat "$T/s/recovery.conf")" primary_slot_name \
+		    "B33 $v: the standby uses none"
+		primary "$v" --slots 0
+		clone --no-start -S db2 -C
+		rc_is 3 "B33 $v: a slot that must be made is refused"
+	done
+	primary 9.3
+	clone --no-start -S db2 -C
+	rc_is 3 "9.3: a slot is refused"
+	like "$err" "has no replication slots" "9.3: with the reason"
+}
+
+# The slot is ours and goes again with a clone that fails.
+slot_of_a_failed_clone() {
+	DATA=(--segments 2,3)
+	primary 9.5 --running somebody
+	clone --no-start -S db2 -C
+	rc_is 3 "9.5: a backup of somebody else"
+	ok "9.5: no slot was made" asks_not pg_create_physical
+	DATA=()
+}
+
+# --- backup start and stop ----------------------------------------------------
+
+foreign_backup() {
+	local v
+	for v in $(old "9.0 9.5" "9.2 9.3"); do
+		primary "$v" --running "somebody's"
+		clone --no-start
+		rc_is 3 "B2 $v: an exclusive backup runs"
+		like "$err" "somebody's" "B2 $v: its label is shown"
+		ok "B2 $v: it is left alone" asks_not "SELECT pg_stop_backup"
+		ok "B2 $v: none is tried" asks_not "SELECT pg_start_backup"
+		ok "B2 $v: nothing is left" test ! -e "$T/s"
+		primary "$v" --running "somebody's"
+		clone --cleanup
+		rc_is 0 "$v: --cleanup"
+		ok "$v: --cleanup leaves it alone" asks_not "SELECT pg_stop_backup"
+	done
+	primary 9.1 --running "somebody's" --role replication
+	clone --no-start --source-pgdata="$T/p"
+	rc_is 3 "B2 9.1: who may not see it is told by the server"
+	ok "B2 9.1: and does not end it" asks_not "SELECT pg_stop_backup"
+	ok "B2 9.1: nothing is left" test ! -e "$T/s"
+}
+
+slow_checkpoint() {
+	primary 9.2 --slow
+	clone --no-start -t 12s --progress=line
+	rc_is 6 "B1 9.2: a checkpoint that takes too long ends at --timeout"
+	like "$err" "waiting for checkpoint" "B1 9.2: what is waited for"
+	ok "B1 9.2: nothing is left" test ! -e "$T/s"
+	ok "B1 9.2: the primary is not in backup mode" \
+	    test ! -e "$T/p/backup_label"
+}
+
+from_standby() {
+	local v
+	for v in $(old 9.5 9.1); do
+		primary "$v" --recovery
+		clone --no-start
+		rc_is 3 "A11 $v: a standby is no source"
+		like "$err" "Clone from the primary" "A11 $v: what to do"
+		ok "A11 $v: nothing is left" test ! -e "$T/s"
+	done
+}
+
+archive() {
+	primary 9.6 --archive failing
+	clone --no-start
+	rc_is 3 "B27 9.6: a failing archive is refused"
+	ok "B27 9.6: before the backup" asks_not "SELECT pg_start_backup"
+	primary 9.6 --archive hang
+	clone --no-start -t 15s --progress=line -S db2 -C
+	rc_is 6 "B27 9.6: --timeout ends the wait"
+	like "$err" "waiting for" "B27 9.6: what is waited for"
+	ok "B27 9.6: the backup is void" \
+	    test ! -e "$T/s/global/pg_control"
+	ok "B27 9.6: and not stopped again" \
+	    test "$(asked "FROM pg_stop_backup")" = 1
+	ok "B27 9.6: the slot is gone" asks pg_drop_replication_slot
+}
+
+# A minute: the bound of the wait.
+archive_hangs() {
+	primary 9.3 --archive hang
+	clone --no-start -t 200s --progress=line
+	rc_is 0 "B27 9.3: the wait is cancelled, and the clone is good"
+	is "$(grep -c "waiting for" <<<"$err")" 6 "B27 9.3: a line each 10 s"
+	ok "B27 9.3: with its WAL" segments_are 000000010000000000000002
+	ok "B27 9.3: and its label" test -s "$T/s/backup_label"
+}
+
+# --- the same cluster ---------------------------------------------------------
+
+identity() {
+	local v other=6066000000000000001
+	for v in $(old 9.0 9.5); do
+		primary "$v" --system "$other"
+		clone --no-start
+		rc_is 5 "A5 $v: the directory is of another cluster than SQL"
+		like "$err" "$other" "A5 $v: both are told"
+		ok "A5 $v: before the backup" asks_not "SELECT pg_start_backup"
+	done
+	for v in $(old 9.2 9.6); do
+		primary "$v" --upstream "$other"
+		clone --no-start --no-slot --upstream="host=127.0.0.1
+		    port=${PORT[upstream]} user=postgres"
+		rc_is 3 "$v: --upstream of another cluster is refused"
+		like "$err" "--upstream.*is another cluster" "$v: and said"
+		ok "$v: before the backup" asks_not "SELECT pg_start_backup"
+	done
+	primary 9.3
+	clone --no-start
+	rc_is 0 "9.3: a clone"
+	echo "set primary {\"system\": \"$other\"}" >&8
+	poll_until 10 grep -q ok "$T/ports"
+	rm "$T/s/recovery.conf"
+	clone --conf-only
+	rc_is 3 "9.3: --conf-only for another cluster is refused"
+	ok "9.3: nothing is written" test ! -e "$T/s/recovery.conf"
+}
+
+FUNCTIONS="golden names_of_segments wal_that_is_gone slots
+    slot_of_a_failed_clone foreign_backup from_standby identity"
+[ -z "${STANDBY_TEST_WORLD-}" ] ||
+    FUNCTIONS+=" slow_checkpoint archive archive_hangs"
+for f in ${*:-$FUNCTIONS}; do
+	note "== $f"
+	$f
+done
+done_testing
