@@ -8,82 +8,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 TOP = os.environ.get("TOP_SRCDIR") or os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "t", "lib"))
 sys.dont_write_bytecode = True
 import wire_speaker as w  # noqa: E402
-
-AGENT = os.environ.get("STANDBY_AGENT") or os.path.join(
-    os.environ.get("TOP_BUILDDIR", TOP), "standby-agent")
-MIB = 1 << 20
-tests = []
-T = ""
-
-
-def test(f):
-    tests.append(f)
-    return f
-
-
-def eq(got, want):
-    if got != want:
-        raise AssertionError("got %.300r, wanted %.300r" % (got, want))
-
-
-def start(**kw):
-    return w.agent([AGENT], **kw)
-
-
-def pgdata():
-    """A fresh data directory beside a secret that nobody may see."""
-    pgdata.n += 1
-    top = os.path.join(T, str(pgdata.n))
-    os.mkdir(top, 0o700)
-    w.put(top, "outside/secret", "SECRET")
-    return w.fake_pgdata(os.path.join(top, "data"))
-
-
-pgdata.n = 0
-
-
-def noise(n, salt=0):
-    """Bytes that do not compress, the same each time."""
-    x, out = 88172645463325252 + salt, bytearray()
-    while len(out) < min(n, 65536):
-        x ^= x << 13 & (1 << 64) - 1
-        x ^= x >> 7
-        x ^= x << 17 & (1 << 64) - 1
-        out += w.u64(x)
-    return bytes((out * (n // len(out) + 1))[:n])
-
-
-def refused(data, code, status, *frames, opened=True, **kw):
-    """The frames lead to ERR with that code and that exit status."""
-    with start() as a:
-        if opened:
-            a.open(data, **kw)
-        else:
-            a.greet()
-        for f in frames:
-            a.send_raw(f)
-        seen = b""
-        while True:
-            f = a.recv()
-            if f is None:
-                raise AssertionError("no ERR frame")
-            if f[0] == "!":
-                break
-            seen += f[1]
-        err = w.parse_err(f[1])
-        eq((err["code"], a.end()[1]), (code, status))
-        eq(b"SECRET" in seen, False)
-        return err
-
+from agent_tap import (  # noqa: E402
+    AGENT, MIB, eq, main, noise, pgdata, refused, start, test)
 
 # --- greeting and OPEN -----------------------------------------------------
 
@@ -155,7 +88,7 @@ def what_is_not_a_client_is_refused():
 
 @test
 def B15_directories_that_are_not_the_one():
-    data, link = pgdata(), os.path.join(T, "link-to-data")
+    data, link = pgdata(), os.path.join(pgdata.top, "link-to-data")
     os.symlink(data, link)
     with start() as a:  # the user may name it through a link
         eq(a.open(link)["resolved"], data.encode())
@@ -944,60 +877,5 @@ def refuses_root():
         eq((err["code"], status), ("run-as-root", 3))
 
 
-# --- running ---------------------------------------------------------------
-
-
-def drop_root():
-    """Permission tests pass wrongly as root, and the agent refuses it."""
-    import pwd
-    for name in ("postgres", "nobody"):
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        os.chown(T, user.pw_uid, user.pw_gid)
-        os.setgroups([])
-        os.setgid(user.pw_gid)
-        os.setuid(user.pw_uid)
-        return
-    raise SystemExit("1..0 # SKIP no ordinary user to run as")
-
-
-def main():
-    global T
-    wanted = sys.argv[1:]
-    failed = 0
-    root = os.geteuid() == 0
-    if not os.access(AGENT, os.X_OK):
-        sys.exit("Bail out! there is no agent at %s" % AGENT)
-    T = os.path.realpath(tempfile.mkdtemp(
-        prefix="0100-agent.", dir=os.environ.get("STANDBY_TEST_TMP", "/tmp")))
-    todo = [t for t in tests if not wanted or t.__name__ in wanted]
-    if root and not wanted:
-        todo.insert(0, refuses_root)
-    print("1..%d" % len(todo), flush=True)
-    try:
-        for n, t in enumerate(todo, 1):
-            if root and t is not refuses_root:
-                drop_root()
-                root = False
-            name = t.__name__.replace("_", " ")
-            try:
-                reason = t()
-                print("ok %d - %s%s" % (
-                    n, name, " # SKIP " + reason if reason else ""),
-                    flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d - %s" % (n, name))
-                for line in traceback.format_exc().splitlines():
-                    print("# " + line)
-                sys.stdout.flush()
-    finally:
-        if not os.environ.get("STANDBY_TEST_KEEP"):
-            shutil.rmtree(T, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    main("0100-agent", refuses_root)
