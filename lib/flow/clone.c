@@ -261,6 +261,7 @@ release(struct clone *c)
 	free(c->keep);
 	free(c->digests);
 	free(c->bindir);
+	free(c->config_dir);
 	free(c->start_log);
 }
 

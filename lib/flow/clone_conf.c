@@ -68,7 +68,9 @@ clone_write_recovery(struct clone *c, struct err *e)
 	struct pgconf_recovery r = {.version = c->facts.version,
 	    .trigger_file = c->o->trigger_file,
 	    .restore_command = c->o->restore_command,
-	    .min_apply_delay = c->o->min_apply_delay};
+	    .min_apply_delay = c->o->min_apply_delay,
+	    .more = c->more,
+	    .nmore = c->nmore};
 	int rc = -1;
 
 	if (c->slot.want != SLOT_NONE && (c->slot.made || c->slot.existed))

@@ -4,6 +4,7 @@
 
 #include "core/exclude.h"
 #include "core/label.h"
+#include "core/pgconf.h"
 #include "flow/backup.h"
 #include "flow/clone.h"
 #include "flow/distro.h"
@@ -44,6 +45,10 @@ struct clone {
 	char *bindir;
 	int local_version;
 	bool same_host;
+	char *config_dir; /* of the standby, where it is not PGDATA; or NULL */
+	/* Settings that no copied file gives (12). */
+	struct pgconf_more more[8];
+	size_t nmore;
 	const char *wal_dir;
 	char log_dir[1100], stats_temp[1100], trigger[1100], tblspc_dir[64];
 	struct exclude exclude;

@@ -1,50 +1,308 @@
+/* Settings that a standby must not have smaller than the primary: what would
+ * hold with the configuration that it will find, and where that is set.  Files
+ * of the configuration are the target's own, the source's (which will be
+ * copied), or elsewhere on this host. */
 #include "base/std.h"
+#include "core/confwalk.h"
+#include "core/path.h"
+#include "core/pgver.h"
 #include "flow/clone_int.h"
-#include "flow/recovery.h"
+
+#include <dirent.h>
 
 #define SETTING_MS 5000
+#define CONF_MAX (1u << 20)
+#define CONF_MAIN "postgresql.conf"
 
-/* What the server programs make of the target's configuration, includes and
- * all; else what its files say. -1: not known. */
-static int
-own_setting(struct clone *c, const char *name)
+/* --- the files as the standby will see them ------------------------------- */
+
+struct view {
+	struct clone *c;
+	struct preflight_setting *v;
+	size_t n;
+	bool copied;   /* the source's files are among them */
+	bool hot_off;  /* no queries: then they may be smaller */
+	bool is_local; /* the file that is being walked is here */
+};
+
+/* The target keeps this of its own. */
+static bool
+is_kept(const struct clone *c, const char *path)
 {
-	struct buf v = BUF_INIT;
-	int value = -1;
+	char up[PATH_LIMIT + 1];
+	struct stat st;
 
-	if (c->bindir == NULL ||
-	    server_setting(c->bindir, c->target.path, name, &v,
-		clone_deadline(c, SETTING_MS), NULL) == -1) {
-		buf_reset(&v);
-		if (recovery_setting(
-			c->target.tree, c->facts.version, name, &v, NULL) != 1)
-			buf_reset(&v);
+	if (c->target.tree == NULL || strlen(path) > PATH_LIMIT)
+		return false;
+	for (size_t i = 1; i <= strlen(path); i++) {
+		if (path[i] != '\0' && path[i] != '/')
+			continue;
+		(void)snprintf(up, sizeof(up), "%.*s", (int)i, path);
+		for (size_t k = 0; k < c->nkeep; k++)
+			if (plan_keeps(c->keep[k], up) &&
+			    fstatat(tree_fd(c->target.tree), up, &st,
+				AT_SYMLINK_NOFOLLOW) == 0)
+				return true;
 	}
-	if (v.len > 0)
-		value = (int)strtol(buf_str(&v), NULL, 10);
-	buf_free(&v);
-	return value;
+	return false;
 }
 
-/* A standby that keeps a configuration of its own must not be smaller. */
+/* The name below PGDATA of a file that will come from the source; NULL: it is
+ * this host's. */
+static const char *
+to_be_copied(const struct clone *c, const char *path)
+{
+	size_t n = strlen(c->target.path);
+
+	if (strncmp(path, c->target.path, n) != 0 || path[n] != '/')
+		return NULL;
+	path += n + 1;
+	return path_check(path, strlen(path)) == NULL && !is_kept(c, path)
+		   ? path
+		   : NULL;
+}
+
+static int
+read_here(const char *path, struct buf *text, struct err *e)
+{
+	char block[8192];
+	ssize_t n = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	while (fd != -1 && text->len < CONF_MAX &&
+	       (n = read(fd, block, sizeof(block))) > 0)
+		buf_add(text, block, (size_t)n);
+	if (fd == -1 || n == -1)
+		(void)err_set_errno(
+		    e, ERR_SETTING, "could not read file \"%s\"", path);
+	if (fd != -1)
+		(void)close(fd);
+	return fd == -1 || n == -1 ? -1 : 1;
+}
+
+static int
+view_read(void *arg, const char *path, struct buf *text, struct err *e)
+{
+	struct view *v = arg;
+	const char *name = to_be_copied(v->c, path);
+	int rc;
+
+	buf_reset(text);
+	if (name == NULL)
+		return read_here(path, text, e);
+	rc = pool_read_file(v->c->pool, name, CONF_MAX, text, e);
+	v->copied = v->copied || rc == 1;
+	return rc;
+}
+
+static int
+list_here(const char *dir, struct buf *names, struct err *e)
+{
+	DIR *d = opendir(dir);
+	struct dirent *en;
+
+	if (d == NULL && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (d == NULL)
+		return err_set_errno(
+		    e, ERR_SETTING, "could not read directory \"%s\"", dir);
+	while ((en = readdir(d)) != NULL)
+		buf_add(names, en->d_name, strlen(en->d_name) + 1);
+	(void)closedir(d);
+	return 1;
+}
+
+static int
+list_there(struct clone *c, const char *dir, struct buf *names, struct err *e)
+{
+	struct wire_manifest req = {.dir = {dir, strlen(dir)}};
+	struct manifest m = {0};
+	int rc = pool_manifest(c->pool, &req, NULL, &m, NULL, e);
+
+	for (size_t i = 0; rc == 0 && i < m.n; i++)
+		if (m.v[i].type == ENTRY_FILE)
+			buf_add(names, path_base(m.v[i].path),
+			    strlen(path_base(m.v[i].path)) + 1);
+	rc = rc == -1 ? -1 : m.n > 0;
+	manifest_free(&m);
+	return rc;
+}
+
+static int
+view_list(void *arg, const char *dir, struct buf *names, struct err *e)
+{
+	struct view *v = arg;
+	const char *name = to_be_copied(v->c, dir);
+
+	buf_reset(names);
+	return name == NULL ? list_here(dir, names, e)
+			    : list_there(v->c, name, names, e);
+}
+
+/* --- what they say -------------------------------------------------------- */
+
+static bool
+is_off(const char *value)
+{
+	return strcasecmp(value, "off") == 0 ||
+	       strcasecmp(value, "false") == 0 ||
+	       strcasecmp(value, "no") == 0 || strcmp(value, "0") == 0;
+}
+
+static int
+see(void *arg, const struct confwalk_line *l, struct err *e)
+{
+	struct view *v = arg;
+
+	(void)e;
+	if (l->kind != CONFWALK_SETTING)
+		return 0;
+	if (strcasecmp(l->name, "hot_standby") == 0)
+		v->hot_off = is_off(l->value);
+	for (size_t i = 0; i < v->n; i++) {
+		struct preflight_setting *s = &v->v[i];
+
+		if (strcasecmp(l->name, s->name) != 0)
+			continue;
+		s->have = (int)strtol(l->value, NULL, 10);
+		s->line = l->number;
+		s->copied = to_be_copied(v->c, l->file) != NULL;
+		(void)snprintf(s->file, sizeof(s->file), "%s", l->file);
+	}
+	return 0;
+}
+
+/* The server itself says what its files mean, where all of them are here. */
+static void
+ask_programs(struct clone *c, const char *dir, struct view *v)
+{
+	struct buf value = BUF_INIT;
+	int have, seen;
+
+	for (size_t i = 0; c->bindir != NULL && i < v->n; i++) {
+		struct preflight_setting *s = &v->v[i];
+
+		if (server_setting(c->bindir, dir, s->name, &value,
+			clone_deadline(c, SETTING_MS), NULL) == -1)
+			break;
+		have = (int)strtol(buf_str(&value), NULL, 10);
+		seen = s->have != -1 ? s->have : preflight_default(s->name);
+		if (value.len > 0 && have != seen) {
+			s->have = have;
+			s->line = 0;
+		}
+	}
+	buf_free(&value);
+}
+
+/* 1, 0 there is no configuration that we know of, -1. */
+static int
+look(struct view *v, struct err *e)
+{
+	struct clone *c = v->c;
+	const char *dir =
+	    c->config_dir != NULL ? c->config_dir : c->target.path;
+	const char *auto_conf = pgver(c->facts.version, PGFACT_AUTO_CONF);
+	const struct confwalk_io io = {
+	    .read = view_read, .list = view_list, .arg = v};
+	struct buf path = BUF_INIT, text = BUF_INIT;
+	int rc;
+
+	buf_addf(&path, "%s/" CONF_MAIN, dir);
+	rc = view_read(v, buf_str(&path), &text, e);
+	if (rc == 1) {
+		v->is_local = to_be_copied(c, buf_str(&path)) == NULL;
+		rc = confwalk(&io, buf_str(&path), c->facts.version, see, v, e);
+		rc = rc == 0 ? 1 : -1;
+	}
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i].line == 0) {
+			v->v[i].copied = !v->is_local;
+			(void)snprintf(v->v[i].file, sizeof(v->v[i].file), "%s",
+			    buf_str(&path));
+		}
+	buf_reset(&path);
+	buf_addf(
+	    &path, "%s/%s", c->target.path, auto_conf != NULL ? auto_conf : "");
+	if (rc == 1 && auto_conf != NULL &&
+	    (rc = view_read(v, buf_str(&path), &text, e)) != -1)
+		rc = rc == 0 || confwalk(&io, buf_str(&path), c->facts.version,
+				    see, v, e) == 0
+			 ? 1
+			 : -1;
+	if (rc == 1 && !v->copied)
+		ask_programs(c, dir, v);
+	buf_free(&path);
+	buf_free(&text);
+	return rc;
+}
+
+/* --- the judgement -------------------------------------------------------- */
+
+/* 12: what no file that is copied gives, we write. */
+static void
+write_ourselves(struct clone *c, const struct preflight_setting *s)
+{
+	c->more[c->nmore++] =
+	    (struct pgconf_more){.name = s->name, .value = s->want};
+	clone_note(c,
+	    "%s: the source runs with %d, and the configuration that is copied "
+	    "has %d%s: %s = %d is written into postgresql.auto.conf of the "
+	    "standby",
+	    s->name, s->want,
+	    s->have != -1 ? s->have : preflight_default(s->name),
+	    s->have != -1 ? "" : " (the default)", s->name, s->want);
+}
+
+/* A file that the configuration needs, and that is not there. */
+static int
+cannot_read(struct clone *c, struct err *own)
+{
+	int rc;
+
+	(void)err_hint(own,
+	    "The standby would not start: put the file in its place here, for "
+	    "example by scp from the source.");
+	rc = c->o->start ? preflight_add(&c->pf, own)
+			 : preflight_warn(&c->pf, own);
+	err_clear(own);
+	return rc;
+}
+
 int
 clone_judge_settings(struct clone *c)
 {
 	struct preflight_setting s[] = {
-	    {"max_connections", c->control.max_connections, -1},
-	    {"max_worker_processes", c->control.max_worker_processes, -1},
-	    {"max_wal_senders", c->control.max_wal_senders, -1},
-	    {"max_prepared_transactions", c->control.max_prepared_xacts, -1},
-	    {"max_locks_per_transaction", c->control.max_locks_per_xact, -1},
+	    {.name = "max_connections", .want = c->control.max_connections},
+	    {.name = "max_worker_processes",
+		.want = c->control.max_worker_processes},
+	    {.name = "max_wal_senders", .want = c->control.max_wal_senders},
+	    {.name = "max_prepared_transactions",
+		.want = c->control.max_prepared_xacts},
+	    {.name = "max_locks_per_transaction",
+		.want = c->control.max_locks_per_xact},
 	};
+	const char *hot = pgver(c->facts.version, PGFACT_DEFAULT_HOT_STANDBY);
+	struct view v = {.c = c,
+	    .v = s,
+	    .n = NELEM(s),
+	    .hot_off = hot != NULL && is_off(hot)};
+	struct err own = ERR_INIT;
+	int rc;
 
-	if (c->target.kind != TARGET_PGDATA || c->target.tree == NULL)
+	for (size_t i = 0; i < NELEM(s); i++)
+		s[i].have = -1;
+	rc = look(&v, &own);
+	if (rc == -1)
+		return own.code == ERR_SETTING ? cannot_read(c, &own) : 0;
+	if (rc == 0 || v.hot_off)
 		return 0;
-	for (size_t i = 0; i < NELEM(s); i++) {
-		s[i].have = own_setting(c, s[i].name);
-		/* A configuration elsewhere (Debian) is not ours to guess. */
-		if (s[i].have == -1)
-			s[i].have = s[i].want;
-	}
-	return preflight_settings(&c->pf, s, NELEM(s), "postgresql.conf");
+	if (preflight_settings(&c->pf, s, NELEM(s), c->facts.version) == -1)
+		return -1;
+	for (size_t i = 0; i < NELEM(s) && c->nmore < NELEM(c->more); i++)
+		if (s[i].ours)
+			write_ourselves(c, &s[i]);
+	return 0;
 }

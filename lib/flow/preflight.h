@@ -63,15 +63,26 @@ int preflight_config(struct preflight *p, const struct probe *f,
 int preflight_programs(struct preflight *p, const struct probe *f,
     int local_version, const char *remote_libc, const char *local_libc);
 
-/* Settings a standby must match or exceed (postgres-facts.md 8), where the
- * target keeps its own configuration: want from the source's pg_control, have
- * from the target's files (-1: not set there: the default). */
+/*
+ * Settings a standby must match or exceed (postgres-facts.md 8): want from the
+ * source's pg_control, have from the configuration that the standby will find
+ * (-1: not set there: the default).  Too small in a file of this host: a
+ * refusal that names file and line, and the new one.  Too small in the source's
+ * files, which are copied, or not set in them: ours is set where we may write
+ * it (12), else it is a refusal too.
+ */
 struct preflight_setting {
 	const char *name;
 	int want, have;
+	char file[PATH_MAX]; /* that sets it, or where it belongs */
+	unsigned line;       /* 0: it is not set, or where is not known */
+	bool copied;         /* the file is the source's */
+	bool ours;           /* out: to be written by us */
 };
-int preflight_settings(struct preflight *p, const struct preflight_setting *s,
-    size_t n, const char *file);
+int preflight_settings(
+    struct preflight *p, struct preflight_setting *s, size_t n, int version);
+/* The built-in value of such a setting. */
+int preflight_default(const char *name);
 
 /* A9: one row per file system of the target. */
 struct preflight_space {

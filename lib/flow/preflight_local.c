@@ -83,8 +83,8 @@ preflight_programs(struct preflight *p, const struct probe *f,
 /* --- settings ------------------------------------------------------------- */
 
 /* Built-in values; max_wal_senders counts from 12 only, where it is 10. */
-static int
-default_of(const char *name)
+int
+preflight_default(const char *name)
 {
 	static const struct {
 		const char *name;
@@ -103,27 +103,71 @@ default_of(const char *name)
 	return -1;
 }
 
-int
-preflight_settings(struct preflight *p, const struct preflight_setting *s,
-    size_t n, const char *file)
+/* What to type, on which host. */
+static void
+hint_setting(const struct preflight_setting *s, int version, struct err *e)
 {
+	const char *base = strrchr(s->file, '/');
+
+	base = base != NULL ? base + 1 : s->file;
+	if (s->copied && pgver(version, PGFACT_ALTER_SYSTEM) != NULL)
+		(void)err_hint(e,
+		    "On the source, type: ALTER SYSTEM SET %s = %d; it runs "
+		    "with that already, and nothing has to be restarted.",
+		    s->name, s->want);
+	else if (s->copied)
+		(void)err_hint(e,
+		    "On the source, write %s = %d into \"%s\"; it runs with "
+		    "that already, and nothing has to be restarted.",
+		    s->name, s->want, base);
+	else if (s->line == 0)
+		(void)err_hint(e, "Add a line to \"%s\": %s = %d", s->file,
+		    s->name, s->want);
+	else
+		(void)err_hint(e, "Change line %u of \"%s\" to: %s = %d",
+		    s->line, s->file, s->name, s->want);
+}
+
+static int
+judge_setting(
+    struct preflight *p, const struct preflight_setting *s, int version)
+{
+	int have = s->have != -1 ? s->have : preflight_default(s->name);
 	struct err e;
+
+	err_clear(&e);
+	(void)err_set(&e, ERR_SETTING,
+	    "%s of the standby %s %d%s, and the source has %d: it would not "
+	    "start",
+	    s->name, s->copied ? "would be" : "is", have,
+	    s->have == -1 ? " (the default)" : "", s->want);
+	if (s->copied)
+		(void)err_detail(&e,
+		    "The source does not have it from its configuration files, "
+		    "which are copied.");
+	else if (s->line != 0)
+		(void)err_detail(
+		    &e, "It is set in \"%s\", line %u.", s->file, s->line);
+	hint_setting(s, version, &e);
+	return preflight_add(p, &e);
+}
+
+int
+preflight_settings(
+    struct preflight *p, struct preflight_setting *s, size_t n, int version)
+{
 	int have;
 
 	for (size_t i = 0; i < n; i++) {
-		have = s[i].have != -1 ? s[i].have : default_of(s[i].name);
+		have =
+		    s[i].have != -1 ? s[i].have : preflight_default(s[i].name);
+		s[i].ours = false;
 		p->checks++;
 		if (s[i].want == -1 || have == -1 || have >= s[i].want)
 			continue;
-		err_clear(&e);
-		(void)err_set(&e, ERR_SETTING,
-		    "%s of the standby is %d%s, and the source has %d: it "
-		    "would not start",
-		    s[i].name, have, s[i].have == -1 ? " (the default)" : "",
-		    s[i].want);
-		(void)err_hint(
-		    &e, "Set %s = %d in \"%s\".", s[i].name, s[i].want, file);
-		if (preflight_add(p, &e) == -1)
+		s[i].ours = s[i].copied &&
+			    pgver(version, PGFACT_RECOVERY_IS_GUC) != NULL;
+		if (!s[i].ours && judge_setting(p, &s[i], version) == -1)
 			return -1;
 	}
 	return 0;

@@ -456,39 +456,63 @@ another_c_library_is_a_warning_that_says_what_breaks(void **state)
 static void
 settings_that_a_standby_must_match_or_exceed(void **state)
 {
+#define F .file = "/x/postgresql.conf"
 	static const struct {
 		struct preflight_setting s;
-		const char *text, *hint;
+		int version;
+		const char *text, *hint; /* NULL: fine */
+		bool ours;
 	} t[] = {
-	    {{"max_connections", 100, -1}, NULL, NULL},
-	    {{"max_connections", 101, -1}, "is 100 (the default)",
-		"max_connections = 101 in \"/x/postgresql.conf\""},
-	    {{"max_connections", 300, 299}, "is 299, and the source has 300",
-		"= 300"},
-	    {{"max_connections", 300, 300}, NULL, NULL},
-	    {{"max_connections", 300, 500}, NULL, NULL},
-	    {{"max_prepared_transactions", 1, -1}, "is 0 (the default)", "= 1"},
-	    {{"max_locks_per_transaction", 65, -1}, "is 64 (", "= 65"},
-	    {{"max_worker_processes", 9, -1}, "is 8 (", "= 9"},
-	    {{"max_worker_processes", -1, -1}, NULL, NULL},
-	    {{"max_wal_senders", 11, -1}, "is 10 (", "= 11"},
-	    {{"max_wal_senders", 10, -1}, NULL, NULL},
-	    {{"max_unheard_of", 10, -1}, NULL, NULL},
+	    {{"max_connections", 100, -1, F}, 150018, NULL, NULL, false},
+	    {{"max_connections", 101, -1, F}, 150018, "is 100 (the default)",
+		"Add a line to \"/x/postgresql.conf\": max_connections = 101",
+		false},
+	    {{"max_connections", 300, 299, F, .line = 7}, 150018,
+		"is 299, and the source has 300",
+		"Change line 7 of \"/x/postgresql.conf\" to: "
+		"max_connections = 300",
+		false},
+	    {{"max_connections", 300, 300, F}, 150018, NULL, NULL, false},
+	    {{"max_connections", 300, 500, F}, 150018, NULL, NULL, false},
+	    {{"max_prepared_transactions", 1, -1, F}, 150018,
+		"is 0 (the default)", "= 1", false},
+	    {{"max_locks_per_transaction", 65, -1, F}, 150018, "is 64 (",
+		"= 65", false},
+	    {{"max_worker_processes", 9, -1, F}, 150018, "is 8 (", "= 9",
+		false},
+	    {{"max_worker_processes", -1, -1, F}, 150018, NULL, NULL, false},
+	    {{"max_wal_senders", 11, -1, F}, 150018, "is 10 (", "= 11", false},
+	    {{"max_connections", 77, 30, F, .line = 7, .copied = true}, 150018,
+		NULL, NULL, true},
+	    {{"max_connections", 101, -1, F, .copied = true}, 120000, NULL,
+		NULL, true},
+	    {{"max_connections", 77, 30, F, .line = 7, .copied = true}, 110022,
+		"would be 30, and the source has 77",
+		"ALTER SYSTEM SET max_connections = 77;", false},
+	    {{"max_connections", 77, 30, F, .line = 7, .copied = true}, 90306,
+		"would be 30",
+		"write max_connections = 77 into "
+		"\"postgresql.conf\"",
+		false},
+	    {{"max_connections", 30, 30, F, .copied = true}, 150018, NULL, NULL,
+		false},
 	};
+#undef F
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(t); i++) {
 		struct preflight p = {.checks = 0};
+		struct preflight_setting s = t[i].s;
 
 		assert_int_equal(
-		    preflight_settings(&p, &t[i].s, 1, "/x/postgresql.conf"),
-		    0);
-		if (p.nproblems != (t[i].text != NULL))
+		    preflight_settings(&p, &s, 1, t[i].version), 0);
+		if (p.nproblems != (t[i].text != NULL) || s.ours != t[i].ours)
 			fail_msg("%zu: %zu problems", i, p.nproblems);
 		if (t[i].text != NULL) {
 			assert_int_equal(p.problem[0].code, ERR_SETTING);
 			assert_non_null(strstr(p.problem[0].text, t[i].text));
-			assert_non_null(strstr(p.problem[0].hint, t[i].hint));
+			if (strstr(p.problem[0].hint, t[i].hint) == NULL)
+				fail_msg("%zu: %s", i, p.problem[0].hint);
 		}
 		preflight_free(&p);
 	}
