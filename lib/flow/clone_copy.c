@@ -112,7 +112,8 @@ make_plan(struct clone *c, struct err *e)
 	    .group = c->group};
 	struct roots_opts ro = {.mapping = c->o->mapping,
 	    .nmapping = c->o->nmapping,
-	    .same_host = c->same_host};
+	    .same_host = c->same_host,
+	    .tblspc_dir = c->tblspc_dir};
 
 	if (check_required(c, e) == -1 ||
 	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||

@@ -213,7 +213,7 @@ ready_new(struct clone *c, const char *oid, const char *dir, struct err *e)
 	if (errno != EEXIST)
 		return refuse_new(oid, dir, "could not be created here", e);
 	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != geteuid() || !roots_is_empty(dir))
+	    st.st_uid != geteuid() || !roots_is_free(dir, c->tblspc_dir))
 		return refuse_new(
 		    oid, dir, "is no empty directory of this user here", e);
 	return 0;

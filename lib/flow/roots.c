@@ -90,24 +90,50 @@ refuse(struct err *e, const struct root *r, const char *why)
 	    e, "Choose another one: --tablespace-mapping=%s=NEWDIR", r->source);
 }
 
+/* "PG_13_202007201", and not the one of our version? */
+static bool
+of_another_version(int fd, const char *name, const char *ours)
+{
+	const char *major = name + 3, *catalog;
+	struct stat st;
+
+	if (ours == NULL || strncmp(name, "PG_", 3) != 0 ||
+	    strcmp(name, ours) == 0)
+		return false;
+	catalog = major + strspn(major, "0123456789.");
+	if (catalog == major || *catalog++ != '_' || *catalog == '\0' ||
+	    catalog[strspn(catalog, "0123456789")] != '\0')
+		return false;
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 bool
-roots_is_empty(const char *dir)
+roots_is_free(const char *dir, const char *tblspc_dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *de;
-	bool empty = d != NULL;
+	bool is_free = d != NULL;
 
-	while (empty && (de = readdir(d)) != NULL)
-		empty = strcmp(de->d_name, ".") == 0 ||
-			strcmp(de->d_name, "..") == 0 ||
-			strcmp(de->d_name, "lost+found") == 0;
+	while (is_free && (de = readdir(d)) != NULL)
+		is_free = strcmp(de->d_name, ".") == 0 ||
+			  strcmp(de->d_name, "..") == 0 ||
+			  strcmp(de->d_name, "lost+found") == 0 ||
+			  of_another_version(dirfd(d), de->d_name, tblspc_dir);
 	if (d != NULL)
 		(void)closedir(d);
-	return empty;
+	return is_free;
+}
+
+bool
+roots_is_empty(const char *dir)
+{
+	return roots_is_free(dir, NULL);
 }
 
 static int
-judge_existing(const struct root *r, const struct target *t, struct err *e)
+judge_existing(const struct root *r, const struct target *t,
+    const char *tblspc_dir, struct err *e)
 {
 	struct stat st;
 
@@ -125,7 +151,7 @@ judge_existing(const struct root *r, const struct target *t, struct err *e)
 		return refuse(e, r, "belongs to another user");
 	if (ours_already(t, r->prefix, r->oid, r->dir))
 		return 0;
-	if (!roots_is_empty(r->dir))
+	if (!roots_is_free(r->dir, tblspc_dir))
 		return refuse(e, r, "is not empty, and not of this standby");
 	return 0;
 }
@@ -178,7 +204,7 @@ judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
 			return refuse(
 			    e, r, "is used for another tablespace too");
 	}
-	return judge_existing(r, t, e);
+	return judge_existing(r, t, o->tblspc_dir, e);
 }
 
 int

@@ -24,7 +24,9 @@ struct roots {
 struct roots_opts {
 	const char *const *mapping; /* "OLD=NEW", \= for = in a path */
 	size_t nmapping;
-	bool same_host; /* source and target are one machine */
+	bool same_host;         /* source and target are one machine */
+	const char *tblspc_dir; /* "PG_15_202209061", what the tablespaces have
+				 * their files in; NULL: not known */
 };
 
 /* One "OLD=NEW": ERR_USAGE unless both are absolute. old and new: PATH_MAX. */
@@ -49,6 +51,13 @@ bool roots_inside(const char *dir, const char *of);
 
 /* lost+found does not count; a directory that cannot be read is not empty. */
 bool roots_is_empty(const char *dir);
+/*
+ * May a new tablespace of the version whose directory is tblspc_dir go there?
+ * It is empty, or has directories of other versions alone, as pg_upgrade and
+ * servers of two majors leave them: they stand side by side, and each server
+ * reads its own (postgres-facts.md section 2).
+ */
+bool roots_is_free(const char *dir, const char *tblspc_dir);
 
 /* Make what is missing (0700) and enter all into the tree. S1. */
 int roots_enter(struct roots *r, struct tree *tree, struct err *e);

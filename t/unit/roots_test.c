@@ -96,6 +96,7 @@ struct dirs {
 	struct manifest src;
 	struct roots r;
 	struct err e;
+	const char *tblspc_dir; /* of the source */
 };
 
 static int
@@ -168,8 +169,10 @@ static const char *
 plan(struct dirs *d, const char *const *mapping, size_t n, bool same_host,
     struct buf *b)
 {
-	struct roots_opts o = {
-	    .mapping = mapping, .nmapping = n, .same_host = same_host};
+	struct roots_opts o = {.mapping = mapping,
+	    .nmapping = n,
+	    .same_host = same_host,
+	    .tblspc_dir = d->tblspc_dir};
 	struct buf raw = BUF_INIT;
 	size_t len = strlen(d->top);
 
@@ -300,6 +303,44 @@ directories_that_are_refused(void **state)
 	assert_string_equal(plan(d, NULL, 0, false, &b),
 	    "tablespace 16385: directory \"\" is not absolute");
 	buf_free(&b);
+}
+
+/* As pg_upgrade leaves it, or two servers that share a disk. */
+static void
+directories_of_other_versions_may_be_there(void **state)
+{
+	static const struct {
+		const char *name;
+		bool ok;
+	} t[] = {{"used/PG_13_202007201", true},
+	    {"used/PG_9.6_201608131", true}, {"used/PG_15_202209060", true},
+	    {"used/PG_", false}, {"used/PG_13", false}, {"used/PG_13_", false},
+	    {"used/PG__202007201", false}, {"used/PG_13_2020x", false},
+	    {"used/pg_13_202007201", false}, {"used/PG", false},
+	    {"used/16384", false}, {"used/" SUB, false}};
+	struct dirs *d = *state;
+	char path[256];
+	int fd;
+
+	d->tblspc_dir = SUB;
+	make_dir(d, "used");
+	for (size_t i = 0; i < NELEM(t); i++) {
+		make_dir(d, t[i].name);
+		expect_at(
+		    d, "used", t[i].ok ? "16385:@/used->@/used" : NOT_OURS);
+		if (!t[i].ok)
+			assert_int_equal(rmdir(under(d, t[i].name, path)), 0);
+	}
+	/* Of which version it is that comes is not known: any is in the way. */
+	d->tblspc_dir = NULL;
+	expect_at(d, "used", NOT_OURS);
+	d->tblspc_dir = SUB;
+	expect_at(d, "used", "16385:@/used->@/used");
+	fd = open(
+	    under(d, "used/PG_12_201909212", path), O_WRONLY | O_CREAT, 0600);
+	assert_true(fd != -1);
+	(void)close(fd);
+	expect_at(d, "used", NOT_OURS);
 }
 
 static void
@@ -445,6 +486,7 @@ main(void)
 	    DIRS(links_become_roots_mapped_or_not),
 	    DIRS(on_one_host_the_source_is_not_written_over),
 	    DIRS(directories_that_are_refused),
+	    DIRS(directories_of_other_versions_may_be_there),
 	    DIRS(another_users_directory_is_refused),
 	    DIRS(no_two_tablespaces_share_a_directory),
 	    DIRS(the_targets_own_tablespace_is_taken),
