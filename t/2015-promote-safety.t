@@ -319,9 +319,10 @@ locks() {
 	like "$err" 'process [0-9]+ on s1 \(other\) holds the lock' \
 	    "the session is lost during the fence: who holds the lock"
 	let_lock s1
+	# No primary is left, so a person must act.
 	is "$rc $(sed -n 's/.* is not promoted, //p' <<<"$err")" \
-	    "3 but the fence command has run: promotion-running" \
-	    "the session is lost during the fence: exit 3, and the fence has run"
+	    "7 but the fence command has run: promotion-running" \
+	    "the session is lost during the fence: exit 7, and the fence has run"
 	unchanged "$before" "the session is lost during the fence" s1 s2
 
 	promote_held request -f "$CONF" s1 -y ||
