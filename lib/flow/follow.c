@@ -277,6 +277,23 @@ compare_wal(struct follow *f, struct follow_facts *facts, struct err *e)
 	return rc;
 }
 
+static enum follow_verdict
+judge_positions(struct follow *f, struct follow_facts *facts, uint64_t *fork)
+{
+	enum follow_verdict verdict = follow_judge(facts, fork);
+	char at[LSN_TEXT];
+
+	if (verdict != FOLLOW_FORKED || f->own_timeline >= f->timeline ||
+	    !follow_is_half_record(f, *fork))
+		return verdict;
+	follow_note(f,
+	    "what this node has behind %s is the beginning of a record that "
+	    "the old primary did not finish: it does not count",
+	    lsn_format(*fork, at));
+	facts->own_end = f->own_end = *fork;
+	return follow_judge(facts, fork);
+}
+
 static int
 judge(struct follow *f, struct err *e)
 {
@@ -296,7 +313,7 @@ judge(struct follow *f, struct err *e)
 			return -1;
 		facts.end = MAX_OF(f->end, f->own_end);
 	}
-	f->rec->verdict = follow_judge(&facts, &fork);
+	f->rec->verdict = judge_positions(f, &facts, &fork);
 	if (f->rec->verdict == FOLLOW_OK && follow_other_branch(f, &fork))
 		f->rec->verdict = FOLLOW_FORKED;
 	if (f->rec->verdict == FOLLOW_OK) {

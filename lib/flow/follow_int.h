@@ -100,6 +100,11 @@ uint64_t follow_ask_lsn(struct follow *f, struct pg *pg, enum pgfact fact);
 enum follow_wal follow_compare_wal(
     struct follow *f, const struct pg_opts *o, uint64_t *differs);
 
+/* Is what the node, a standby that runs, has behind that point no whole record?
+ * Nobody will ever replay it there: the primary crashed while it wrote it, and
+ * a fork is where the whole ones end. */
+bool follow_is_half_record(struct follow *f, uint64_t point);
+
 /* follow_conf.c */
 int follow_read_conf(struct follow *f, struct err *e);
 /* Refuses a running standby that is asked to promote itself: what we write

@@ -13,6 +13,7 @@
 #include "core/lsn.h"
 #include "core/pgver.h"
 #include "flow/follow_int.h"
+#include "flow/operate.h"
 
 #define HEAD_MAX (256u << 10)
 #define TAIL_MAX (1u << 20)
@@ -96,4 +97,27 @@ follow_compare_wal(struct follow *f, const struct pg_opts *o, uint64_t *differs)
 	    (wal = compare(f, o, &head, differs)) != FOLLOW_WAL_SAME)
 		return wal;
 	return compare(f, o, &tail, differs);
+}
+
+bool
+follow_is_half_record(struct follow *f, uint64_t point)
+{
+	struct operate_request q = {.verb = OPERATE_WAL_END,
+	    .pgdata = tree_path(f->tree),
+	    .timeline = f->own_timeline,
+	    .from = point};
+	uint64_t end = LSN_INVALID, replayed, received;
+	uint32_t tli = 0;
+
+	/* Below 9.5 records are not followed: never. */
+	if (point == LSN_INVALID || f->own == NULL ||
+	    operate_wal_end_here(&q, &end, &tli, f->o->sigfd, NULL) == -1 ||
+	    end != point || tli != f->own_timeline)
+		return false;
+	replayed = follow_ask_lsn(f, f->own, PGFACT_REPLAY_LSN);
+	received = follow_ask_lsn(f, f->own, PGFACT_RECEIVE_LSN);
+	/* What came from an archive is not in those files; and nobody is to go
+	 * on writing them. */
+	return replayed != LSN_INVALID && replayed <= point &&
+	       received == f->own_end;
 }

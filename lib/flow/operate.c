@@ -240,3 +240,21 @@ operate_here(const struct operate_local *l, const struct operate_request *q,
 		operate_answer_free(a);
 	return rc;
 }
+
+int
+operate_wal_end_here(const struct operate_request *q, uint64_t *end,
+    uint32_t *timeline, int sigfd, struct err *e)
+{
+	struct operate_host h = {.wait = wait_here, .arg = &sigfd};
+	struct operate_answer a = {.text = NULL};
+	struct operate_dir d;
+	int rc;
+
+	if (operate_do_open(&d, q, &h, e) == -1)
+		return -1;
+	rc = operate_wal_end(&d, q, &h, &a, e);
+	*end = a.wal_end;
+	*timeline = a.timeline;
+	operate_do_close(&d);
+	return rc;
+}

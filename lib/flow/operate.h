@@ -103,4 +103,9 @@ struct operate_local {
 int operate_here(const struct operate_local *l, const struct operate_request *q,
     struct operate_answer *a, int64_t deadline, int sigfd, struct err *e);
 
+/* WAL_END here of a server that runs, too: of what its disk holds while it is
+ * read.  *end and *timeline as in the answer.  -1: as operate_here(). */
+int operate_wal_end_here(const struct operate_request *q, uint64_t *end,
+    uint32_t *timeline, int sigfd, struct err *e);
+
 #endif
