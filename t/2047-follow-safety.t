@@ -172,11 +172,20 @@ triggers() {
 		touch "$T/tr/now"
 	fi
 	touch "$T/s1/promote"
+	# What its recovery.conf names outside of its directory is not ours.
+	if [ "$m" -lt 12 ]; then
+		follow p s1 --json
+		is "$rc $(pj 'd["error"]["id"]')" "3 promotion-running" \
+		    "$m: a stopped standby whose trigger file is elsewhere is refused"
+		like "$err" "\"$T/tr/now\"" "$m: with the file"
+		ok "$m: which stays" test -e "$T/tr/now"
+		rm -f "$T/tr/now"
+	fi
 	follow p s1
 	rc_is 0 "$m: a stopped standby with stale trigger files follows"
 	like "$err" 'removed stale trigger file "promote"' \
 	    "$m: it is told that one is removed"
-	if [ "$m" -lt 16 ]; then
+	if [ "$m" -ge 12 ] && [ "$m" -lt 16 ]; then
 		like "$err" "removed stale trigger file \"$T/tr/now\"" \
 		    "$m: and the one of its configuration"
 	fi
