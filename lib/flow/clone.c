@@ -210,9 +210,15 @@ end_backup(struct clone *c, struct err *e)
 {
 	struct err own = ERR_INIT;
 
-	if (backup_end(&c->backup, &own) == 0)
+	bool refused = err_is_set(e) && e->code == ERR_BACKUP_RUNNING;
+
+	if (backup_end(&c->backup, &own) == 0) {
+		if (clone_excl_ended(c, refused, &own) == -1)
+			clone_left(c, "%s", own.text);
 		return;
-	clone_left(c, "backup: %s. %s", own.text, own.hint);
+	}
+	clone_left(c, "exclusive backup \"%s\": %s. %s", c->backup.label,
+	    own.text, own.hint);
 	if (!err_is_set(e))
 		*e = own;
 	err_raise(e, STATUS_INCOMPLETE);
@@ -251,6 +257,7 @@ release(struct clone *c)
 	probe_free(&c->facts);
 	target_close(&c->target);
 	marker_free(&c->marker);
+	marker_free(&c->old_note);
 	conninfo_free(&c->conninfo);
 	conninfo_free(&c->upstream);
 	buf_free(&c->history);

@@ -99,26 +99,14 @@ prepare_wal(struct clone *c, struct err *e)
 	return 0;
 }
 
+/* What the standby will start from stands in the server's own directory. */
 static int
 read_own_label(struct clone *c, struct err *e)
 {
-	struct label l;
-	int rc;
-
 	if (!c->backup.exclusive)
 		return 0;
-	rc = pool_read_file(
-	    c->pool, "backup_label", 65536, &c->backup.labelfile, e);
-	if (rc == 0)
-		return err_set(
-		    e, ERR_BACKUP_LOST, "the server wrote no backup_label");
-	if (rc == -1 || label_parse(c->backup.labelfile.data,
-			    c->backup.labelfile.len, &l, e) == -1)
+	if (clone_excl_label(c, &c->backup.labelfile, e) == -1)
 		return -1;
-	if (strcmp(l.label, c->backup.label) != 0 ||
-	    l.start_lsn != c->backup.start_lsn)
-		return err_set(e, ERR_BACKUP_LOST,
-		    "backup_label on the source is not ours");
 	if (pgver(c->facts.version, PGFACT_TABLESPACE_MAP) == NULL)
 		return 0;
 	return pool_read_file(c->pool, "tablespace_map", 1 << 20,
@@ -143,7 +131,13 @@ clone_begin_backup(struct clone *c, struct err *e)
 		c->backup.system_identifier, e) == -1 ||
 	    prepare_wal(c, e) == -1)
 		return -1;
+	c->backup.pgdata = c->o->source_pgdata != NULL
+			       ? c->o->source_pgdata
+			       : c->facts.data_directory;
 	hook_pause("slot");
+	if (clone_excl_note(c, e) == -1)
+		return -1;
+	hook_pause("noted");
 	if (backup_start(&c->backup, c->o->label, c->uuid,
 		c->o->fast_checkpoint, c->o->exclusive, c->deadline, e) == -1) {
 		hint_checkpoint(c, e);

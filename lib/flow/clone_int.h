@@ -6,6 +6,7 @@
 #include "core/label.h"
 #include "core/pgconf.h"
 #include "flow/backup.h"
+#include "flow/backup_note.h"
 #include "flow/clone.h"
 #include "flow/distro.h"
 #include "flow/pool.h"
@@ -61,6 +62,9 @@ struct clone {
 	struct pg *slot_pg; /* session on the upstream, if it is another */
 	struct slot slot;
 	struct backup backup;
+	/* of an exclusive backup: an earlier run's, and is there ours now? */
+	struct marker old_note;
+	bool noted;
 	bool slot_done;    /* permanent: no longer ours to drop */
 	char slot_at[512]; /* "db1:5432": the server that has the slot */
 	bool reserved;     /* a slot keeps the WAL of the copy */
@@ -122,6 +126,8 @@ int clone_cleanup(struct clone *c, struct err *e);
 
 /* clone_prepare.c: the target and the server, for all tasks */
 int clone_look(struct clone *c, struct err *e);
+/* clone_prepare.c: OPEN of the source's data directory by all agents */
+int clone_open_source(struct clone *c, struct err *e);
 /* clone_prepare.c: S0, all that can be known without changing anything */
 int clone_prepare(struct clone *c, struct err *e);
 /* clone_judge.c: the judgements of S0.  What is found goes into c->pf; they
@@ -147,6 +153,18 @@ int clone_slot_session(struct clone *c, struct pg **pg,
 bool clone_want_slot(
     struct clone *c, struct pg *pg, const char *name, enum slot_want *want);
 int clone_begin_backup(struct clone *c, struct err *e);
+/* clone_excl.c: word of an exclusive backup, before it is started (nothing for
+ * any other); and when none of ours runs any more: refused means that another
+ * one was in the way, perhaps that of the note which was there before. */
+int clone_excl_note(struct clone *c, struct err *e);
+int clone_excl_ended(struct clone *c, bool refused, struct err *e);
+/* The source's backup_label, if it is ours; and only the check, nothing for any
+ * other backup.  ERR_BACKUP_LOST. */
+int clone_excl_label(struct clone *c, struct buf *text, struct err *e);
+int clone_excl_check(struct clone *c, struct err *e);
+/* --cleanup: end what a killed run of ours left; the session may be another one
+ * afterwards. */
+int clone_excl_clean(struct clone *c, struct pg **pg, struct err *e);
 /* clone_copy.c: manifest, plan (S0); mark (S1); transfer (S2) */
 int clone_list(struct clone *c, struct err *e);
 int clone_take_over(struct clone *c, struct err *e);

@@ -119,68 +119,6 @@ drop_slot(struct clone *c, struct pg *pg, const char *name, struct err *e)
 	return 0;
 }
 
-/*
- * A run that was killed before it marked its target left a backup of which
- * nothing tells but its label; it is over when no session of ours is there but
- * this one.
- */
-static int
-is_stray(struct clone *c, struct pg *pg, const char *label, struct err *e)
-{
-	struct pg_rows *r = NULL;
-	const char *n;
-	int rc;
-
-	if (strncmp(label, "standby-clone ", 14) != 0)
-		return 0;
-	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
-		"SELECT count(*) FROM pg_stat_activity "
-		"WHERE application_name = 'standby-clone'",
-		0, NULL, e) == -1)
-		return -1;
-	n = pg_rows_get(r, 0, 0);
-	rc = n != NULL && strcmp(n, "1") == 0;
-	pg_rows_free(r);
-	return rc;
-}
-
-/* Only a backup whose label is the one that we noted is ours; label: NULL when
- * we noted none. */
-static int
-stop_backup(struct clone *c, struct pg *pg, const char *label, struct err *e)
-{
-	struct pg_rows *r = NULL;
-	struct label l;
-	const char *text;
-	int rc = 0;
-
-	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
-		"SELECT pg_read_file('backup_label', 0, 65536)", 0, NULL,
-		NULL) == -1) {
-		if (label != NULL)
-			clone_note(c, "no exclusive backup runs any more");
-		return 0;
-	}
-	text = pg_rows_get(r, 0, 0);
-	if (text == NULL ||
-	    label_parse(text, pg_rows_len(r, 0, 0), &l, e) == -1)
-		rc = text == NULL ? 0 : -1;
-	else if (label != NULL ? strcmp(l.label, label) != 0
-			       : (rc = is_stray(c, pg, l.label, e)) == 0)
-		clone_note(c,
-		    "the exclusive backup that runs (\"%s\") is "
-		    "not ours: it is left alone",
-		    l.label);
-	else if (rc == -1)
-		; /* told in e */
-	else if ((rc = pg_query(pg, NULL, clone_deadline(c, QUERY_MS),
-		      pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL), 0, NULL,
-		      e)) == 0)
-		clone_note(c, "exclusive backup \"%s\" ended", l.label);
-	pg_rows_free(r);
-	return rc;
-}
-
 /* Only on the server where it was made: another one's slot of the same name is
  * not ours. */
 static int
@@ -202,14 +140,12 @@ clean_primary(struct clone *c, struct err *e)
 	const struct marker *m = &c->target.marker;
 	const struct pg_opts *opts;
 	struct pg *pg = NULL, *at;
-	int rc = 0;
+	int rc;
 
 	if (pg_open(&pg, &c->pg, e) == -1)
 		return -1;
+	rc = clone_excl_clean(c, &pg, e);
 	at = pg;
-	if (pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL) != NULL &&
-	    !c->facts.in_recovery)
-		rc = stop_backup(c, pg, m->label, e);
 	if (rc == 0 && m->slot != NULL &&
 	    (rc = clone_slot_session(c, &at, &opts, e)) == 0 &&
 	    (rc = clone_same_upstream(c, at, e)) == 0)
@@ -218,47 +154,70 @@ clean_primary(struct clone *c, struct err *e)
 	return rc;
 }
 
-int
-clone_cleanup(struct clone *c, struct err *e)
+/* Another cluster's note, or marker, is not to be judged by this server. */
+static int
+check_noted_system(struct clone *c, struct err *e)
+{
+	uint64_t here = c->facts.system_identifier;
+	uint64_t marker = c->target.kind == TARGET_MARKED
+			      ? c->target.marker.system_identifier
+			      : here;
+	uint64_t note =
+	    c->old_note.label != NULL ? c->old_note.system_identifier : here;
+
+	if (here == 0 || (marker == here && note == here))
+		return 0;
+	return err_set(e, ERR_TARGET_OTHER_CLUSTER,
+	    "the unfinished clone in \"%s\" is of another cluster",
+	    c->target.path);
+}
+
+/* The directory stays marked; what it names is gone. */
+static int
+forget_in_marker(struct clone *c, struct err *e)
 {
 	struct marker m = {0};
+	int rc;
 
-	if (c->target.kind != TARGET_MARKED) {
-		clone_note(c,
-		    "no unfinished clone in \"%s\": nothing to "
-		    "clean up there",
-		    c->target.path);
-		return c->o->dry_run ? 0 : clean_primary(c, e);
-	}
-	if (c->target.marker.system_identifier != c->facts.system_identifier &&
-	    c->facts.system_identifier != 0)
-		return err_set(e, ERR_TARGET_OTHER_CLUSTER,
-		    "the unfinished clone in \"%s\" is of another cluster",
-		    c->target.path);
-	if (c->o->dry_run)
-		return 0;
-	if (clean_primary(c, e) == -1)
-		return -1;
-	if (target_unmark(&c->target, e) == -1)
-		return -1;
-	if (!c->target.marked) {
-		clone_note(c, "\"%s\" is as it was before", c->target.path);
-		return 0;
-	}
 	if (marker_copy(&m, &c->target.marker, e) == -1)
 		return -1;
 	free(m.slot);
 	free(m.label);
 	free(m.slot_at);
 	m.slot = m.slot_at = m.label = NULL;
-	if (target_remark(&c->target, &m, e) == -1) {
-		marker_free(&m);
-		return -1;
-	}
+	rc = target_remark(&c->target, &m, e);
 	marker_free(&m);
-	clone_note(c,
-	    "\"%s\" stays unfinished and cannot be started: run "
-	    "standby-clone again to finish it, or remove it",
-	    c->target.path);
+	if (rc == 0)
+		clone_note(c,
+		    "\"%s\" stays unfinished and cannot be started: run "
+		    "standby-clone again to finish it, or remove it",
+		    c->target.path);
+	return rc;
+}
+
+int
+clone_cleanup(struct clone *c, struct err *e)
+{
+	bool noted = c->old_note.label != NULL;
+
+	if (c->target.kind != TARGET_MARKED && !noted)
+		clone_note(c,
+		    "no unfinished clone in \"%s\": nothing to "
+		    "clean up there",
+		    c->target.path);
+	if (check_noted_system(c, e) == -1)
+		return -1;
+	if (c->o->dry_run)
+		return 0;
+	if (clean_primary(c, e) == -1 ||
+	    (noted && backup_note_remove(c->target.tree, c->o->sync, e) == -1))
+		return -1;
+	if (c->target.kind != TARGET_MARKED)
+		return 0;
+	if (target_unmark(&c->target, e) == -1)
+		return -1;
+	if (c->target.marked)
+		return forget_in_marker(c, e);
+	clone_note(c, "\"%s\" is as it was before", c->target.path);
 	return 0;
 }

@@ -100,8 +100,8 @@ out:
 	return rc;
 }
 
-static int
-open_source(struct clone *c, struct err *e)
+int
+clone_open_source(struct clone *c, struct err *e)
 {
 	const char *dir = c->o->source_pgdata != NULL ? c->o->source_pgdata
 						      : c->facts.data_directory;
@@ -294,6 +294,9 @@ clone_look(struct clone *c, struct err *e)
 		return -1;
 	if ((c->rec->pgdata = strdup(c->target.path)) == NULL)
 		return err_set_nomem(e);
+	if (c->target.tree != NULL &&
+	    backup_note_read(c->target.tree, &c->old_note, e) == -1)
+		return -1;
 	return ask_server(c, e);
 }
 
@@ -311,7 +314,7 @@ clone_prepare(struct clone *c, struct err *e)
 	if (clone_start_pool(c, e) == -1)
 		return -1;
 	hook_pause("connected");
-	if (open_source(c, e) == -1 || check_source(c, e) == -1 ||
+	if (clone_open_source(c, e) == -1 || check_source(c, e) == -1 ||
 	    read_history(c, e) == -1)
 		return -1;
 	set_excludes(c);

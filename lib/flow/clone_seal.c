@@ -39,7 +39,10 @@ stop_backup(struct clone *c, struct err *e)
 
 	/* 10 and later: the slot, or we, have the WAL; the archive is the
 	 * primary's own business. */
-	if (backup_stop(&c->backup, wait, c->deadline, e) == -1)
+	if (clone_excl_check(c, e) == -1 ||
+	    backup_stop(&c->backup, wait, c->deadline, e) == -1)
+		return -1;
+	if (clone_excl_ended(c, false, e) == -1)
 		return -1;
 	c->rec->stop_lsn = c->backup.stop_lsn;
 	buf_add(&c->label, c->backup.labelfile.data, c->backup.labelfile.len);

@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
+#include "flow/backup_note.h"
 #include "flow/server.h"
 #include "flow/target.h"
 
@@ -284,7 +285,7 @@ open_dir(struct target *t, const char *pgdata, bool dry_run, struct err *e)
 /* --- what is in it -------------------------------------------------------- */
 
 struct contents {
-	bool any; /* lost+found and our temporary files do not count */
+	bool any; /* lost+found, our note and temporary files do not count */
 	bool marker, version, control;
 };
 
@@ -319,6 +320,7 @@ look_at_names(struct target *t, struct contents *c, struct err *e)
 		if (strcmp(de->d_name, ".") == 0 ||
 		    strcmp(de->d_name, "..") == 0 ||
 		    strcmp(de->d_name, "lost+found") == 0 ||
+		    strcmp(de->d_name, BACKUP_NOTE) == 0 ||
 		    is_our_tmp(de->d_name))
 			continue;
 		c->any = true;

@@ -2,6 +2,7 @@
  * order (faults.md section 3). */
 #include "base/std.h"
 #include "core/pgver.h"
+#include "flow/backup_note.h"
 #include "flow/server.h"
 #include "flow/target.h"
 
@@ -214,7 +215,7 @@ static bool
 is_bare(struct target *t)
 {
 	static const char *const ours[] = {
-	    ".", "..", "lost+found", TARGET_MARKER};
+	    ".", "..", "lost+found", TARGET_MARKER, BACKUP_NOTE};
 	int fd = tree_openat(t->tree, "", O_RDONLY | O_DIRECTORY, 0);
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *de;

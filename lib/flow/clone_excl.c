@@ -1,0 +1,311 @@
+/* What an exclusive backup needs that no other does: word of it for the next
+ * run, a look at its label, and an end when the run that made it is dead. */
+#include "base/std.h"
+#include "base/sig.h"
+#include "core/pgver.h"
+#include "flow/clone_int.h"
+
+#define QUERY_MS 30000
+#define STOP_MS 60000 /* a stop that waits for the archive: cancelled then */
+
+static void
+source_name(const struct clone *c, char *to, size_t size)
+{
+	(void)snprintf(
+	    to, size, "%s:%s", c->rec->source_host, c->rec->source_port);
+}
+
+/* --- the note (B3, B24) --------------------------------------------------- */
+
+/* It is about to be overwritten, and this run cannot end what it tells of. */
+static void
+tell_old_note(struct clone *c, const char *source)
+{
+	const struct marker *m = &c->old_note;
+
+	if (m->label != NULL && strcmp(m->source, source) != 0)
+		clone_left(c,
+		    "perhaps an exclusive backup of an earlier run on %s, "
+		    "label \"%s\": end it with --cleanup and that --master",
+		    m->source, m->label);
+}
+
+int
+clone_excl_note(struct clone *c, struct err *e)
+{
+	bool exclusive = c->backup.exclusive ||
+			 (c->o->exclusive &&
+			     pgver(c->backup.version, PGFACT_BACKUP_STOP_EXCL));
+	char source[512], label[sizeof(c->backup.label)];
+	struct marker m = {.system_identifier = c->rec->system_identifier,
+	    .timeline = c->rec->timeline,
+	    .phase = "backup",
+	    .pid = (long)getpid(),
+	    .source = source,
+	    .label = label};
+
+	if (!exclusive)
+		return 0;
+	source_name(c, source, sizeof(source));
+	tell_old_note(c, source);
+	(void)snprintf(m.uuid, sizeof(m.uuid), "%s", c->uuid);
+	label_make(label, sizeof(label), c->o->label, c->uuid);
+	if (backup_note_write(c->target.tree, &m, c->target.sync, e) == -1)
+		return -1;
+	c->noted = true;
+	return 0;
+}
+
+int
+clone_excl_ended(struct clone *c, bool refused, struct err *e)
+{
+	if (!c->noted)
+		return 0;
+	c->noted = false;
+	if (refused && c->old_note.label != NULL)
+		return backup_note_write(
+		    c->target.tree, &c->old_note, c->target.sync, e);
+	return backup_note_remove(c->target.tree, c->target.sync, e);
+}
+
+/* --- our label, fetched by the agent -------------------------------------- */
+
+static int
+not_ours(struct err *e, const char *what)
+{
+	(void)err_set(e, ERR_BACKUP_LOST, "the backup is void: %s", what);
+	return err_hint(e, "Run the same command again when no other exclusive "
+			   "backup runs; it continues.");
+}
+
+int
+clone_excl_label(struct clone *c, struct buf *text, struct err *e)
+{
+	struct label l;
+
+	switch (pool_read_file(c->pool, "backup_label", LABEL_MAX, text, e)) {
+	case -1:
+		return -1;
+	case 0:
+		return not_ours(e, "there is no backup_label on the source");
+	default:
+		break;
+	}
+	if (label_parse(text->data, text->len, &l, e) == -1)
+		return -1;
+	if (!label_is_ours(l.label, c->uuid) ||
+	    l.start_lsn != c->backup.start_lsn)
+		return not_ours(e, "backup_label on the source is not ours");
+	return 0;
+}
+
+int
+clone_excl_check(struct clone *c, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	if (!c->backup.exclusive)
+		return 0;
+	rc = clone_excl_label(c, &text, e);
+	buf_free(&text);
+	/* It was ours when we came: what runs there now is not. */
+	if (rc == -1 && err_is_set(e) && e->code == ERR_BACKUP_LOST)
+		c->backup.running = false;
+	return rc;
+}
+
+/* --- what a killed run left ----------------------------------------------- */
+
+/* What is known of it, by the note or by the marker. */
+struct noted {
+	const char *uuid, *label, *source; /* NULL: nothing is */
+};
+
+static struct noted
+find_noted(const struct clone *c)
+{
+	const struct marker *m =
+	    c->old_note.label != NULL ? &c->old_note : &c->target.marker;
+
+	if (m->label == NULL)
+		return (struct noted){.uuid = NULL};
+	return (struct noted){m->uuid, m->label, m->source};
+}
+
+/* The agent reads every file; no session is open meanwhile. */
+static int
+ask_agent(
+    struct clone *c, struct buf *text, enum backup_seen *seen, struct err *why)
+{
+	int rc = -1;
+
+	if (clone_start_pool(c, why) == 0 && clone_open_source(c, why) == 0)
+		rc = pool_read_file(
+		    c->pool, "backup_label", LABEL_MAX, text, why);
+	pool_close(c->pool);
+	c->pool = NULL;
+	if (rc >= 0)
+		*seen = rc == 1 ? BACKUP_SEEN : BACKUP_NONE;
+	return rc == -1 ? -1 : 0;
+}
+
+static int
+cannot_tell(struct clone *c, const struct noted *n, const struct err *why,
+    struct err *e)
+{
+	(void)err_set(e, ERR_PRIVILEGE,
+	    "it cannot be told whether an exclusive backup of ours runs on "
+	    "%s:%s: role \"%s\" may not read its label",
+	    c->rec->source_host, c->rec->source_port,
+	    conninfo_get(&c->conninfo, "user"));
+	if (n->label != NULL)
+		(void)err_detail(
+		    e, "The label of our backup is \"%s\".", n->label);
+	if (err_is_set(why))
+		(void)err_detail(
+		    e, "The agent cannot read it either: %s.", why->text);
+	(void)err_hint(e,
+	    "As a superuser on the primary: %s; and, when the LABEL there "
+	    "%s%s%s: %s.",
+	    BACKUP_READ_LABEL, n->label != NULL ? "is \"" : "ends with ",
+	    n->label != NULL ? n->label : "standby-clone and a uuid",
+	    n->label != NULL ? "\"" : "",
+	    pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL));
+	if (c->facts.data_directory == NULL && c->o->source_pgdata == NULL)
+		(void)err_hint(
+		    e, "Or let the agent read it: --source-pgdata=DIR.");
+	return -1;
+}
+
+/* By SQL, else by the agent; what neither tells is not known. */
+static int
+find_label(struct clone *c, struct pg **pg, const struct noted *n,
+    struct buf *text, struct err *e)
+{
+	enum backup_seen seen;
+	struct err why = ERR_INIT;
+
+	if (backup_look(*pg, text, &seen, clone_deadline(c, QUERY_MS), e) == -1)
+		return -1;
+	if (seen == BACKUP_UNSEEN) {
+		pg_close(*pg);
+		*pg = NULL;
+		if (ask_agent(c, text, &seen, &why) == -1)
+			return sig_check(e) == -1 ? -1
+						  : cannot_tell(c, n, &why, e);
+		if (pg_open(pg, &c->pg, e) == -1)
+			return -1;
+	}
+	return seen == BACKUP_SEEN ? 1 : 0;
+}
+
+/*
+ * A run that left no note here (its target was removed, or is another one) left
+ * a backup of which nothing tells but its label; it is over when no session of
+ * ours is there but this one.
+ */
+static int
+is_stray(struct clone *c, struct pg *pg, const char *label, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	const char *n;
+	int rc;
+
+	if (!label_is_ours(label, NULL))
+		return 0;
+	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
+		"SELECT count(*) FROM pg_stat_activity "
+		"WHERE application_name = 'standby-clone'",
+		0, NULL, e) == -1)
+		return -1;
+	n = pg_rows_get(r, 0, 0);
+	rc = n != NULL && strcmp(n, "1") == 0;
+	pg_rows_free(r);
+	return rc;
+}
+
+/* 1: what runs is ours to end, by the note or because it is nobody's. */
+static int
+is_ours(struct clone *c, struct pg *pg, const struct noted *n,
+    const char *label, struct err *e)
+{
+	if (n->label != NULL &&
+	    (strcmp(label, n->label) == 0 || label_is_ours(label, n->uuid)))
+		return 1;
+	return is_stray(c, pg, label, e);
+}
+
+/* What was noted does not run here.  Elsewhere it may. */
+static int
+none_here(struct clone *c, const struct noted *n, struct err *e)
+{
+	char here[512];
+
+	source_name(c, here, sizeof(here));
+	if (n->label == NULL)
+		return 0;
+	if (strcmp(n->source, here) == 0 || c->o->force) {
+		clone_note(c, "no exclusive backup of ours runs any more");
+		return 0;
+	}
+	(void)err_set(e, ERR_BACKUP_RUNNING,
+	    "the exclusive backup \"%s\" was started on %s, and not on %s",
+	    n->label, n->source, here);
+	return err_hint(e, "Name that server with --master and -p. If it is "
+			   "gone for ever: --force.");
+}
+
+static int
+stop_it(struct clone *c, struct pg *pg, const char *label, struct err *e)
+{
+	const char *sql = pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL);
+
+	if (pg_query(pg, NULL, clone_deadline(c, STOP_MS), sql, 0, NULL, e) ==
+	    0) {
+		clone_note(c, "exclusive backup \"%s\" ended", label);
+		return 0;
+	}
+	(void)err_detail(e, "Its label is \"%s\".", label);
+	return err_hint(e, "As a superuser on the primary: %s", sql);
+}
+
+static int
+judge_label(struct clone *c, struct pg *pg, const struct noted *n,
+    const struct buf *text, struct err *e)
+{
+	struct label l;
+
+	if (label_parse(text->data, text->len, &l, e) == -1)
+		return -1;
+	switch (is_ours(c, pg, n, l.label, e)) {
+	case -1:
+		return -1;
+	case 1:
+		return stop_it(c, pg, l.label, e);
+	default:
+		clone_note(c,
+		    "the exclusive backup that runs (\"%s\") is not ours: it "
+		    "is left alone",
+		    l.label);
+		return none_here(c, n, e);
+	}
+}
+
+int
+clone_excl_clean(struct clone *c, struct pg **pg, struct err *e)
+{
+	const struct noted n = find_noted(c);
+	struct buf text = BUF_INIT;
+	int rc;
+
+	if (pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL) == NULL ||
+	    c->facts.in_recovery)
+		rc = none_here(c, &n, e);
+	else if ((rc = find_label(c, pg, &n, &text, e)) == 1)
+		rc = judge_label(c, *pg, &n, &text, e);
+	else if (rc == 0)
+		rc = none_here(c, &n, e);
+	buf_free(&text);
+	return rc;
+}
