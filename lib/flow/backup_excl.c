@@ -24,22 +24,35 @@ stop_sql(const struct backup *b)
 
 /* --- what runs there ----------------------------------------------------- */
 
-/* Without the label: the server still says whether there is one. */
+/* 0: the server itself said no, so that it is there. */
 static int
-look_without(
+unless_refused(const struct err *cause, struct err *e)
+{
+	if (cause->code == ERR_SQL)
+		return 0;
+	if (e != NULL && !err_is_set(e))
+		*e = *cause;
+	return -1;
+}
+
+/* Is there a label at all?  What is not there is not read: that would be an
+ * error in the primary's log.  Before 9.3 only a superuser can ask. */
+static int
+look_whether(
     struct pg *pg, enum backup_seen *seen, int64_t deadline, struct err *e)
 {
 	const char *sql = pgver(pg_version(pg), PGFACT_IS_IN_BACKUP);
+	struct err cause = ERR_INIT;
 	struct pg_rows *r = NULL;
 
 	*seen = BACKUP_UNSEEN;
 	if (sql == NULL)
-		return 0;
-	if (pg_query(pg, &r, deadline, sql, 0, NULL, e) == -1)
-		return -1;
-	if (pg_rows_get(r, 0, 0) != NULL &&
-	    !backup_is_true(pg_rows_get(r, 0, 0)))
-		*seen = BACKUP_NONE;
+		sql = "SELECT 'backup_label' IN (SELECT pg_ls_dir('.'))";
+	if (pg_query(pg, &r, deadline, sql, 0, NULL, &cause) == -1)
+		return unless_refused(&cause, e);
+	if (pg_rows_get(r, 0, 0) != NULL)
+		*seen = backup_is_true(pg_rows_get(r, 0, 0)) ? BACKUP_SEEN
+							     : BACKUP_NONE;
 	pg_rows_free(r);
 	return 0;
 }
@@ -51,22 +64,21 @@ backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
 	struct err cause = ERR_INIT;
 	struct pg_rows *r = NULL;
 
+	if (look_whether(pg, seen, deadline, e) == -1)
+		return -1;
+	if (*seen != BACKUP_SEEN)
+		return 0;
+	*seen = BACKUP_UNSEEN;
 	if (pg_query(pg, &r, deadline, BACKUP_READ_LABEL, 0, NULL, &cause) ==
 	    -1) {
-		if (cause.code == ERR_SQL &&
-		    strcmp(pg_sqlstate(pg), NO_SUCH_FILE) == 0) {
+		if (strcmp(pg_sqlstate(pg), NO_SUCH_FILE) == 0)
 			*seen = BACKUP_NONE;
-			return 0;
-		}
-		if (cause.code == ERR_SQL)
-			return look_without(pg, seen, deadline, e);
-		if (e != NULL && !err_is_set(e))
-			*e = cause;
-		return -1;
+		return unless_refused(&cause, e);
 	}
-	*seen = pg_rows_get(r, 0, 0) != NULL ? BACKUP_SEEN : BACKUP_UNSEEN;
-	if (*seen == BACKUP_SEEN)
+	if (pg_rows_get(r, 0, 0) != NULL) {
+		*seen = BACKUP_SEEN;
 		buf_add(text, pg_rows_get(r, 0, 0), pg_rows_len(r, 0, 0));
+	}
 	pg_rows_free(r);
 	return buf_ok(text) ? 0 : err_set_nomem(e);
 }

@@ -52,10 +52,17 @@
 	}
 #define STOP_EXCL ROW1("SELECT pg_stop_backup()", "0/3000000")
 #define READ_LABEL "SELECT pg_read_file('backup_label'"
-#define RUNS(label) ROW1(READ_LABEL, LABELFILE("0/2000028", label))
+#define IN_BACKUP ROW1("SELECT pg_is_in_backup()", "t")
+#define RUNS(label) IN_BACKUP, ROW1(READ_LABEL, LABELFILE("0/2000028", label))
 #define OURS_RUNS RUNS(LABEL)
-#define NONE_RUNS FAILS(READ_LABEL, "58P01", "could not open file")
-#define MAY_NOT FAILS(READ_LABEL, "42501", "must be superuser to read files")
+#define NONE_RUNS NOT_RUNNING
+#define GONE_MEANWHILE                                                         \
+	IN_BACKUP, FAILS(READ_LABEL, "58P01", "could not open file")
+#define MAY_NOT                                                                \
+	IN_BACKUP, FAILS(READ_LABEL, "42501", "must be superuser to read files")
+#define MAY_NOT_LIST                                                           \
+	FAILS("SELECT 'backup_label' IN (SELECT pg_ls_dir('.'))", "42501",     \
+	    "must be superuser to get directory listings")
 #define BEGAN(t) ROW1("SELECT extract(epoch FROM pg_backup_start_time", t)
 #define PING_BEGAN(t)                                                          \
 	{                                                                      \
@@ -181,8 +188,8 @@ static void
 exclusive_server_gone_is_left_behind_with_the_statement(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    LOST(READ_LABEL), FAKE_CLOSE, {.call = FAKE_CONNECT, .version = 0},
-	    FAKE_CLOSE};
+	    LOST("SELECT pg_is_in_backup()"), FAKE_CLOSE,
+	    {.call = FAKE_CONNECT, .version = 0}, FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -211,6 +218,8 @@ exclusive_already_ended_is_no_error(void **state)
 {
 	static const struct fake_step gone[] = {
 	    OPEN_EXCL, START_EXCL, PING, NONE_RUNS, FAKE_CLOSE};
+	static const struct fake_step then[] = {
+	    OPEN_EXCL, START_EXCL, PING, GONE_MEANWHILE, FAKE_CLOSE};
 	static const struct fake_step going[] = {OPEN_EXCL, START_EXCL, PING,
 	    OURS_RUNS,
 	    FAILS("SELECT pg_stop_backup()", "55000",
@@ -220,6 +229,7 @@ exclusive_already_ended_is_no_error(void **state)
 
 	(void)state;
 	start_then_end(gone, NELEM(gone), 0, &e);
+	start_then_end(then, NELEM(then), 0, &e);
 	start_then_end(going, NELEM(going), 0, &e);
 }
 
@@ -287,7 +297,8 @@ foreign_exclusive_backup_is_refused_and_never_stopped(void **state)
 	    NO_REPLICATION, STARTED_AT("noon"),
 	    FAILS("SELECT pg_start_backup($1", "55000",
 		"a backup is already in progress"),
-	    RUNS("nightly"), FAKE_CLOSE};
+	    ROW1("SELECT 'backup_label' IN (", "t"),
+	    ROW1(READ_LABEL, LABELFILE("0/2000028", "nightly")), FAKE_CLOSE};
 	static const struct {
 		const struct fake_step *s;
 		size_t n;
@@ -394,9 +405,7 @@ a_foreign_backup_in_the_place_of_ours_is_never_stopped(void **state)
 	    RUNS("standby-clone 1f8fad5b-d9cb-469f-a165-70867728950e"),
 	    FAKE_CLOSE};
 	static const struct fake_step began[] = {OPEN_EXCL, START_EXCL,
-	    PING_BEGAN("1700000000"), MAY_NOT,
-	    ROW1("SELECT pg_is_in_backup()", "t"), BEGAN("1700000001"),
-	    FAKE_CLOSE};
+	    PING_BEGAN("1700000000"), MAY_NOT, BEGAN("1700000001"), FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -409,14 +418,13 @@ static void
 a_role_that_may_not_read_the_label_stops_what_began_as_ours(void **state)
 {
 	static const struct fake_step runs[] = {OPEN_EXCL, START_EXCL,
-	    PING_BEGAN("1700000000"), MAY_NOT,
-	    ROW1("SELECT pg_is_in_backup()", "t"), BEGAN("1700000000"),
-	    STOP_EXCL, FAKE_CLOSE};
+	    PING_BEGAN("1700000000"), MAY_NOT, BEGAN("1700000000"), STOP_EXCL,
+	    FAKE_CLOSE};
 	static const struct fake_step gone[] = {OPEN_EXCL, START_EXCL,
-	    PING_BEGAN("1700000000"), MAY_NOT, NOT_RUNNING, FAKE_CLOSE};
+	    PING_BEGAN("1700000000"), NOT_RUNNING, FAKE_CLOSE};
 	/* 9.1 and 9.2 cannot be asked; ours began, so that no other could. */
 	static const struct fake_step old[] = {FAKE_OPEN(90200), PRIMARY,
-	    NO_REPLICATION, STARTED_AT("noon"), START_EXCL, PING, MAY_NOT,
+	    NO_REPLICATION, STARTED_AT("noon"), START_EXCL, PING, MAY_NOT_LIST,
 	    STOP_EXCL, FAKE_CLOSE};
 	struct err e = ERR_INIT;
 
@@ -432,8 +440,7 @@ a_start_without_an_answer_and_an_unseen_label_is_left_behind(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL,
 	    LOST("SELECT pg_start_backup($1"), FAKE_CLOSE, FAKE_OPEN(90300),
-	    STARTED_AT("noon"), MAY_NOT, ROW1("SELECT pg_is_in_backup()", "t"),
-	    FAKE_CLOSE};
+	    STARTED_AT("noon"), MAY_NOT, FAKE_CLOSE};
 	struct backup b = {.pg = NULL};
 	struct err e = ERR_INIT, end = ERR_INIT;
 
@@ -474,8 +481,8 @@ static void
 the_advice_after_a_crash_can_be_typed(void **state)
 {
 	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    LOST(READ_LABEL), FAKE_CLOSE, {.call = FAKE_CONNECT, .version = 0},
-	    FAKE_CLOSE};
+	    LOST("SELECT pg_is_in_backup()"), FAKE_CLOSE,
+	    {.call = FAKE_CONNECT, .version = 0}, FAKE_CLOSE};
 	struct backup b = {.pg = NULL};
 	struct err e = ERR_INIT;
 
