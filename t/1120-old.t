@@ -42,7 +42,7 @@ primary() {
 	[ -z "$stub" ] || kill_now "$stub"
 	rm -rf "$T/p" "$T/p.ts" "$T/s" "$T/s.ts" "$T/stub.log" "$T/ports" \
 	    "$T/stub.in"
-	/usr/bin/python3 "$FAKE/pgdata_old.py" "$v" "$T/p" --port 1 \
+	/usr/bin/python3 "$FAKE/pgdata_old.py" "$v" "$T/p" \
 	    "${DATA[@]}" "${PLANT[@]}" >"$T/segments" || bail "no directory"
 	/usr/bin/python3 "$FAKE/clone_old.py" "$v" "$T/p" "${DATA[@]}" "$@" \
 	    >"$T/scenario" || bail "no scenario"
@@ -118,7 +118,8 @@ tree() {
 			[ ! -e "$f" ] || { echo "== $f"; cat "$f"; }
 		done
 	) | LC_ALL=C sed "s|$T|T|g; s|port=${PORT[primary]}|port=PORT|
-	    s/[0-9a-f]\{8\}-[0-9a-f-]\{27\}/UUID/; /^backup_label /s/ .*//"
+	    s/[0-9a-f]\{8\}-[0-9a-f-]\{27\}/UUID/
+	    s/^\(recovery.conf\|backup_label\|tablespace_map\) [0-9]* /\1 /"
 }
 
 # same_as NAME FILE: t/golden/clone/NAME.
@@ -352,8 +353,60 @@ identity() {
 	ok "9.3: nothing is written" test ! -e "$T/s/recovery.conf"
 }
 
+# --- step 7 -------------------------------------------------------------------
+
+# started VERSION TITLE [OPTION OF clone_old.py]...: a clone that starts its
+# server: a process of that look, and a stub for its SQL.  APP is its name.
+APP=db2
+started() {
+	local v=$1 title=$2 port
+	shift 2
+	port=$(port_of_ours)
+	rm -rf "$T/sock" && mkdir "$T/sock"
+	PLANT=(--conf "port = $port" --conf "unix_socket_directory = '$T/sock'")
+	primary "$v" --standby "$T/sock,$port" "$@"
+	PLANT=()
+	cat >"$T/start" <<-END
+	#!/bin/sh
+	STANDBY_PORT=$port STANDBY_SOCKET=$T/sock
+	export STANDBY_PORT STANDBY_SOCKET
+	exec /usr/bin/python3 '$FAKE/standby_old.py' $v '$T/s' ${title:+"'$title'"}
+	END
+	mkdir -p "$T/bin"
+	printf '#!/bin/sh\n[ "$1" = --version ] &&\n    %s\n' \
+	    "echo 'postgres (PostgreSQL) $v.20'" >"$T/bin/postgres"
+	chmod +x "$T/start" "$T/bin/postgres"
+	clone --pg-bindir="$T/bin" --start-command="$T/start" -t 20s \
+	    --application-name="$APP"
+	touch "$T/s/stop"
+	poll_until 20 test ! -e "$T/s/postmaster.pid" || kill_now \
+	    "$(head -n 1 "$T/s/postmaster.pid")"
+}
+
+streams() {
+	local receiver='postgres: wal receiver process  '
+	started 9.0 ""
+	rc_is 0 "9.0: streams, by what its server has received"
+	ok "9.0: an idle primary is asked to write something" asks txid_current
+	started 9.0 "$receiver streaming 0/3000060" --stuck
+	rc_is 0 "9.0: streams, by the title of its receiver"
+	started 9.0 "$receiver" --stuck
+	rc_is 7 "C7 9.0: a receiver that gets nothing does not stream"
+	like "$err" "has received nothing" "C7 9.0: and that is said"
+	started 9.0 "" --stuck
+	rc_is 7 "C7 9.0: no receiver"
+	like "$err" "No WAL receiver process" "C7 9.0: and that is said"
+	APP=$'\xeb\x8c\x80\xea\xb8\xb0'
+	started 9.1 "" --stuck --sender '??????'
+	rc_is 0 "9.1: known among the senders by what is left of its name"
+	started 9.1 "" --stuck --sender '?????'
+	rc_is 7 "9.1: another one is not taken for it"
+	APP=db2
+}
+
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
-    slot_of_a_failed_clone foreign_backup from_standby identity"
+    slot_of_a_failed_clone foreign_backup from_standby identity
+    streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"
 for f in ${*:-$FUNCTIONS}; do

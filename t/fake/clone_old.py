@@ -5,9 +5,11 @@
                  [--slots N] [--role super|replication] [--recovery]
                  [--running LABEL] [--archive hang|failing] [--slow]
                  [--system ID] [--upstream ID] [--standby SOCKET_DIR,PORT]
+                 [--stuck] [--sender NAME]
 
 PGDATA is that of pgdata_old.py, with the same segments.  The backup starts in
-the first of them and stops in the last one.
+the first of them and stops in the last one.  The standby receives WAL after a
+while, or never (--stuck).
 """
 import argparse
 import json
@@ -24,6 +26,12 @@ STARTED = "2026-11-22 06:05:55 UTC"
 
 def text_of(lsn):
     return "%X/%X" % lsn
+
+
+def ahead(o, by=0x60):
+    """In the segment behind the last one of the copy."""
+    first, n = [int(x, 0) for x in o.segments.split(",")]
+    return text_of(data.lsn_of(o.version, first + n, by))
 
 
 class Primary:
@@ -96,6 +104,9 @@ class Primary:
             [oid, "space " + oid, where]
             for oid, _, where in (t.partition("=") for t in o.tablespace)])
         self.add("pg_postmaster_start_time", [[STARTED]])
+        self.add("FROM pg_stat_replication", [
+            ["4711", o.sender, "127.0.0.1", "streaming"] + [ahead(o)] * 4]
+            if o.sender else [])
         self.add("txid_current", [["1000"]])
 
     def system(self):
@@ -205,17 +216,15 @@ def upstream(o):
 def standby(o):
     """The server of the clone: it replays what came with the copy."""
     where, _, port = o.standby.partition(",")
-    first, n = [int(x, 0) for x in o.segments.split(",")]
-    at = data.lsn_of(o.version, first + n)
-    ahead = text_of((at[0], at[1] + 0x60))
+    at = ahead(o, 0)
     return {"name": "standby", "version": MINOR[o.version], "recovery": True,
             "socket_dir": where, "port": int(port), "answers": [
                 {"match": r"set_config\(", "rows": [["0"]]},
                 {"match": "^SELECT pg_is_in_recovery", "rows": [[True]]},
                 {"match": "pg_last_xlog_receive_location", "rounds":
-                    [[[text_of(at)]]] * 20 + [[[ahead]]]},
+                    [[[at]]] * 20 + [[[at if o.stuck else ahead(o)]]]},
                 {"match": "pg_last_xlog_replay_location",
-                 "rows": [[text_of(at)]]}]}
+                 "rows": [[at]]}]}
 
 
 def main():
@@ -233,6 +242,8 @@ def main():
     ap.add_argument("--system")
     ap.add_argument("--upstream")
     ap.add_argument("--standby")
+    ap.add_argument("--stuck", action="store_true")
+    ap.add_argument("--sender")
     o = ap.parse_args()
     nodes = [Primary(o).node()]
     if o.running:
