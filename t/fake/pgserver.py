@@ -306,6 +306,7 @@ class Session:
             stop.cancel()
             raise End
         gone.cancel()
+        await asyncio.wait({gone})  # or the next read finds it waiting
         self.cancelled.clear()
         raise SqlError("57014", "canceling statement due to user request")
 
