@@ -185,6 +185,115 @@ def B15_a_torn_pg_control_is_read_again_a_broken_one_refused():
     refused(data, "protocol", 5, w.frame("C", b"x"))
 
 
+# --- CONFIG ----------------------------------------------------------------
+
+MAIN, INCLUDED, HBA, IDENT = 1, 2, 3, 4
+
+
+def config(data):
+    """[(kind, mode, path, bytes)] of what CONFIG answers."""
+    got = []
+    with start() as a:
+        a.open(data)
+        a.send("G")
+        while True:
+            r = w.Reader(a.expect("g"))
+            kind, mode, path = r.u8(), r.u32(), r.text()
+            if kind == 0:
+                eq((mode, path, r.take(r.left())), (0, b"", b""))
+                return got
+            got.append((kind, mode, os.fsdecode(path), r.take(r.left())))
+
+
+def outside(data, main, *more):
+    """A configuration outside of data; postmaster.opts tells where."""
+    top = data + ".etc"
+    os.mkdir(top)
+    w.put(top, "p.conf", main.encode())
+    os.chmod(top + "/p.conf", 0o644)
+    w.put(data, "postmaster.opts", ('/bin/postgres "-D" "%s" "-c" '
+          '"config_file=%s/p.conf"%s\n' % (
+              data, top, "".join(' "%s"' % s for s in more))).encode())
+    return top
+
+
+@test
+def A10_config_is_what_the_server_names_and_nothing_else():
+    data = pgdata()
+    top = outside(data, "data_directory = '%s'\nhba_file = '%s.etc/hba'\n"
+                  "include_dir 'conf.d'\ninclude_if_exists 'none'\n"
+                  "include '%s.etc/../%s.etc/more'\n"
+                  % (data, data, data, os.path.basename(data)),
+                  "--ident-file=%s.etc/ident" % data)
+    os.mkdir(top + "/conf.d")
+    w.put(top, "conf.d/b.conf", b"b = 1\n")
+    w.put(top, "conf.d/a.conf", b"a = 1\n")
+    w.put(top, "conf.d/secret", b"SECRET")
+    w.put(top, "SECRET.conf", b"SECRET")
+    for name in "more", "hba", "ident":
+        w.put(top, name, name.encode())
+        os.chmod(top + "/" + name, 0o640)
+    got = config(data)
+    eq([(k, p[len(top):]) for k, _, p, _ in got],
+       [(MAIN, "/p.conf"), (INCLUDED, "/conf.d/a.conf"),
+        (INCLUDED, "/conf.d/b.conf"), (INCLUDED, "/more"), (HBA, "/hba"),
+        (IDENT, "/ident")])
+    eq([m for _, m, _, _ in got][0::3], [0o644, 0o640])
+    eq([b for _, _, _, b in got][1:], [b"a = 1\n", b"b = 1\n", b"more",
+                                       b"hba", b"ident"])
+    refused(data, "protocol", 5, w.frame("G", w.text(b"/etc/passwd")))
+
+
+@test
+def A10_config_without_a_word_elsewhere_is_in_the_data_directory():
+    data = pgdata()
+    w.put(data, "postgresql.conf", b"port = 1\n")
+    w.put(data, "pg_hba.conf", b"h")
+    eq([(k, p) for k, _, p, _ in config(data)],
+       [(MAIN, data + "/postgresql.conf"), (HBA, data + "/pg_hba.conf")])
+    w.put(data, "postgresql.auto.conf",
+          ("ident_file = '%s/own'\n" % data).encode())
+    w.put(data, "own", b"i")
+    eq([(k, p) for k, _, p, _ in config(data)][2],
+       (IDENT, data + "/own"))
+
+
+@test
+def A10_config_of_another_directory_or_kind_is_not_served():
+    data = pgdata()
+    other = pgdata()
+    outside(data, "data_directory = '%s'\nx = 'SECRET'\n" % other)
+    refused(data, "setting", 3, w.frame("G"))
+
+    data = pgdata()
+    top = outside(data, "include 'fifo'\n")
+    os.mkfifo(top + "/fifo")
+    refused(data, "setting", 3, w.frame("G"))
+
+    data = pgdata()
+    top = outside(data, "include 'big'\n")
+    w.put(top, "big", b"#" * 1000001)
+    refused(data, "setting", 3, w.frame("G"))
+
+    data = pgdata()
+    top = outside(data, "include_dir 'many'\n")
+    os.mkdir(top + "/many")
+    for i in range(64):
+        w.put(top, "many/%d.conf" % i, b"")
+    refused(data, "setting", 3, w.frame("G"))
+
+    data = pgdata()
+    top = outside(data, "include 'p.conf'\n")
+    refused(data, "setting", 3, w.frame("G"))
+
+    data = pgdata()
+    outside(data, "hba_file = 'SECRET'\n")
+    refused(data, "setting", 3, w.frame("G"))
+
+    data = pgdata()
+    refused(data, "setting", 3, w.frame("G"))
+
+
 # --- MANIFEST --------------------------------------------------------------
 
 

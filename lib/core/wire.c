@@ -628,6 +628,36 @@ wire_decode_operated(
 }
 
 void
+wire_encode_config_file(struct buf *b, const struct wire_config_file *c)
+{
+	buf_add_u8(b, c->kind);
+	buf_add_u32(b, c->mode);
+	wire_add_str(b, c->path.s, c->path.len);
+	buf_add(b, c->data.s, c->data.len);
+}
+
+int
+wire_decode_config_file(
+    const void *d, size_t n, struct wire_config_file *c, struct err *e)
+{
+	struct reader r = reader_over(d, n);
+	bool end;
+
+	c->kind = take_u8(&r);
+	c->mode = take_u32(&r);
+	c->path = take_text(&r);
+	c->data = take_rest(&r);
+	end = c->kind == WIRE_CONFIG_END;
+	if (c->kind > WIRE_CONFIG_IDENT || c->mode > 07777 ||
+	    c->path.len >= PATH_MAX || c->data.len > WIRE_CONFIG_MAX ||
+	    (end ? c->path.len != 0 || c->data.len != 0
+		 : c->path.len < 2 || c->path.s[0] != '/') ||
+	    (c->data.len > 0 && memchr(c->data.s, '\0', c->data.len) != NULL))
+		r.bad = true;
+	return finish(&r, "CONFIG_FILE", e);
+}
+
+void
 wire_encode_err(struct buf *b, uint32_t id, const struct err *what)
 {
 	buf_add_u32(b, id);

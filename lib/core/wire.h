@@ -44,6 +44,7 @@ enum wire_type {
 	WIRE_CONTROL = 'C',  /* CONTROL_DATA */
 	WIRE_VERIFY = 'K',   /* u64 LSN: from now on look at the
 			      * checksums of pages; no answer */
+	WIRE_CONFIG = 'G',   /* CONFIG_FILE*, the last one of kind END */
 	WIRE_OPERATE = 'V',  /* OPERATED; needs no OPEN */
 	WIRE_DONE = 'X',     /* DONE back, then the agent exits 0 */
 	/* agent to client */
@@ -59,7 +60,8 @@ enum wire_type {
 	WIRE_DELTA = 'D',    /* u32 id, librsync delta bytes */
 	WIRE_FILE_END = 'F', /* struct wire_file_end */
 	WIRE_CONTROL_DATA = 'c',
-	WIRE_OPERATED = 'v' /* struct wire_operated */
+	WIRE_CONFIG_FILE = 'g', /* struct wire_config_file */
+	WIRE_OPERATED = 'v'     /* struct wire_operated */
 };
 
 struct wire_str {
@@ -205,6 +207,27 @@ struct wire_operated {
 	struct wire_str text; /* the rest, at most WIRE_OUTPUT_MAX, no NUL */
 };
 
+/*
+ * A file of the configuration that the server of the directory uses, wherever
+ * it is.  The request has no payload: which files those are the agent takes
+ * from the server's own words, never from the client.
+ */
+enum wire_config_kind {
+	WIRE_CONFIG_END,  /* no more; path and data empty */
+	WIRE_CONFIG_MAIN, /* config_file: the first */
+	WIRE_CONFIG_INCLUDED,
+	WIRE_CONFIG_HBA,
+	WIRE_CONFIG_IDENT
+};
+#define WIRE_CONFIG_MAX (1000u * 1000) /* bytes of a file */
+#define WIRE_CONFIG_FILES 66           /* of an answer */
+struct wire_config_file {
+	uint8_t kind;
+	uint32_t mode;
+	struct wire_str path; /* absolute */
+	struct wire_str data; /* the file, no NUL */
+};
+
 struct wire_err {
 	uint32_t id; /* of the file, or WIRE_NO_ID */
 	struct wire_str code, text, detail, hint;
@@ -258,6 +281,9 @@ int wire_decode_operate(
 void wire_encode_operated(struct buf *b, const struct wire_operated *);
 int wire_decode_operated(
     const void *d, size_t n, struct wire_operated *, struct err *e);
+void wire_encode_config_file(struct buf *b, const struct wire_config_file *);
+int wire_decode_config_file(
+    const void *d, size_t n, struct wire_config_file *, struct err *e);
 void wire_encode_err(struct buf *b, uint32_t id, const struct err *what);
 /* Always fills *e from the frame (code by name, texts escaped and cut); e must
  * be clear.  Returns -1, the id through *id (may be NULL). */

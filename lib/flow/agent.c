@@ -80,6 +80,7 @@ static const struct request {
     {WIRE_SIG, agent_files_sig},
     {WIRE_CONTROL, agent_open_control},
     {WIRE_VERIFY, agent_verify_request},
+    {WIRE_CONFIG, agent_config},
 };
 
 /* HELLO, OPEN, then requests, OPERATE at any time; 1 after DONE. */

@@ -2,7 +2,7 @@
  * Inside of flow/agent.c and its parts: agent_io.c (the channel: keep-alive,
  * bounds, rate), agent_open.c (OPEN, CONTROL, MANIFEST), agent_files.c (BATCH,
  * SIG), agent_pages.c (PAGES), agent_verify.c (VERIFY: checksums of pages),
- * agent_operate.c (OPERATE), agent_guest.c (limits).
+ * agent_config.c (CONFIG), agent_operate.c (OPERATE), agent_guest.c (limits).
  */
 #ifndef FLOW_AGENT_INT_H
 #define FLOW_AGENT_INT_H
@@ -61,6 +61,7 @@ struct agent {
 	uint32_t block_size;
 	char tblspc_dir[64]; /* "PG_15_202209061" */
 	const char *wal_dir;
+	int version; /* as pg_control has it */
 	struct zip *zip;
 	bool zipping;
 	struct buf raw, zipped; /* of one frame */
@@ -120,6 +121,7 @@ void agent_files_free(struct agent_file *f);
 int agent_files_batch(struct agent *a, struct err *e);
 int agent_files_sig(struct agent *a, struct err *e);
 
+int agent_config(struct agent *a, struct err *e);
 int agent_pages(struct agent *a, struct err *e);
 
 int agent_verify_request(struct agent *a, struct err *e);

@@ -195,6 +195,7 @@ agent_open(struct agent *a, struct err *e)
 	    datadir_identifier(a->t, &c, o.system_identifier, e) == -1)
 		goto out;
 	agent_verify_cluster(a, &c);
+	a->version = c.version;
 	a->wal_dir = pgver(c.version, PGFACT_DIR_WAL);
 	(void)snprintf(a->tblspc_dir, sizeof(a->tblspc_dir), "PG_%s_%u",
 	    version, c.catalog_version);

@@ -65,6 +65,9 @@ struct pool {
 	struct streamdigest *list_digest;
 	uint64_t list_specials;
 	bool list_done;
+	pool_config_fn *config_cb; /* pool_config */
+	void *config_arg;
+	unsigned config_files;
 	/* a listing beside the jobs */
 	struct manifest side;
 	int (*side_cb)(void *, const struct manifest *, struct err *);
@@ -210,6 +213,25 @@ got_data(struct member *m, const struct frame *f, struct err *e)
 }
 
 static int
+got_config(struct member *m, const struct frame *f, struct err *e)
+{
+	struct pool *p = m->pool;
+	struct wire_config_file c;
+
+	if (wire_decode_config_file(f->data, f->len, &c, e) == -1)
+		return -1;
+	if (p->config_cb == NULL || p->config_files >= WIRE_CONFIG_FILES)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent more configuration than was asked for");
+	if (c.kind == WIRE_CONFIG_END) {
+		m->answered = true;
+		return 0;
+	}
+	p->config_files++;
+	return p->config_cb(p->config_arg, &c, e);
+}
+
+static int
 got_err(struct member *m, const struct frame *f, struct err *e)
 {
 	struct err theirs = ERR_INIT;
@@ -273,6 +295,8 @@ member_frame(struct member *m, const struct frame *f, struct err *e)
 		buf_add(m->pool->control, f->data, f->len);
 		m->answered = true;
 		return buf_ok(m->pool->control) ? 0 : err_set_nomem(e);
+	case WIRE_CONFIG_FILE:
+		return got_config(m, f, e);
 	case WIRE_ERR:
 		return got_err(m, f, e);
 	}
@@ -644,6 +668,22 @@ pool_control(struct pool *p, struct buf *control, struct err *e)
 	if (rc == 0)
 		rc = pool_wait(p, DEADLINE_NEVER, first_answered, p, e);
 	p->control = NULL;
+	return rc;
+}
+
+int
+pool_config(struct pool *p, pool_config_fn *cb, void *arg, struct err *e)
+{
+	int rc;
+
+	p->config_cb = cb;
+	p->config_arg = arg;
+	p->config_files = 0;
+	p->m[0].answered = false;
+	rc = chan_send(&p->m[0].c, WIRE_CONFIG, NULL, 0, NULL, 0, e);
+	if (rc == 0)
+		rc = pool_wait(p, DEADLINE_NEVER, first_answered, p, e);
+	p->config_cb = NULL;
 	return rc;
 }
 

@@ -66,6 +66,12 @@ int pool_manifest(struct pool *p, const struct wire_manifest *req,
 /* pg_control, its CRC checked by the agent; check it again. */
 int pool_control(struct pool *p, struct buf *control, struct err *e);
 
+/* The configuration of the source's server: each file through cb, whose strings
+ * live until it returns. */
+typedef int pool_config_fn(
+    void *arg, const struct wire_config_file *f, struct err *e);
+int pool_config(struct pool *p, pool_config_fn *cb, void *arg, struct err *e);
+
 /* A small file of the source (at most max bytes) into b.  Returns 1, 0 when
  * there is no such file, -1. */
 int pool_read_file(

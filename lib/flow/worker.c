@@ -151,7 +151,9 @@ relay_up(struct worker *w, const struct frame *f, struct err *e)
 	if (!w->relaying)
 		return err_set(
 		    e, ERR_PROTOCOL, "agent sent an answer to nothing");
-	if (type != WIRE_ENTRIES)
+	/* Of a configuration the last frame says so in its first byte. */
+	if (type != WIRE_ENTRIES && (type != WIRE_CONFIG_FILE || f->len == 0 ||
+					f->data[0] == WIRE_CONFIG_END))
 		w->relaying = false;
 	return chan_send(&w->up, f->type, f->data, f->len, NULL, 0, e);
 }
@@ -170,6 +172,7 @@ agent_frame(struct worker *w, const struct frame *f, struct err *e)
 	case WIRE_ENTRIES:
 	case WIRE_END:
 	case WIRE_CONTROL_DATA:
+	case WIRE_CONFIG_FILE:
 		return relay_up(w, f, e);
 	case WIRE_PING:
 		buf_reset(&w->out);
@@ -295,6 +298,7 @@ parent_frame(struct worker *w, const struct frame *f, struct err *e)
 		/* FALLTHROUGH */
 	case WIRE_MANIFEST:
 	case WIRE_CONTROL:
+	case WIRE_CONFIG:
 		w->relaying = true;
 		return chan_send(
 		    &w->agent, f->type, f->data, f->len, NULL, 0, e);

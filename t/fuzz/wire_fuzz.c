@@ -84,7 +84,15 @@ decode_answers(const uint8_t *d, size_t n)
 	struct wire_file_end f;
 	struct wire_done done;
 	struct wire_operated v;
+	struct wire_config_file c;
 	uint64_t bytes;
+
+	if (wire_decode_config_file(d, n, &c, NULL) == 0) {
+		no_nul(c.path);
+		no_nul(c.data);
+		wire_encode_config_file(&b, &c);
+		same(&b, d, n);
+	}
 
 	if (wire_decode_operated(d, n, &v, NULL) == 0) {
 		no_nul(v.text);

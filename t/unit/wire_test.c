@@ -186,6 +186,22 @@ make_operated(struct buf *b)
 	wire_encode_operated(b, &operated_value);
 }
 
+static const struct wire_config_file config_value = {
+    .kind = WIRE_CONFIG_HBA,
+    .mode = 0640,
+    .path = STR("/etc/postgresql/15/main/pg_hba.conf"),
+    .data = STR("local all all peer\n"),
+};
+
+static void
+make_config(struct buf *b)
+{
+	struct wire_config_file v = config_value;
+
+	v.data.len = 0;
+	wire_encode_config_file(b, &v);
+}
+
 static void
 make_pong(struct buf *b)
 {
@@ -292,6 +308,14 @@ operated(const void *d, size_t n, struct err *e)
 }
 
 static int
+config(const void *d, size_t n, struct err *e)
+{
+	struct wire_config_file v;
+
+	return wire_decode_config_file(d, n, &v, e);
+}
+
+static int
 sig(const void *d, size_t n, struct err *e)
 {
 	struct wire_sig v;
@@ -325,6 +349,7 @@ static const struct kind {
     {"operate", make_operate, operate},
     {"operated", make_operated, operated}, /* the byte more is a NUL */
     {"verify", make_verify, verify},
+    {"config file", make_config, config},  /* likewise */
     {"pong", make_pong, pong},
 };
 
@@ -482,6 +507,47 @@ operate_with_values_out_of_range_is_refused(void **state)
 		assert_int_equal(e.code, ERR_PROTOCOL);
 		buf_free(&b);
 	}
+}
+
+static void
+a_config_file_comes_back_and_is_bounded(void **state)
+{
+	static char much[WIRE_CONFIG_MAX + 1];
+	static const struct wire_str none = STR("");
+	struct wire_config_file t[8], o;
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	wire_encode_config_file(&b, &config_value);
+	assert_int_equal(wire_decode_config_file(b.data, b.len, &o, NULL), 0);
+	assert_int_equal(o.kind, WIRE_CONFIG_HBA);
+	assert_int_equal(o.mode, 0640);
+	assert_memory_equal(o.path.s, "/etc/postgresql", 15);
+	assert_int_equal(o.data.len, 19);
+	memset(much, 'x', sizeof(much));
+	for (size_t i = 0; i < NELEM(t); i++)
+		t[i] = config_value;
+	t[0].kind = WIRE_CONFIG_IDENT + 1;
+	t[1].mode = 010000;
+	t[2].path = (struct wire_str)STR("etc/p");
+	t[3].path = none;
+	t[4].data = (struct wire_str){much, sizeof(much)};
+	t[5].data = (struct wire_str){"a\0b", 3};
+	t[6].kind = WIRE_CONFIG_END;
+	t[7] = (struct wire_config_file){
+	    .kind = WIRE_CONFIG_END, .path = none, .data = STR("x")};
+	for (size_t i = 0; i < NELEM(t); i++) {
+		buf_reset(&b);
+		wire_encode_config_file(&b, &t[i]);
+		if (wire_decode_config_file(b.data, b.len, &o, NULL) == 0)
+			fail_msg("case %zu was accepted", i);
+	}
+	t[4].data.len--;
+	buf_reset(&b);
+	wire_encode_config_file(&b, &t[4]);
+	assert_int_equal(wire_decode_config_file(b.data, b.len, &o, NULL), 0);
+	assert_true(b.len <= WIRE_MAX);
+	buf_free(&b);
 }
 
 static void
@@ -911,6 +977,7 @@ main(void)
 	    cmocka_unit_test(open_with_values_out_of_range_is_refused),
 	    cmocka_unit_test(operate_comes_back),
 	    cmocka_unit_test(operate_with_values_out_of_range_is_refused),
+	    cmocka_unit_test(a_config_file_comes_back_and_is_bounded),
 	    cmocka_unit_test(operated_comes_back_and_is_bounded),
 	    cmocka_unit_test(opened_comes_back),
 	    cmocka_unit_test(manifest_gives_its_patterns_one_by_one),
