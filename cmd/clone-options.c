@@ -49,6 +49,8 @@ const struct opt clone_options[] = {
 	.arg = "FILE",
 	.key = "clone.keep",
 	.help = "keep the standby's own (repeatable)"},
+    CLI_FLAG("copy-external-config", "clone.copy_external_config",
+	"take over configuration outside the primary's directory"),
     {.kind = OPT_STRING,
 	.name = "max-delete",
 	.arg = "N|PERCENT",
@@ -239,6 +241,7 @@ map_copy(const struct opt_set *s, struct clone_opts *o)
 		o->keep = opt_get(s, "keep")->list;
 		o->nkeep = opt_get(s, "keep")->nlist;
 	}
+	o->copy_external_config = opt_flag(s, "copy-external-config");
 	o->max_delete = opt_text(s, "max-delete");
 	o->mapping = opt_get(s, "tablespace-mapping")->list;
 	o->nmapping = opt_get(s, "tablespace-mapping")->nlist;
@@ -389,6 +392,11 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 	if (opt_flag(s, "conf-only") && opt_flag(s, "cleanup"))
 		return err_set(
 		    e, ERR_USAGE, "--conf-only contradicts --cleanup");
+	if (opt_flag(s, "copy-external-config") &&
+	    (opt_flag(s, "conf-only") || opt_flag(s, "cleanup")))
+		return err_set(e, ERR_USAGE,
+		    "--copy-external-config contradicts --conf-only and "
+		    "--cleanup");
 	if (map_source(s, conf, o, owned, e) == -1)
 		return -1;
 	o->agent = opt_text(s, "agent");

@@ -255,6 +255,16 @@ talk_end(struct talk *t)
 	close_bar(t);
 }
 
+static void
+say_start(const struct clone_record *r)
+{
+	if (r->start[0] != '\0')
+		log_line(LVL_INFO, NULL, "Next: %s", r->start);
+	else
+		log_line(
+		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
+}
+
 void
 talk_done(
     struct talk *t, const struct clone_record *r, const struct clone_opts *o)
@@ -271,8 +281,7 @@ talk_done(
 	if (o->cleanup)
 		return; /* its notes say it all */
 	if (o->conf_only) {
-		log_line(
-		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
+		say_start(r);
 		return;
 	}
 	text_add_duration(&b, r->ms_total);
@@ -286,8 +295,7 @@ talk_done(
 	log_line(LVL_INFO, NULL, "done in %s", buf_str(&b));
 	buf_free(&b);
 	if (!o->start)
-		log_line(
-		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
+		say_start(r);
 	else if (r->source_port == NULL || strcmp(r->source_port, "5432") == 0)
 		log_line(
 		    LVL_INFO, NULL, "Next: repl-status -h %s", r->source_host);

@@ -7,7 +7,8 @@
 #	t/1140-debian.t [FUNCTION]...	only some of the cases
 #
 # Debian's 15 with postgresql-common, as an ordinary user: the clusters are
-# below PG_CLUSTER_CONF_ROOT.
+# below PG_CLUSTER_CONF_ROOT.  Two phases of a clone, all of them with
+# STANDBY_TEST_WORLD=1.
 
 . "${0%/*}/lib/tap.sh"
 . "${0%/*}/lib/pg.sh"
@@ -94,12 +95,17 @@ base() {
 # A start of that cluster as the machine would do it at its boot: it fails, or
 # what comes up is in recovery.
 never_a_primary() {
-	if deb_ctl "$1" start >"$T/.start" 2>&1; then
-		pg_is "$1" "SELECT pg_is_in_recovery()" t || return 1
-		deb_ctl "$1" stop -m immediate >/dev/null 2>&1
+	local rc=0
+	if deb_ctl "$1" start; then
+		poll_until 10 pg_is "$1" "SELECT pg_is_in_recovery()" t ||
+		    recovers "$1" || rc=1
+		note "it came up, state $(pg_sql "$1" \
+		    "SELECT pg_is_in_recovery()")"
+		deb_ctl "$1" stop -m immediate
 	fi
-	return 0
+	return $rc
 }
+recovers() { pgrep -P "$(pg_pid "$1")" -f ': startup ' >/dev/null; }
 
 # --- the cases
 
@@ -147,16 +153,121 @@ cluster_of_ones_own() {
 	ok "the content is the same" pg_is s "SELECT count(*) FROM t" 5000
 	run "${CLONE[@]}" --delta
 	rc_is 3 "the running one is refused"
-	run deb_ctl s stop
+	deb_ctl s stop
+}
+
+copied_into_a_cluster() {
+	[ -d "$ETC/s" ] || deb_create s
+	[ -e "$T/s/standby.signal" ] || deb_empty s
+	echo "max_connections = 40" >"$ETC/s/conf.d/own.conf"
+	base s
+	run "${CLONE[@]}" --delta --copy-external-config --no-start
+	rc_is 0 "--copy-external-config where the standby has its own"
+	like "$err" "Next: pg_ctlcluster 15 s start" "its start is named"
+	like "$err" "etc/15/s/postgresql.conf\" is there and stays" \
+	    "what is there stays, and is told"
+	ok "nothing of the primary's was mixed with it" \
+	    [ ! -e "$ETC/s/conf.d/10-site.conf" ]
+	echo "max_connections = 10" >"$ETC/s/conf.d/own.conf"
 	base s
 	run "${CLONE[@]}" --delta
-	rc_is 0 "a delta of it, started again"
-	ok "it streams again" poll_until 20 pg_streams s
+	rc_is 3 "A10: too small a value there is refused before the copy"
+	like "$err" "conf.d/own.conf" "the file is named"
+	rm "$ETC/s/conf.d/own.conf"
+	base s
+	run "${CLONE[@]}" --delta --copy-external-config --force
+	rc_is 0 "with --force the primary's is taken"
+	ok "it streams" poll_until 20 pg_streams s
+	is "$(pg_sql s "SHOW max_connections")" 33 "with the primary's values"
+	is "$(pg_sql s "SHOW config_file")" "$ETC/s/postgresql.conf" \
+	    "from the standby's place"
+	is "$(pg_sql s "SHOW hba_file")" "$ETC/s/pg_hba.conf" \
+	    "and the other files too"
+	is "$(pg_sql s "SHOW cluster_name")" 15/s "cluster_name is its own"
+	is "$(pg_sql s "SHOW data_directory")" "$T/s" "so is data_directory"
+	is "$(pg_sql s "SHOW port")" "${PG_PORT[s]}" "so is the port"
+	like "$(pg_sql s "SHOW external_pid_file")" "/15-s\\.pid$" \
+	    "so is external_pid_file"
+	ok "what was there is kept as .bak" [ -e "$ETC/s/postgresql.conf.bak" ]
+	run pg_lsclusters -h
+	like "$out" "^15 +s +${PG_PORT[s]} +online,recovery" \
+	    "pg_lsclusters knows it as a standby"
+	deb_ctl s stop
+}
+
+copied_into_the_data_directory() {
+	mkdir -p "$T/outside/site.d" "$ETC/p/more.d"
+	echo "work_mem = '5MB'" >"$T/outside/site.conf"
+	echo "include 'site.conf'" >"$T/outside/first.conf"
+	echo "port = 1" >"$T/outside/site.d/port.conf.off"
+	printf '%s\n' "include '$T/outside/first.conf'" \
+	    "include_dir '$T/outside/site.d'" "include_dir 'more.d'" \
+	    "include_if_exists 'none.conf'" >>"$ETC/p/postgresql.conf"
+	deb_ctl p reload
+	pg_node c 15
+	mkdir -m 0700 "$T/c"
+	base c
+	run "${CLONE[@]}" --copy-external-config
+	rc_is 3 "the primary's port on its own host is refused"
+	like "$err" "port ${PG_PORT[p]} of the source" "the port is named"
+	ok "nothing was written" [ -z "$(ls -A "$T/c")" ]
+	run "${CLONE[@]}" --copy-external-config \
+	    --start-command="$T/c.start" --stop-command="$T/c.stop"
+	rc_is 0 "a standby without a cluster gets it into its data directory"
+	ok "it streams" poll_until 20 pg_streams c
+	is "$(pg_sql c "SHOW config_file")" "$T/c/postgresql.conf" \
+	    "postgresql.conf is there"
+	is "$(pg_sql c "SHOW hba_file")" "$T/c/pg_hba.conf" "pg_hba.conf too"
+	is "$(pg_sql c "SHOW max_connections")" 33 "conf.d came along"
+	is "$(pg_sql c "SHOW work_mem")" 5MB \
+	    "and a file included from elsewhere, by another one"
+	is "$(pg_sql c "SELECT count(*) FROM pg_settings
+	    WHERE sourcefile LIKE '$T/etc/%' OR sourcefile LIKE
+	    '$T/outside/%'")" 0 "nothing is read from the primary's places"
+	ok "files of the copy are private" [ -z \
+	    "$(find "$T/c" -maxdepth 2 -name '*.conf' -perm /077)" ]
+	pg_stop c
+	base c
+	run "${CLONE[@]}" --delta --start-command="$T/c.start"
+	rc_is 0 "a delta without the option: the standby's own stays"
+	is "$(pg_sql c "SHOW work_mem")" 5MB "all of it"
+	pg_stop c
+}
+
+no_primary_in_any_phase() {
+	local phase phases='config sealed'
+	[ "${STANDBY_TEST_WORLD:-0}" != 1 ] ||
+	    phases='preflight connected slot backup manifest plan marked removed
+	    transfer transferred control stopped conf config label synced
+	    sealed unmarked started'
+	[ -d "$ETC/s" ] || deb_create s
+	[ -e "$T/s/standby.signal" ] || deb_empty s
+	for phase in $phases; do
+		base s
+		rm -f "$CLONE_HOLD"
+		STANDBY_TEST_PAUSE=$phase STANDBY_TEST_PAUSE_FILE=$CLONE_HOLD \
+		    "${CLONE[@]}" --delta --copy-external-config --force \
+		    >"$T/.bg.out" 2>"$T/.bg.err" 3>&- 4>&- &
+		CLONE_PID=$!
+		kill_later "$CLONE_PID"
+		poll_until 60 clone_held_or_gone
+		ok "A10 $phase: the clone waits there" [ -e "$CLONE_HOLD" ]
+		ok "A10 $phase: a start by pg_ctlcluster makes no primary" \
+		    never_a_primary s
+		clone_resume
+		clone_wait
+		[ -z "$(pg_pid s)" ] || deb_ctl s stop -m immediate
+	done
+	base s
+	run "${CLONE[@]}" --delta
+	rc_is 0 "after all that the clone comes to its end"
+	ok "and streams" poll_until 20 pg_streams s
 	deb_ctl s stop
 }
 
 the_primary
-all=(refused_early cluster_of_ones_own)
+all=(refused_early cluster_of_ones_own copied_into_a_cluster
+    copied_into_the_data_directory no_primary_in_any_phase)
 [ $# -eq 0 ] || all=("$@")
 for f in "${all[@]}"; do
 	note "--- $f"

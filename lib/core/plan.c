@@ -8,8 +8,8 @@
 #define DELTA_MAX (UINT64_C(64) << 30) /* above: too large a signature */
 
 const char *const plan_default_keep[] = {"postgresql.conf",
-    "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d", "*.crt",
-    "*.key", "*.pem", "*.crl", NULL};
+    "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "conf.d",
+    "conf.copied", "*.crt", "*.key", "*.pem", "*.crl", NULL};
 
 #define CONTROL "global/pg_control"
 

@@ -264,11 +264,12 @@ release(struct clone *c)
 	buf_free(&c->label);
 	buf_free(&c->map);
 	buf_free(&c->pg_control);
+	clone_external_free(c->external);
+	free(c->source_pgdata);
 	distro_free(&c->distro);
 	free(c->keep);
 	free(c->digests);
 	free(c->bindir);
-	free(c->config_dir);
 	free(c->start_log);
 }
 

@@ -22,6 +22,7 @@ struct clone_opts {
 	const char *bindir;        /* or NULL: found */
 	struct remote_opts remote;
 	const char *agent, *push_agent;
+	bool copy_external_config;
 	bool delta, force, dry_run, sync, verify, conf_only, cleanup;
 	enum plan_pages pages;
 	const char *const *excludes;
@@ -68,6 +69,7 @@ struct clone_record {
 	bool started, streaming;
 	uint64_t receive_lsn;
 	char slot[64];
+	char start[256];        /* its command, "": pg_ctl -D PGDATA start */
 	struct buf left_behind; /* one line each */
 };
 void clone_record_free(struct clone_record *r);

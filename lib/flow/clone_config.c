@@ -3,6 +3,8 @@
 #include "flow/clone_int.h"
 #include "flow/confread.h"
 
+#include <fnmatch.h>
+
 #define MAIN_FILE "postgresql.conf"
 
 int
@@ -14,6 +16,8 @@ clone_config_find(struct clone *c, struct err *e)
 	c->stop_command = c->o->stop_command;
 	if (c->distro.kind != DISTRO_DEBIAN)
 		return 0;
+	(void)snprintf(c->rec->start, sizeof(c->rec->start), "%s",
+	    c->start_command != NULL ? c->start_command : c->distro.start);
 	if (c->start_command == NULL)
 		c->start_command = c->distro.start;
 	if (c->stop_command == NULL)
@@ -35,19 +39,27 @@ clone_config_dir(const struct clone *c)
 					    : c->target.path;
 }
 
+bool
+clone_config_kept(const struct clone *c)
+{
+	struct stat st;
+
+	for (size_t i = 0; c->target.tree != NULL && i < c->nkeep; i++)
+		if (fnmatch(c->keep[i], MAIN_FILE, 0) == 0)
+			return tree_stat(c->target.tree, MAIN_FILE, &st) == 0;
+	return false;
+}
+
 /* A postgresql.conf in the data directory: the standby's own that stays, or
  * the primary's that is copied. */
 static int
 main_inside(struct clone *c, struct err *e)
 {
 	struct buf b = BUF_INIT;
-	struct stat st;
 	int rc;
 
-	for (size_t i = 0; c->target.tree != NULL && i < c->nkeep; i++)
-		if (strcmp(c->keep[i], MAIN_FILE) == 0 &&
-		    tree_stat(c->target.tree, MAIN_FILE, &st) == 0)
-			return 1;
+	if (clone_config_kept(c))
+		return 1;
 	rc = pool_read_file(c->pool, MAIN_FILE, CONFREAD_MAX, &b, e);
 	buf_free(&b);
 	return rc;
@@ -68,6 +80,9 @@ clone_judge_config(struct clone *c, struct err *e)
 	    .is_here = is_here};
 	int rc = 1;
 
+	if (clone_external_ask(c, e) == -1)
+		return -1;
+	w.copied = c->external != NULL;
 	if (!w.has_main && (rc = main_inside(c, e)) == -1)
 		return -1;
 	w.has_main = rc == 1;

@@ -46,7 +46,6 @@ struct clone {
 	char *bindir;
 	int local_version;
 	bool same_host;
-	char *config_dir; /* of the standby, where it is not PGDATA; or NULL */
 	/* Settings that no copied file gives (12). */
 	struct pgconf_more more[8];
 	size_t nmore;
@@ -55,7 +54,9 @@ struct clone {
 	struct exclude exclude;
 	const char **keep; /* NULL-terminated list that counts */
 	size_t nkeep;
-	struct distro distro; /* that knows the target as its own */
+	char *source_pgdata;             /* as the agent resolved it */
+	struct clone_external *external; /* --copy-external-config, or NULL */
+	struct distro distro;            /* that knows the target as its own */
 	const char *start_command, *stop_command; /* or NULL: pg_ctl */
 
 	/* the backup */
@@ -138,7 +139,15 @@ int clone_judge_rest(struct clone *c, struct err *e);
 /* clone_config.c: A10, whose cluster the target is, and with what configuration
  * and by which commands its server runs.  Judges as those above. */
 int clone_config_find(struct clone *c, struct err *e);
+/* The standby's own postgresql.conf in its data directory stays. */
+bool clone_config_kept(const struct clone *c);
 int clone_judge_config(struct clone *c, struct err *e);
+/* clone_external.c: --copy-external-config, nothing without it */
+int clone_external_ask(struct clone *c, struct err *e);   /* S0 */
+int clone_external_write(struct clone *c, struct err *e); /* S3 */
+/* Will the main file be the source's? */
+bool clone_external_replaces(const struct clone *c);
+void clone_external_free(struct clone_external *x);
 /* The directory that has the standby's postgresql.conf. */
 const char *clone_config_dir(const struct clone *c);
 /* clone_settings.c: those that a standby must match or exceed */

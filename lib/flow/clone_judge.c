@@ -195,10 +195,12 @@ clone_judge_rest(struct clone *c, struct err *e)
 {
 	struct err own = ERR_INIT;
 
-	if (judge_programs(c) == -1 || clone_judge_settings(c) == -1)
+	if (judge_programs(c) == -1)
 		return err_set_nomem(e);
 	if (clone_judge_config(c, e) == -1)
 		return -1;
+	if (clone_judge_settings(c) == -1)
+		return err_set_nomem(e);
 	judge(c, judge_target(c, &own), &own);
 	return 0;
 }

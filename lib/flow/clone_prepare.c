@@ -160,6 +160,9 @@ check_source(struct clone *c, struct err *e)
 
 	c->same_host = same_kernel(&o->boot_id);
 	c->rec->system_identifier = o->system_identifier;
+	if ((c->source_pgdata = strndup(o->resolved.s, o->resolved.len)) ==
+	    NULL)
+		return err_set_nomem(e);
 	if (clone_same_cluster(c, "--upstream", c->upstream_identifier, e) ==
 	    -1)
 		return -1;

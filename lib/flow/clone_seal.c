@@ -212,8 +212,8 @@ clone_seal(struct clone *c, struct err *e)
 	if (clone_write_recovery(c, e) == -1)
 		return incomplete(c, e);
 	hook_pause("conf");
-	if (clone_tick(c, e) == -1 || write_label(c, e) == -1 ||
-	    put_in_place(c, e) == -1)
+	if (clone_external_write(c, e) == -1 || clone_tick(c, e) == -1 ||
+	    write_label(c, e) == -1 || put_in_place(c, e) == -1)
 		return incomplete(c, e);
 	/* The standby needs the slot from now on, whatever happens next. */
 	c->slot_done = true;

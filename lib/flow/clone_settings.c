@@ -202,8 +202,7 @@ static int
 look(struct view *v, struct err *e)
 {
 	struct clone *c = v->c;
-	const char *dir =
-	    c->config_dir != NULL ? c->config_dir : c->target.path;
+	const char *dir = clone_config_dir(c);
 	const char *auto_conf = pgver(c->facts.version, PGFACT_AUTO_CONF);
 	const struct confwalk_io io = {
 	    .read = view_read, .list = view_list, .arg = v};
@@ -292,6 +291,9 @@ clone_judge_settings(struct clone *c)
 	struct err own = ERR_INIT;
 	int rc;
 
+	/* The primary's own are enough. */
+	if (clone_external_replaces(c))
+		return 0;
 	for (size_t i = 0; i < NELEM(s); i++)
 		s[i].have = -1;
 	rc = look(&v, &own);

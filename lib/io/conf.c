@@ -97,6 +97,7 @@ static const struct key {
     {"clone", "checksum", KIND_BOOL, "true"},
     {"clone", "verify", KIND_BOOL, "true"},
     {"clone", "progress", KIND_TEXT, "\"auto\""},
+    {"clone", "copy_external_config", KIND_BOOL, "true"},
     {"clone", "itemize_changes", KIND_BOOL, "true"},
     {"clone", "stats", KIND_BOOL, "true"},
     {"clone", "max_delete", KIND_EITHER, "\"50%\""},
