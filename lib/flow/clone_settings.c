@@ -7,11 +7,9 @@
 #include "core/path.h"
 #include "core/pgver.h"
 #include "flow/clone_int.h"
-
-#include <dirent.h>
+#include "flow/confread.h"
 
 #define SETTING_MS 5000
-#define CONF_MAX (1u << 20)
 #define CONF_MAIN "postgresql.conf"
 
 /* --- the files as the standby will see them ------------------------------- */
@@ -22,7 +20,8 @@ struct view {
 	size_t n;
 	bool copied;   /* the source's files are among them */
 	bool hot_off;  /* no queries: then they may be smaller */
-	bool is_local; /* the file that is being walked is here */
+	bool is_local; /* the main file is here */
+	struct confwalk_io here;
 };
 
 /* The target keeps this of its own. */
@@ -63,26 +62,6 @@ to_be_copied(const struct clone *c, const char *path)
 }
 
 static int
-read_here(const char *path, struct buf *text, struct err *e)
-{
-	char block[8192];
-	ssize_t n = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	while (fd != -1 && text->len < CONF_MAX &&
-	       (n = read(fd, block, sizeof(block))) > 0)
-		buf_add(text, block, (size_t)n);
-	if (fd == -1 || n == -1)
-		(void)err_set_errno(
-		    e, ERR_SETTING, "could not read file \"%s\"", path);
-	if (fd != -1)
-		(void)close(fd);
-	return fd == -1 || n == -1 ? -1 : 1;
-}
-
-static int
 view_read(void *arg, const char *path, struct buf *text, struct err *e)
 {
 	struct view *v = arg;
@@ -91,27 +70,10 @@ view_read(void *arg, const char *path, struct buf *text, struct err *e)
 
 	buf_reset(text);
 	if (name == NULL)
-		return read_here(path, text, e);
-	rc = pool_read_file(v->c->pool, name, CONF_MAX, text, e);
+		return v->here.read(v->here.arg, path, text, e);
+	rc = pool_read_file(v->c->pool, name, CONFREAD_MAX, text, e);
 	v->copied = v->copied || rc == 1;
 	return rc;
-}
-
-static int
-list_here(const char *dir, struct buf *names, struct err *e)
-{
-	DIR *d = opendir(dir);
-	struct dirent *en;
-
-	if (d == NULL && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (d == NULL)
-		return err_set_errno(
-		    e, ERR_SETTING, "could not read directory \"%s\"", dir);
-	while ((en = readdir(d)) != NULL)
-		buf_add(names, en->d_name, strlen(en->d_name) + 1);
-	(void)closedir(d);
-	return 1;
 }
 
 static int
@@ -137,7 +99,7 @@ view_list(void *arg, const char *dir, struct buf *names, struct err *e)
 	const char *name = to_be_copied(v->c, dir);
 
 	buf_reset(names);
-	return name == NULL ? list_here(dir, names, e)
+	return name == NULL ? v->here.list(v->here.arg, dir, names, e)
 			    : list_there(v->c, name, names, e);
 }
 
@@ -284,7 +246,9 @@ clone_judge_settings(struct clone *c)
 		.want = c->control.max_locks_per_xact},
 	};
 	const char *hot = pgver(c->facts.version, PGFACT_DEFAULT_HOT_STANDBY);
+	struct confread files = {.files = 0};
 	struct view v = {.c = c,
+	    .here = confread_io(&files),
 	    .v = s,
 	    .n = NELEM(s),
 	    .hot_off = hot != NULL && is_off(hot)};
