@@ -190,10 +190,15 @@ known() {
 			stops_start "standby_mode = on"
 			touch "$T/p/recovery.conf"
 			ok "$m: recovery.conf stops the start" pg_refuses p
+			rm "$T/p/recovery.conf"
+		fi
+		if fact senders-in-connections | grep -q .; then
+			stops_start 'max_connections = 10'
 		fi
 		if fact stops-start | grep -q promote_trigger_file; then
 			stops_start "promote_trigger_file = 'x'"
 		fi
+		ok "$m: without them it starts" pg_start p
 		forget p
 	done
 }

@@ -159,6 +159,12 @@ enum pgfact {
 				* "cancel" (cancelling keeps the backup),
 				* "void" (cancelling loses the label, 9.6),
 				* "choice" (a parameter says so, 10) */
+	PGFACT_CASCADING,      /* non-NULL: a standby sends WAL (9.2) */
+	PGFACT_TOO_SMALL,      /* a setting of PGFACT_STANDBY_SETTINGS that the
+				* primary raises over a running standby's:
+				* "stop", or "pause" (replay, 14).  Smaller at
+				* the start: it does not start, whatever the
+				* version */
 	PGFACT_SPCLOCATION,    /* non-NULL: pg_tablespace holds the path itself,
 				* which a mapping leaves stale (< 9.2) */
 	PGFACT_PROMOTE_MEANS,  /* list of "sql" (12), "pg_ctl" (9.1), "trigger"
@@ -180,6 +186,8 @@ enum pgfact {
 			  * (12) */
 	PGFACT_DEFAULT_WAL_LEVEL,
 	PGFACT_DEFAULT_SENDERS, /* max_wal_senders */
+	PGFACT_SENDERS_COUNT,   /* non-NULL: max_wal_senders is part of
+				 * max_connections (< 12) */
 	PGFACT_DEFAULT_SLOTS,   /* max_replication_slots (9.4) */
 	PGFACT_DEFAULT_HOT_STANDBY,
 	PGFACT_DEFAULT_TIMELINE,  /* recovery_target_timeline */

@@ -11,9 +11,10 @@
 struct pgver_row {
 	enum pgfact fact;
 	int since;
-	/* Where it comes from: file and line of the PostgreSQL release it was
-	 * read in, the release notes ("rel") of the version that changed it,
-	 * or the servers it was seen on. */
+	/* Where it comes from: file of the PostgreSQL release, with the line
+	 * if it was read there, the release notes ("rel") of the version that
+	 * changed it, or the servers it was seen on.  What a server of 10 or
+	 * newer can be asked, t/1100-versions.t asks it. */
 	const char *source;
 	const char *text; /* NULL: no longer there */
 };

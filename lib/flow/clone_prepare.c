@@ -228,10 +228,10 @@ set_excludes(struct clone *c)
 		.tblspc_dir = c->tblspc_dir,
 		.patterns = c->o->excludes,
 		.npatterns = c->o->nexcludes};
-	/* Who may not see the setting gets the default's name (10: log). */
+	/* Who may not see the setting gets the default's name. */
 	if (f->log_directory == NULL)
 		c->exclude.log_dir =
-		    strcmp(c->wal_dir, "pg_wal") == 0 ? "log" : "pg_log";
+		    pgver(c->facts.version, PGFACT_DEFAULT_LOG_DIR);
 }
 
 /* In a directory that is continued, only what was the standby's own before the
