@@ -32,6 +32,7 @@ struct backup {
 	char server_started[64]; /* of the server we started on */
 	char began[32];          /* the server's time of our start, or "" */
 	bool unanswered;         /* the session was lost while it started */
+	bool not_archived;       /* the stop was cancelled while it waited */
 	struct buf labelfile;    /* bytes of backup_label (>= 9.6) */
 	struct buf spcmap;       /* bytes of tablespace_map (>= 9.6) */
 };

@@ -266,6 +266,7 @@ stop_at_current(struct backup *b, struct err *e)
 	if (rc == -1)
 		return err_set(
 		    e, ERR_SQL, "%s told no position", pg_name(b->pg));
+	b->not_archived = true;
 	b->running = false;
 	return 0;
 }

@@ -79,17 +79,32 @@ settle_slot(struct clone *c, struct err *e)
 	return slot_make_permanent(&c->slot, c->backup.start_lsn, e);
 }
 
+/* To 9.6 the server ends a backup only when its last WAL is archived. */
+static bool
+waits_for_archive(const struct clone *c)
+{
+	const char *mode = c->facts.archive_mode;
+
+	return pgver(c->facts.version, PGFACT_BACKUP_STOP_WAIT) == NULL &&
+	       mode != NULL && strcmp(mode, "off") != 0;
+}
+
 int
 clone_end_backup(struct clone *c, struct err *e)
 {
 	char lsn[LSN_TEXT];
 
 	clone_step(c, CLONE_BACKUP_STOP);
-	c->waits_for = "waiting for the server";
+	c->waits_for = waits_for_archive(c) ? "waiting for the archive"
+					    : "waiting for the server";
 	if (clone_late_unlogged(c, e) == -1 || fetch_control(c, e) == -1 ||
 	    clone_new_tablespaces(c, e) == -1 || settle_slot(c, e) == -1 ||
 	    stop_backup(c, e) == -1)
 		return -1;
+	if (c->backup.not_archived)
+		clone_note(c, "the primary has not archived its last WAL: "
+			      "this copy does not need that, but look at "
+			      "archive_command and the log there");
 	hook_pause("stopped");
 	if (c->wal != NULL &&
 	    walfetch_finish(c->wal, c->backup.stop_lsn, e) == -1)
