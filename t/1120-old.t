@@ -276,6 +276,44 @@ foreign_backup() {
 	ok "B2 9.1: nothing is left" test ! -e "$T/s"
 }
 
+# killed PHASE: a clone that waits there is killed with -9.
+killed() {
+	local pid hold=$T/hold
+	rm -f "$hold"
+	STANDBY_TEST_PAUSE=$1 STANDBY_TEST_PAUSE_FILE=$hold \
+	    "$STANDBY_CLONE" --master=127.0.0.1 -p "${PORT[primary]}" \
+	    -U postgres -D "$T/s" \
+	    --ssh="$SSHD_USER@127.0.0.1:${SSHD_PORT[main]}" \
+	    --ssh-identity="$SSHD_KEY" --known-hosts="${SSHD_KNOWN[main]}" \
+	    --agent="$T/libexec/standby-agent" --application-name=db2 \
+	    --no-sync --progress=none -t 60s --no-start \
+	    >"$T/bg.out" 2>&1 3>&- 4>&- 7>&- 8>&- &
+	pid=$!
+	kill_later "$pid"
+	poll_until 60 test -e "$hold" || return 1
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	rm -f "$hold"
+	[ -e "$T/p/backup_label" ]
+}
+
+killed_runs() {
+	local v phase
+	for v in $(old 9.3 "9.0 9.5"); do
+		for phase in backup transfer; do
+			primary "$v"
+			ok "$v: killed at $phase, the backup stays" \
+			    killed "$phase"
+			clone --cleanup
+			rc_is 0 "B24 $v: --cleanup after $phase"
+			ok "B24 $v: the backup of the run killed at $phase is ended" \
+			    test ! -e "$T/p/backup_label"
+			clone --no-start
+			rc_is 0 "B24 $v: the next run is as any other"
+		done
+	done
+}
+
 slow_checkpoint() {
 	primary 9.2 --slow
 	clone --no-start -t 12s --progress=line
@@ -305,7 +343,7 @@ archive() {
 	primary 9.6 --archive hang
 	clone --no-start -t 15s --progress=line -S db2 -C
 	rc_is 6 "B27 9.6: --timeout ends the wait"
-	like "$err" "waiting for" "B27 9.6: what is waited for"
+	like "$err" "waiting for the archive" "B27 9.6: what is waited for"
 	ok "B27 9.6: the backup is void" \
 	    test ! -e "$T/s/global/pg_control"
 	ok "B27 9.6: and not stopped again" \
@@ -318,7 +356,9 @@ archive_hangs() {
 	primary 9.3 --archive hang
 	clone --no-start -t 200s --progress=line
 	rc_is 0 "B27 9.3: the wait is cancelled, and the clone is good"
-	is "$(grep -c "waiting for" <<<"$err")" 6 "B27 9.3: a line each 10 s"
+	is "$(grep -c "waiting for the archive" <<<"$err")" 5 \
+	    "B27 9.3: a line each 10 s"
+	like "$err" "has not archived its last WAL" "B27 9.3: it is said"
 	ok "B27 9.3: with its WAL" segments_are 000000010000000000000002
 	ok "B27 9.3: and its label" test -s "$T/s/backup_label"
 }
@@ -405,7 +445,7 @@ streams() {
 }
 
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
-    slot_of_a_failed_clone foreign_backup from_standby identity
+    slot_of_a_failed_clone foreign_backup killed_runs from_standby identity
     streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"

@@ -92,11 +92,12 @@ class Primary:
         self.add("FROM pg_settings WHERE name = ANY", self.settings())
         self.add("FROM pg_control_system", [[self.system()]])
         self.add(r"^SELECT pg_is_in_recovery\(\), pg_backend_pid\(\)",
-                 [[False, "{pid}", "1", "{lsn}", True]])
+                 [[False, "{pid}", "1", "{lsn}", True, "1795327555"]])
         self.add("^SELECT CASE WHEN NOT .*pg_xlogfile_name", [["1"]])
         self.add("^SELECT pg_current_xlog_location", [["{lsn}"]])
         self.add("^SELECT pg_last_xlog_(receive|replay)", [[self.start]])
         self.add("FROM pg_stat_replication$", ONE["rows"])
+        self.add("FROM pg_stat_activity", [["1"]])
         self.add("datcollate", [["C", None]])
         self.add("FROM pg_stat_archiver",
                  [[o.archive == "failing", None, None]])
@@ -160,9 +161,9 @@ class Primary:
         self.add("pg_ls_dir", [[False]])
         self.add(r"pg_is_in_backup\(\)$", [[True]], when=running)
         self.add(r"pg_is_in_backup\(\)$", [[False]])
-        if self.o.running and self.o.role == "super":
+        if self.o.role == "super":
             self.add("pg_read_file", [[self.label().replace(
-                "$1", self.o.running)]])
+                "$1", "{label}")]], when=running)
         self.add("pg_read_file", error='58P01 could not open file '
                  '"backup_label" for reading: No such file or directory')
         if self.o.running:
@@ -171,7 +172,8 @@ class Primary:
         if self.o.slow:  # the checkpoint; the label comes after it
             self.add("pg_start_backup", hang=True)
         self.add("pg_start_backup", [[self.start]],
-                 effect={"write": files, "set": {"state": "t"}})
+                 effect={"write": files, "set": {"state": "t",
+                                                 "label": "$1"}})
         after = {"set": {"state": "f", "lsn": self.stop}, "unlink": gone}
         if self.o.archive == "hang":
             # The label is gone and the WAL is written before it waits.
@@ -247,7 +249,7 @@ def main():
     o = ap.parse_args()
     nodes = [Primary(o).node()]
     if o.running:
-        nodes[0]["state"]["state"] = "t"
+        nodes[0]["state"].update({"state": "t", "label": o.running})
     if o.upstream:
         nodes.append(upstream(o))
     if o.standby:

@@ -63,7 +63,7 @@ SELECT pg_start_backup($1::text, $2::boolean)::text;
 -- $1 standby-clone UUID
 -- $2 true
 SELECT pg_is_in_recovery(), pg_backend_pid(), (SELECT CASE WHEN NOT pg_is_in_recovery() THEN
-  ('x' || substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8))::bit(32)::bigint END), CASE WHEN NOT pg_is_in_recovery() THEN (SELECT pg_current_xlog_location()::text) END, (SELECT pg_is_in_backup());
+  ('x' || substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8))::bit(32)::bigint END), CASE WHEN NOT pg_is_in_recovery() THEN (SELECT pg_current_xlog_location()::text) END, (SELECT pg_is_in_backup()), (SELECT extract(epoch FROM pg_backup_start_time())::bigint::text);
 SELECT oid::text, spcname::text, pg_tablespace_location(oid)
 FROM pg_tablespace
 WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
