@@ -39,6 +39,8 @@ const struct opt clone_options[] = {
     CLI_FLAG("checksum", "clone.checksum", "read every file on both sides"),
     CLI_FLAG(
 	"verify", "clone.verify", "read the copy again before it is sealed"),
+    CLI_FLAG("no-verify-checksums", "clone.no_verify_checksums",
+	"do not look at the checksums of the primary's pages"),
     {.kind = OPT_LIST,
 	.name = "exclude",
 	.arg = "PATTERN",
@@ -235,6 +237,7 @@ map_copy(const struct opt_set *s, struct clone_opts *o)
 	o->delta = opt_flag(s, "delta");
 	o->pages = (enum plan_pages)choice(s, "pages", pages, NELEM(pages));
 	o->verify = opt_flag(s, "verify");
+	o->verify_checksums = !opt_flag(s, "no-verify-checksums");
 	o->excludes = opt_get(s, "exclude")->list;
 	o->nexcludes = opt_get(s, "exclude")->nlist;
 	if (opt_get(s, "keep")->set) {

@@ -42,6 +42,10 @@ put_figures(struct jdoc *d, const struct clone_record *r)
 	jdoc_number(d, "files.copied", r->files_copied);
 	jdoc_number(d, "files.removed", r->files_removed);
 	jdoc_number(d, "files.vanished", r->files_vanished);
+	if (r->pages_verified)
+		jdoc_number(d, "files.bad_pages", r->bad_pages);
+	else
+		jdoc_null(d, "files.bad_pages");
 	jdoc_number(d, "bytes.total", r->bytes_total);
 	jdoc_number(d, "bytes.compared", r->bytes_compared);
 	jdoc_number(d, "bytes.changed", r->bytes_changed);

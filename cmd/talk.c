@@ -292,6 +292,8 @@ talk_done(
 	buf_adds(&b, " changed, ");
 	text_add_size(&b, r->bytes_sent);
 	buf_addf(&b, " sent, %" PRIu64 " files vanished", r->files_vanished);
+	if (r->bad_pages > 0)
+		buf_addf(&b, ", %" PRIu64 " damaged pages", r->bad_pages);
 	log_line(LVL_INFO, NULL, "done in %s", buf_str(&b));
 	buf_free(&b);
 	if (!o->start)
@@ -323,6 +325,9 @@ talk_stats(const struct clone_record *r, FILE *to)
 	    to, "%-24s %" PRIu64 "\n", "files removed", r->files_removed);
 	(void)fprintf(
 	    to, "%-24s %" PRIu64 "\n", "files vanished", r->files_vanished);
+	if (r->pages_verified)
+		(void)fprintf(
+		    to, "%-24s %" PRIu64 "\n", "damaged pages", r->bad_pages);
 	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes", r->bytes_total);
 	(void)fprintf(
 	    to, "%-24s %" PRIu64 "\n", "bytes compared", r->bytes_compared);

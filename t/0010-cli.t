@@ -47,6 +47,7 @@ for o in config host port username dbname service master primary password \
     restore-command recovery-min-apply-delay application-name \
     replication-user conf-only no-start start-command stop-command no-wait \
     progress itemize-changes stats agent push-agent no-sync checksum verify \
+    no-verify-checksums \
     max-delete list-nodes facts cleanup; do
 	grep -Eq -- "(^|[ ,])--$o(\$|[ =[,])" <<<"$out" || missing+=" $o"
 done

@@ -79,7 +79,8 @@ json_complete() {
 		    "source": "host port server_version system_identifier timeline",
 		    "target": "pgdata",
 		    "backup": "mode start_lsn stop_lsn label",
-		    "files": "total changed copied removed vanished",
+		    "files": "total changed copied removed vanished "
+		        "bad_pages",
 		    "bytes": "total compared changed sent",
 		    "seconds": "total preflight backup_start manifest transfer "
 		        "backup_stop start streaming",
@@ -94,7 +95,9 @@ json_complete() {
 		assert d["format"] == 1 and d["tool"] == "standby-clone"
 		assert isinstance(d["left_behind"], list)
 		n = [v for k in ("files", "bytes") for v in d[k].values()]
-		assert all(type(v) is int for v in n), n
+		assert all(type(v) is int for v in n if v is not None), n
+		assert None not in (v for k, v in d["files"].items()
+		    if k != "bad_pages") and None not in d["bytes"].values()
 		s = d["source"]["system_identifier"]
 		assert s is None or isinstance(s, str), s
 	END

@@ -72,6 +72,7 @@ enum {
 	X(ERR_PROTOCOL, "protocol", STATUS_TRANSFER)                           \
 	X(ERR_SOURCE, "source", STATUS_TRANSFER)                               \
 	X(ERR_SOURCE_IO, "source-io", STATUS_TRANSFER)                         \
+	X(ERR_DAMAGED_PAGES, "damaged-pages", STATUS_TRANSFER)                 \
 	X(ERR_TRANSFER, "transfer", STATUS_TRANSFER)                           \
 	X(ERR_TARGET_IO, "target-io", STATUS_TRANSFER)                         \
 	X(ERR_TARGET_CHANGED, "target-changed", STATUS_INCOMPLETE)             \

@@ -24,6 +24,7 @@ struct clone_opts {
 	const char *agent, *push_agent;
 	bool copy_external_config;
 	bool delta, force, dry_run, sync, verify, conf_only, cleanup;
+	bool verify_checksums; /* of the source's pages */
 	enum plan_pages pages;
 	const char *const *excludes;
 	size_t nexcludes;
@@ -63,6 +64,8 @@ struct clone_record {
 	char label[256];
 	uint64_t files_total, files_changed, files_copied, files_removed,
 	    files_vanished;
+	bool pages_verified; /* else the next two are not known */
+	uint64_t bad_pages, bad_files;
 	uint64_t bytes_total, bytes_compared, bytes_changed, bytes_sent;
 	int64_t ms_total, ms_preflight, ms_backup_start, ms_manifest,
 	    ms_transfer, ms_backup_stop, ms_start, ms_streaming; /* -1: not */

@@ -462,6 +462,7 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 		return err_set(e, ERR_SOURCE,
 		    "\"%s\" on the source is no longer a regular file",
 		    a->src->path);
+	clone_damaged(c, a->src, r);
 	if (c->digests != NULL)
 		memcpy(c->digests + (size_t)r->id * 16, r->digest, 16);
 	if (a->kind == ACT_COPY)
@@ -516,7 +517,7 @@ clone_transfer(struct clone *c, struct err *e)
 	if (c->o->verify &&
 	    (c->digests = calloc(c->plan.ntransfer + 1, 16)) == NULL)
 		return err_set_nomem(e);
-	if (start_walfetch(c, e) == -1)
+	if (start_walfetch(c, e) == -1 || clone_verify_pages(c, e) == -1)
 		return -1;
 	hook_pause("transfer");
 	if (pool_run(c->pool, &work, e) == -1 || check_complete(c, e) == -1 ||
@@ -529,7 +530,7 @@ clone_transfer(struct clone *c, struct err *e)
 	    c->rec->files_changed, buf_str(&bytes));
 	buf_free(&bytes);
 	hook_pause("transferred");
-	return 0;
+	return clone_judge_damage(c, e);
 }
 
 /* --- once more, just before pg_control: B31 ------------------------------ */

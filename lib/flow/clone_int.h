@@ -179,6 +179,13 @@ int clone_list(struct clone *c, struct err *e);
 int clone_take_over(struct clone *c, struct err *e);
 int clone_transfer(struct clone *c, struct err *e);
 int clone_late_unlogged(struct clone *c, struct err *e);
+/* clone_damage.c: the checksums of the source's pages.  Ask the agents for it,
+ * where there are any; note what a file had; before anything is sealed: refuse
+ * what is damaged. */
+int clone_verify_pages(struct clone *c, struct err *e);
+void clone_damaged(
+    struct clone *c, const struct entry *src, const struct fetch_result *r);
+int clone_judge_damage(struct clone *c, struct err *e);
 /* clone_seal.c: end of the backup (S2), configuration (S3), seal (S4) */
 int clone_end_backup(struct clone *c, struct err *e);
 int clone_seal(struct clone *c, struct err *e);

@@ -96,6 +96,7 @@ static const struct key {
     {"clone", "no_sync", KIND_BOOL, "true"},
     {"clone", "checksum", KIND_BOOL, "true"},
     {"clone", "verify", KIND_BOOL, "true"},
+    {"clone", "no_verify_checksums", KIND_BOOL, "true"},
     {"clone", "progress", KIND_TEXT, "\"auto\""},
     {"clone", "copy_external_config", KIND_BOOL, "true"},
     {"clone", "itemize_changes", KIND_BOOL, "true"},

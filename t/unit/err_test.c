@@ -208,6 +208,7 @@ the_names_and_statuses_of_the_contract(void **state)
 	    {ERR_BACKUP_LOST, "backup-lost 4"},
 	    {ERR_SSH_HOSTKEY, "ssh-hostkey 5"},
 	    {ERR_PROTOCOL, "protocol 5"},
+	    {ERR_DAMAGED_PAGES, "damaged-pages 5"},
 	    {ERR_TRANSFER, "transfer 5"},
 	    {ERR_TIMEOUT, "timeout 6"},
 	    {ERR_WAL_MISSING, "wal-missing 7"},

@@ -1,0 +1,81 @@
+#include "base/std.h"
+#include "core/pagesum.h"
+#include "core/text.h"
+#include "flow/clone_int.h"
+
+/* More names do not help, and a broken disk has many. */
+#define NAMED 5
+
+int
+clone_verify_pages(struct clone *c, struct err *e)
+{
+	if (!c->o->verify_checksums ||
+	    c->control.checksum_version != PAGESUM_VERSION)
+		return 0;
+	c->rec->pages_verified = true;
+	return pool_verify(c->pool, c->backup.start_lsn, e);
+}
+
+void
+clone_damaged(
+    struct clone *c, const struct entry *src, const struct fetch_result *r)
+{
+	struct buf bad = BUF_INIT, all = BUF_INIT;
+	struct err w = ERR_INIT;
+
+	if (r->bad == 0)
+		return;
+	c->rec->bad_pages += r->bad;
+	if (++c->rec->bad_files == NAMED + 1)
+		clone_note(c, "more files of the source have damaged pages: "
+			      "they are counted, not named");
+	if (c->rec->bad_files > NAMED)
+		return;
+	text_add_count(&bad, r->bad);
+	text_add_count(&all, r->size / c->block_size);
+	(void)err_set(&w, ERR_DAMAGED_PAGES,
+	    "\"%s\" on the source: %s of %s pages %s a wrong checksum, the "
+	    "first is block %" PRIu32,
+	    src->path, buf_str(&bad), buf_str(&all),
+	    r->bad == 1 ? "has" : "have", r->first_bad);
+	c->ui->warning(c->ui->arg, &w);
+	buf_free(&bad);
+	buf_free(&all);
+}
+
+int
+clone_judge_damage(struct clone *c, struct err *e)
+{
+	const struct clone_record *r = c->rec;
+	struct buf pages = BUF_INIT, files = BUF_INIT;
+	struct err w = ERR_INIT;
+
+	if (r->bad_pages == 0)
+		return 0;
+	text_add_count(&pages, r->bad_pages);
+	text_add_count(&files, r->bad_files);
+	(void)err_set(&w, ERR_DAMAGED_PAGES,
+	    "%s page%s of %s file%s of the source %s a wrong checksum",
+	    buf_str(&pages), r->bad_pages == 1 ? "" : "s", buf_str(&files),
+	    r->bad_files == 1 ? "" : "s", r->bad_pages == 1 ? "has" : "have");
+	buf_free(&pages);
+	buf_free(&files);
+	if (c->o->force) {
+		(void)err_detail(&w,
+		    "The copy has the same damage; it is sealed because of "
+		    "--force.");
+		c->ui->warning(c->ui->arg, &w);
+		return 0;
+	}
+	(void)err_detail(&w,
+	    "The copy has the same damage, so it is not made one that can be "
+	    "started.");
+	(void)err_hint(&w,
+	    "Look at the disk of %s and at its server's log, restore what is "
+	    "damaged there, and run the same command again: it continues.  To "
+	    "have the copy with the damage, add --force.",
+	    c->rec->source_host);
+	if (e != NULL)
+		*e = w;
+	return -1;
+}
