@@ -132,6 +132,171 @@ lost_include() {
 	forget s
 }
 
+# --- A3, A7: what this host has
+
+# The command without its start: pg_ctl does it.
+with_pg_ctl() {
+	local o
+	local -a all=()
+	clone_args p s
+	for o in "${CLONE[@]}"; do
+		case $o in
+		--start-command=*|--stop-command=*|-D|"$T/s") ;;
+		*) all+=("$o") ;;
+		esac
+	done
+	CLONE=("${all[@]}")
+}
+
+unsafe_path() {
+	local c
+	for c in '"' "\$" '\`' '\\' $'\n'; do
+		fresh
+		with_pg_ctl
+		run "${CLONE[@]}" -D "$T/a${c}b"
+		refused "$m A3: PGDATA with $(printf %q "$c")" \
+		    'pg_ctl would hand to a shell unquoted'
+		ok "$m A3: nothing was made" test ! -e "$T/a${c}b"
+	done
+	run "${CLONE[@]}" -D "$T/a\$b" --no-start
+	rc_is 0 "$m A3: it is only about pg_ctl"
+	rm -rf "${T:?}/a\$b"
+}
+
+# Programs of another build: a wrapper that says so.
+other_build() {
+	local bin
+	bin=$(pg_bin "$m")
+	rm -rf "$T/bin"
+	mkdir "$T/bin"
+	ln -s "$bin"/* "$T/bin/"
+	rm "$T/bin/postgres"
+	cat >"$T/bin/postgres" <<-END
+		#!/bin/sh
+		case "\$*" in
+		*"-C block_size"*) echo 32768 ;;
+		*) exec '$bin/postgres' "\$@" ;;
+		esac
+	END
+	chmod 0755 "$T/bin/postgres"
+	fresh
+	clone_run p s --pg-bindir="$T/bin"
+	refused "$m A7: another block size" \
+	    'have a block size of 32768, and the source has 8192'
+	untouched "$m A7"
+}
+
+# --- W11 and values that a standby reads
+
+standby_says() {
+	if [ "$m" -ge 12 ]; then
+		pg_sql s "SHOW $1"
+	else
+		sed -n "s/^$1 = //p" "$T/s/recovery.conf"
+	fi
+}
+
+values() {
+	local command="test -e '/no where/%f' # it's \\x"
+	local want=$command
+	fresh
+	clone_run p s --recovery-min-apply-delay=abc
+	refused "$m W11: no time" '"abc" is no' 2
+	untouched "$m W11"
+	clone_run p s --recovery-min-apply-delay='2 h' \
+	    --restore-command="$command"
+	rc_is 0 "$m: delayed, with a restore_command"
+	streams "$m: delayed"
+	if [ "$m" -ge 12 ]; then
+		is "$(standby_says recovery_min_apply_delay)" 2h "$m: the delay"
+	else
+		is "$(standby_says recovery_min_apply_delay)" "'2 h'" \
+		    "$m: the delay"
+		want="'test -e ''/no where/%f'' # it''s \\\\x'"
+	fi
+	is "$(standby_says restore_command)" "$want" \
+	    "$m: restore_command with quotes, # and a backslash"
+	forget s
+}
+
+# --- A8: synchronous commits that would wait for ever
+
+synchronous() {
+	fresh
+	pg_set p "synchronous_standby_names = 'FIRST 1 (nobody, \"s 1\")'"
+	pg_reload p
+	poll_until 10 pg_is p "SELECT count(*) FROM pg_settings WHERE name =
+	    'synchronous_standby_names' AND setting <> ''" 1
+	clone_run p s --application-name='s 1'
+	rc_is 0 "$m A8: the clone itself does not wait"
+	like "$err" 'warning: synchronous_standby_names .*nobody' \
+	    "$m A8: a warning"
+	like "$err" 'hint: The standby that is made is among them, as "s 1"' \
+	    "$m A8: ours is named there"
+	ok "$m A8: commits go on once it streams" \
+	    pg_sql p "CREATE TABLE sync_$m (a int)"
+	forget s
+	drop_slots p >/dev/null
+	clone_run p s --dry-run
+	like "$err" "ALTER SYSTEM SET synchronous_standby_names = '';" \
+	    "$m A8: ours is not: what to type"
+	sed -i '/^synchronous_standby_names/d' "$T/p/postgresql.conf"
+	pg_reload p
+	forget s
+}
+
+# --- A9: the WAL may lie on another file system
+
+wal_space() {
+	local small=${STANDBY_TEST_SMALL:-/nonexistent}
+	if [ ! -d "$small" ]; then
+		skip "$m A9: --waldir" "no small file system: root, t/run"
+		return
+	fi
+	fresh
+	clone_run p s --waldir="$small/wal"
+	refused "$m A9: --waldir where a segment has no room" \
+	    "the file system of \"$small/wal\" needs 16.2 MB"
+	untouched "$m A9"
+}
+
+# --- B6, B28: a source that is a standby, and does not stay what it is
+
+# The node s, of p, and its own small worries: archive_mode = always with a
+# command that fails, replay that is paused.
+from_standby() {
+	fresh
+	forget t
+	clone_run p s
+	rc_is 0 "$m B6: a standby to clone from"
+	pg_set s "archive_mode = always" "archive_command = 'false'"
+	pg_restart s
+	poll_until 30 pg_streams s
+	pg_sql s "SELECT pg_wal_replay_pause()" >/dev/null
+	clone_run s t
+	rc_is 0 "$m: from a standby that archives in vain and is paused"
+	ok "$m: it streams from it" poll_until 30 pg_streams t
+	pg_sql s "SELECT pg_wal_replay_resume()" >/dev/null
+	ok "$m: a cascade of a cascade is a standby" pg_wait_replay t p
+	forget t
+	poll_until 30 pg_is s "SELECT count(*) FROM pg_replication_slots
+	    WHERE active" 0
+	drop_slots s >/dev/null
+
+	clone_paused transfer s t || fail "$m B6: the transfer is reached"
+	pg_promote s >/dev/null
+	clone_resume
+	clone_wait
+	like "$rc" '^[45]$' "$m B28: promoted while it is copied: exit 4 or 5"
+	like "$err" 'promoted|no longer|is a primary|not in progress|is void' \
+	    "$m B28: says why"
+	ok "$m B28: nothing is sealed" test ! -e "$T/t/global/pg_control"
+	ok "$m B28: no label" test ! -e "$T/t/backup_label"
+	is "$(pg_slots s)" "" "$m B28: no slot is left there"
+	forget t
+	forget s
+}
+
 # --- all of them
 
 setup() {
@@ -141,7 +306,8 @@ setup() {
 	pg_start p && pg_node s "$m" && pg_node t "$m"
 }
 
-all=(command_line own_files lost_include)
+all=(command_line own_files lost_include unsafe_path other_build values
+    synchronous wal_space from_standby)
 [ $# -eq 0 ] || all=("$@")
 
 majors='15 10'

@@ -8,6 +8,8 @@
 
 #include <gnu/libc-version.h>
 
+#define PROGRAM_MS 10000 /* postgres -C */
+
 static void
 judge(struct clone *c, int rc, struct err *e)
 {
@@ -178,6 +180,8 @@ clone_judge_server(struct clone *c, struct err *e)
 		pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL,
 	    .to_standby = c->o->upstream == NULL,
 	    .trigger_file = c->o->trigger_file,
+	    .application_name = clone_application_name(c),
+	    .mapped = c->o->nmapping > 0,
 	    .replication_user = c->o->replication_user,
 	    .source_pgdata = c->o->source_pgdata};
 
@@ -190,12 +194,70 @@ clone_judge_server(struct clone *c, struct err *e)
 	return 0;
 }
 
+/* A7: they would not start with the copy. */
+static int
+judge_sizes(struct clone *c)
+{
+	struct server_sizes have;
+	struct preflight_size s[] = {
+	    {"block size", c->control.blcksz, 0},
+	    {"WAL block size", c->control.xlog_blcksz, 0},
+	    {"segment size in blocks", c->control.relseg_size, 0},
+	};
+
+	if (c->bindir == NULL || server_sizes(c->bindir, &have,
+				     clone_deadline(c, PROGRAM_MS), NULL) == -1)
+		return 0; /* before 9.2 they do not tell */
+	s[0].have = have.block;
+	s[1].have = have.wal_block;
+	s[2].have = have.segment;
+	return preflight_sizes(&c->pf, s, NELEM(s), c->bindir);
+}
+
+/* The shell of pg_ctl (A3). */
+static int
+judge_paths(struct clone *c)
+{
+	if (!c->o->start || c->start_command != NULL)
+		return 0;
+	if (preflight_shell_path(&c->pf, "data directory", c->target.path) ==
+	    -1)
+		return -1;
+	return c->bindir == NULL ? 0
+				 : preflight_shell_path(
+				       &c->pf, "program directory", c->bindir);
+}
+
+/* Values that we shall write: the server that will read them is asked, where
+ * it knows them as settings (12). */
+static int
+judge_values(struct clone *c)
+{
+	const char *delay = c->o->min_apply_delay;
+	bool guc = pgver(c->facts.version, PGFACT_RECOVERY_IS_GUC) != NULL;
+	struct err own = ERR_INIT, said = ERR_INIT;
+
+	if (delay == NULL || c->bindir == NULL || !guc)
+		return preflight_delay(&c->pf, delay, c->facts.version);
+	c->pf.checks++;
+	if (server_accepts(c->bindir, "recovery_min_apply_delay", delay,
+		clone_deadline(c, PROGRAM_MS), &said) == 0)
+		return 0;
+	(void)err_set(&own, ERR_USAGE,
+	    "--recovery-min-apply-delay: \"%s\" is no value for the server",
+	    delay);
+	(void)err_detail(&own, "%s", said.detail);
+	(void)err_hint(&own, "For example: --recovery-min-apply-delay=4h.");
+	return preflight_add(&c->pf, &own);
+}
+
 int
 clone_judge_rest(struct clone *c, struct err *e)
 {
 	struct err own = ERR_INIT;
 
-	if (judge_programs(c) == -1)
+	if (judge_programs(c) == -1 || judge_sizes(c) == -1 ||
+	    judge_paths(c) == -1 || judge_values(c) == -1)
 		return err_set_nomem(e);
 	if (clone_judge_config(c, e) == -1)
 		return -1;

@@ -49,14 +49,52 @@ open_above(const char *dir)
 	return fd;
 }
 
+/* Where the WAL will be: the directory or link that is there, --waldir, or in
+ * the data directory. */
+static void
+wal_place(const struct clone *c, char *dir, size_t size)
+{
+	struct stat st;
+
+	(void)snprintf(dir, size, "%s/%s", c->target.path, c->wal_dir);
+	if (stat(dir, &st) == -1 && c->o->waldir != NULL)
+		(void)snprintf(dir, size, "%s", c->o->waldir);
+}
+
+static bool
+is_wal(const struct clone *c, const char *path)
+{
+	size_t n = strlen(c->wal_dir);
+
+	return strncmp(path, c->wal_dir, n) == 0 && path[n] == '/';
+}
+
+/* What comes there in any case: the segment that the standby receives; without
+ * a slot those of the backup's start and end. */
+static uint64_t
+wal_need(const struct clone *c)
+{
+	uint64_t n = c->fetch_wal || c->o->want_slot == SLOT_NONE ||
+			     c->o->wal == CLONE_WAL_FETCH
+			 ? 2
+			 : 1;
+
+	return n * c->control.xlog_seg_size;
+}
+
 static struct space *
 space_of(struct clone *c, struct space *v, size_t n, const char *path)
 {
 	size_t k = path_tablespace(path, NULL);
 	const char *dir = c->target.path;
+	char wal[PATH_MAX];
 	struct stat st;
 	int fd, rc;
 
+	if (is_wal(c, path)) {
+		wal_place(c, wal, sizeof(wal));
+		dir = wal;
+	}
 	for (size_t i = 0; k > 0 && i < c->roots.n; i++)
 		if (strlen(c->roots.v[i].prefix) == k &&
 		    strncmp(c->roots.v[i].prefix, path, k) == 0)
@@ -71,6 +109,14 @@ space_of(struct clone *c, struct space *v, size_t n, const char *path)
 	return &v[0];
 }
 
+/* Length of the part of a path that names a place of its own. */
+static size_t
+path_root(const struct clone *c, const char *path)
+{
+	return is_wal(c, path) ? strlen(c->wal_dir)
+			       : path_tablespace(path, NULL);
+}
+
 /* Consecutive actions lie in one directory: look its file system up once per
  * root, not per file. */
 static void
@@ -83,7 +129,7 @@ sum_space(struct clone *c, struct space *v, size_t n)
 	for (size_t i = 0; i < c->plan.n; i++) {
 		const struct action *a = &c->plan.v[i];
 		const char *path = a->src != NULL ? a->src->path : a->dst->path;
-		size_t k = path_tablespace(path, NULL);
+		size_t k = path_root(c, path);
 		uint64_t old = a->dst != NULL ? a->dst->size : 0;
 
 		if (k != nlast || strncmp(path, last, k) != 0)
@@ -112,9 +158,10 @@ need_of(const struct space *s)
 int
 clone_check_space(struct clone *c, struct err *e)
 {
-	struct space *v = calloc(c->roots.n + 1, sizeof(*v));
-	struct preflight_space *rows = calloc(c->roots.n + 1, sizeof(*rows));
+	struct space *v = calloc(c->roots.n + 2, sizeof(*v));
+	struct preflight_space *rows = calloc(c->roots.n + 2, sizeof(*rows));
 	struct preflight pf = {0};
+	char wal[PATH_MAX], first[PATH_MAX];
 	size_t n = 0;
 	int rc = -1;
 
@@ -126,7 +173,11 @@ clone_check_space(struct clone *c, struct err *e)
 	for (size_t i = 0; i < c->roots.n; i++)
 		add_space(
 		    v, &n, open_above(c->roots.v[i].dir), c->roots.v[i].dir);
+	wal_place(c, wal, sizeof(wal));
+	add_space(v, &n, open_above(wal), wal);
 	sum_space(c, v, n);
+	(void)snprintf(first, sizeof(first), "%s/.", c->wal_dir);
+	space_of(c, v, n, first)->need += wal_need(c);
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct preflight_space){.path = v[i].path,
 		    .need = need_of(&v[i]),

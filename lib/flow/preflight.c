@@ -401,12 +401,38 @@ check_trigger(
 	return FOUND_PROBLEM;
 }
 
+/* One name of synchronous_standby_names: "a", a, *; *at moves behind it.  The
+ * numbers and words of ANY 1 (...) are not told from names. */
+static bool
+next_name(const char **at, char *name, size_t size)
+{
+	const char *p = *at + strspn(*at, " \t\n,()");
+	size_t n;
+	bool quoted = *p == '"';
+
+	p += quoted;
+	n = strcspn(p, quoted ? "\"" : " \t\n,()");
+	(void)snprintf(name, size, "%.*s", (int)MIN_OF(n, size - 1), p);
+	*at = p + n + (quoted && p[n] == '"');
+	return n > 0;
+}
+
+static bool
+names_have(const char *names, const char *want)
+{
+	char name[256];
+
+	while (want != NULL && next_name(&names, name, sizeof(name)))
+		if (strcmp(name, "*") == 0 || strcasecmp(name, want) == 0)
+			return true;
+	return false;
+}
+
 /* Our own session does not wait (synchronous_commit is local). */
 static enum found
 check_synchronous(
     const struct probe *f, const struct preflight_want *w, struct err *e)
 {
-	(void)w;
 	if (f->in_recovery || f->synchronous_standby_names == NULL ||
 	    f->synchronous_standby_names[0] == '\0' || f->wal_senders_used != 0)
 		return FOUND_NOTHING;
@@ -414,7 +440,32 @@ check_synchronous(
 	    "synchronous_standby_names of the source is \"%s\", and no standby "
 	    "is connected: commits there wait until one is",
 	    f->synchronous_standby_names);
-	hint_set(e, f, "synchronous_standby_names", "''", false);
+	if (names_have(f->synchronous_standby_names, w->application_name))
+		(void)err_hint(e,
+		    "The standby that is made is among them, as \"%s\": they "
+		    "wait until it streams.",
+		    w->application_name);
+	else
+		hint_set(e, f, "synchronous_standby_names", "''", false);
+	return FOUND_WARNING;
+}
+
+/* Before 9.2 the catalog itself has the path. */
+static enum found
+check_spclocation(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	if (!w->mapped || pgver(f->version, PGFACT_SPCLOCATION) == NULL)
+		return FOUND_NOTHING;
+	(void)err_set(e, ERR_TABLESPACE,
+	    "the catalog of the source holds the paths of its tablespaces, and "
+	    "--tablespace-mapping does not change it");
+	(void)err_detail(e,
+	    "The standby uses the new paths, but pg_tablespace and pg_dumpall "
+	    "tell the old ones.");
+	(void)err_hint(e,
+	    "After its promotion, type: UPDATE pg_tablespace SET spclocation = "
+	    "'NEWDIR' WHERE spclocation = 'OLDDIR';");
 	return FOUND_WARNING;
 }
 
@@ -432,6 +483,7 @@ static check_fn *const checks[] = {
     check_archiver,
     check_trigger,
     check_synchronous,
+    check_spclocation,
 };
 
 int

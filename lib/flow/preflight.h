@@ -38,6 +38,8 @@ struct preflight_want {
 	const char *replication_user; /* or NULL: the login role */
 	const char *source_pgdata;    /* --source-pgdata, or NULL */
 	bool conf_only;               /* no backup is made */
+	const char *application_name; /* of the standby */
+	bool mapped;                  /* --tablespace-mapping */
 };
 /* A8, A10, A11, B2, C3: wal_level, senders, slots, hot_standby, rights,
  * recovery on <= 9.5, archiver, trigger file wanted on 16+, synchronous
@@ -83,6 +85,27 @@ int preflight_settings(
     struct preflight *p, struct preflight_setting *s, size_t n, int version);
 /* The built-in value of such a setting. */
 int preflight_default(const char *name);
+
+/*
+ * A3: pg_ctl hands the directory to a shell, in double quotes: a character that
+ * these do not quote is a refusal that names it.  what: "data directory", or
+ * whatever it is.
+ */
+int preflight_shell_path(
+    struct preflight *p, const char *what, const char *path);
+
+/* A7: sizes that the programs here are built with (have, 0: not known) and
+ * those of the source. */
+struct preflight_size {
+	const char *name;
+	uint64_t want, have;
+};
+int preflight_sizes(struct preflight *p, const struct preflight_size *s,
+    size_t n, const char *bindir);
+
+/* --recovery-min-apply-delay: is it a time of that server?  Nothing but the
+ * form is looked at; NULL is none. */
+int preflight_delay(struct preflight *p, const char *value, int version);
 
 /* A9: one row per file system of the target. */
 struct preflight_space {

@@ -80,6 +80,102 @@ preflight_programs(struct preflight *p, const struct probe *f,
 	return preflight_keep(p, found, &e);
 }
 
+int
+preflight_sizes(struct preflight *p, const struct preflight_size *s, size_t n,
+    const char *bindir)
+{
+	struct err e;
+
+	for (size_t i = 0; i < n; i++) {
+		p->checks++;
+		if (s[i].have == 0 || s[i].want == 0 || s[i].have == s[i].want)
+			continue;
+		err_clear(&e);
+		(void)err_set(&e, ERR_VERSION,
+		    "the server programs in \"%s\" have a %s of %" PRIu64
+		    ", and the source has %" PRIu64,
+		    bindir, s[i].name, s[i].have, s[i].want);
+		(void)err_hint(&e,
+		    "Install programs that are built as those of the source, "
+		    "and name them: --pg-bindir=DIR.");
+		if (preflight_add(p, &e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- A3: what a shell would make of a path -------------------------------- */
+
+int
+preflight_shell_path(struct preflight *p, const char *what, const char *path)
+{
+	const char *bad = strpbrk(path, "\"`$\\\n");
+	struct buf shown = BUF_INIT, name = BUF_INIT;
+	struct err e;
+	int rc = 0;
+
+	p->checks++;
+	if (bad == NULL)
+		return 0;
+	text_add_escaped(&shown, bad, 1);
+	text_add_escaped(&name, path, strlen(path));
+	err_clear(&e);
+	(void)err_set(&e, ERR_TARGET_PATH,
+	    "the name of the %s \"%s\" has a %s%s%s, which pg_ctl would hand "
+	    "to "
+	    "a shell unquoted",
+	    what, buf_str(&name), *bad == '\n' ? "line end" : "\"",
+	    *bad == '\n' ? "" : buf_str(&shown), *bad == '\n' ? "" : "\"");
+	(void)err_hint(&e,
+	    "Use another name, start it in another way (--start-command), or "
+	    "not at all (--no-start).");
+	rc = preflight_add(p, &e);
+	buf_free(&shown);
+	buf_free(&name);
+	return rc;
+}
+
+/* --- values --------------------------------------------------------------- */
+
+/* As parse_int of guc.c reads it: a number, blanks, a unit of time.  Fractions
+ * came when it became a setting (12). */
+static bool
+is_delay(const char *s, bool fraction)
+{
+	static const char *const units[] = {
+	    "", "us", "ms", "s", "min", "h", "d"};
+	const char *p = s + strspn(s, " \t");
+	size_t n = strspn(p, "0123456789");
+
+	if (n == 0 || n > 10)
+		return false;
+	p += n;
+	if (fraction && *p == '.')
+		p += 1 + strspn(p + 1, "0123456789");
+	p += strspn(p, " \t");
+	for (size_t i = 0; i < NELEM(units); i++)
+		if (strcmp(p, units[i]) == 0)
+			return true;
+	return false;
+}
+
+int
+preflight_delay(struct preflight *p, const char *value, int version)
+{
+	struct err e;
+
+	p->checks++;
+	if (value == NULL ||
+	    is_delay(value, pgver(version, PGFACT_RECOVERY_IS_GUC) != NULL))
+		return 0;
+	err_clear(&e);
+	(void)err_set(&e, ERR_USAGE,
+	    "--recovery-min-apply-delay: \"%s\" is not a time", value);
+	(void)err_hint(&e, "A number and one of ms, s, min, h, d: "
+			   "--recovery-min-apply-delay=4h.");
+	return preflight_add(p, &e);
+}
+
 /* --- settings ------------------------------------------------------------- */
 
 /* Built-in values; max_wal_senders counts from 12 only, where it is 10. */

@@ -10,6 +10,7 @@ static char s_minimal[] = "minimal", s_replica[] = "replica",
 	    s_archive[] = "archive", s_hot[] = "hot_standby",
 	    s_logical[] = "logical", s_on[] = "on", s_off[] = "off",
 	    s_always[] = "always", s_empty[] = "", s_names[] = "s1",
+	    s_first[] = "FIRST 2 (a, \"node 2\", x)", s_any[] = "ANY 1 (*)",
 	    s_dir[] = "/srv/pg", s_dir_slash[] = "/srv/pg/",
 	    s_conf[] = "/srv/pg/postgresql.conf",
 	    s_etc[] = "/etc/postgresql/15/main/postgresql.conf",
@@ -129,6 +130,17 @@ CHANGE(trigger_16, (f->version = 160014, w->trigger_file = "/tmp/t"))
 CHANGE(trigger_15, w->trigger_file = "/tmp/t")
 CHANGE(synchronous,
     (f->synchronous_standby_names = s_names, f->wal_senders_used = 0))
+CHANGE(synchronous_ours,
+    (f->synchronous_standby_names = s_first, f->wal_senders_used = 0,
+	w->application_name = "Node 2"))
+CHANGE(synchronous_any,
+    (f->synchronous_standby_names = s_any, f->wal_senders_used = 0,
+	w->application_name = "node2"))
+CHANGE(synchronous_other,
+    (f->synchronous_standby_names = s_first, f->wal_senders_used = 0,
+	w->application_name = "node2"))
+CHANGE(mapped_9_1, (f->version = 90124, w->mapped = true))
+CHANGE(mapped_9_2, (f->version = 90224, w->mapped = true))
 CHANGE(synchronous_served, f->synchronous_standby_names = s_names)
 
 static const struct {
@@ -221,6 +233,14 @@ static const struct {
     NOTHING(trigger_15),
     ROW(synchronous, 'W', ERR_SETTING, "\"s1\"",
 	"synchronous_standby_names = ''; then reload"),
+    ROW(synchronous_ours, 'W', ERR_SETTING, "node 2",
+	"among them, as \"Node 2\""),
+    ROW(synchronous_any, 'W', ERR_SETTING, "(*)", "among them"),
+    ROW(synchronous_other, 'W', ERR_SETTING, "node 2",
+	"synchronous_standby_names = ''"),
+    ROW(mapped_9_1, 'W', ERR_TABLESPACE, "--tablespace-mapping",
+	"SET spclocation"),
+    NOTHING(mapped_9_2),
     NOTHING(synchronous_served),
 };
 
@@ -519,6 +539,94 @@ settings_that_a_standby_must_match_or_exceed(void **state)
 }
 
 static void
+a_directory_that_the_shell_of_pg_ctl_would_misread_is_refused(void **state)
+{
+	static const struct {
+		const char *path, *text; /* NULL: fine */
+	} t[] = {
+	    {"/srv/pg 15/it's; <a>|*&(b)#~!", NULL},
+	    {"/srv/\xeb\x8c\x80", NULL},
+	    {"/srv/a\"b", "has a \"\"\""},
+	    {"/srv/$(x)", "has a \"$\""},
+	    {"/srv/`x`", "has a \"`\""},
+	    {"/srv/a\\b", "has a \"\\134\""},
+	    {"/srv/a\nb", "has a line end"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct preflight p = {.checks = 0};
+
+		assert_int_equal(
+		    preflight_shell_path(&p, "data directory", t[i].path), 0);
+		if (p.nproblems != (t[i].text != NULL))
+			fail_msg("%zu: %zu problems", i, p.nproblems);
+		if (t[i].text != NULL) {
+			assert_int_equal(p.problem[0].code, ERR_TARGET_PATH);
+			if (strstr(p.problem[0].text, t[i].text) == NULL ||
+			    strchr(p.problem[0].text, '\n') != NULL)
+				fail_msg("%zu: %s", i, p.problem[0].text);
+		}
+		preflight_free(&p);
+	}
+}
+
+static void
+a_delay_is_a_time_of_that_version(void **state)
+{
+	static const struct {
+		const char *value;
+		int version;
+		bool good;
+	} t[] = {
+	    {NULL, 150018, true},
+	    {"4h", 90400, true},
+	    {" 250 ms", 110000, true},
+	    {"0", 110000, true},
+	    {"1.5h", 110000, false},
+	    {"1.5h", 120000, true},
+	    {"abc", 150018, false},
+	    {"", 150018, false},
+	    {"-1s", 150018, false},
+	    {"4 hours", 150018, false},
+	    {"4H", 150018, false},
+	    {"99999999999", 150018, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct preflight p = {.checks = 0};
+
+		assert_int_equal(
+		    preflight_delay(&p, t[i].value, t[i].version), 0);
+		if (p.nproblems != !t[i].good)
+			fail_msg("%zu: %zu problems", i, p.nproblems);
+		if (!t[i].good)
+			assert_int_equal(p.problem[0].status, STATUS_USAGE);
+		preflight_free(&p);
+	}
+}
+
+static void
+programs_of_another_block_size_are_refused(void **state)
+{
+	static const struct preflight_size s[] = {
+	    {"block size", 8192, 32768},
+	    {"WAL block size", 8192, 8192},
+	    {"segment size in blocks", 131072, 0},
+	};
+	struct preflight p = {.checks = 0};
+
+	(void)state;
+	assert_int_equal(preflight_sizes(&p, s, NELEM(s), "/x/bin"), 0);
+	assert_int_equal(p.nproblems, 1);
+	assert_int_equal(p.problem[0].code, ERR_VERSION);
+	assert_non_null(strstr(
+	    p.problem[0].text, "block size of 32768, and the source has 8192"));
+	preflight_free(&p);
+}
+
+static void
 room_is_asked_of_each_file_system(void **state)
 {
 	static const struct {
@@ -565,6 +673,10 @@ main(void)
 	    cmocka_unit_test(
 		another_c_library_is_a_warning_that_says_what_breaks),
 	    cmocka_unit_test(settings_that_a_standby_must_match_or_exceed),
+	    cmocka_unit_test(
+		a_directory_that_the_shell_of_pg_ctl_would_misread_is_refused),
+	    cmocka_unit_test(a_delay_is_a_time_of_that_version),
+	    cmocka_unit_test(programs_of_another_block_size_are_refused),
 	    cmocka_unit_test(room_is_asked_of_each_file_system),
 	};
 
