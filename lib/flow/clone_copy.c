@@ -293,11 +293,14 @@ make_dir(struct clone *c, const char *path, struct err *e)
 	return 0;
 }
 
-/* Group access as on the source. */
+/* Group access as on the source, given or taken back: the server goes by the
+ * mode of this directory for every file that it makes. */
 static int
 set_mode(struct clone *c, struct err *e)
 {
-	if (c->group && fchmod(tree_fd(c->target.tree), 0750) == -1)
+	mode_t mode = plan_mode(0, true, c->group);
+
+	if (fchmod(tree_fd(c->target.tree), mode) == -1)
 		return err_set_errno(e, ERR_TARGET_IO,
 		    "could not set the mode of \"%s\"", c->target.path);
 	return 0;

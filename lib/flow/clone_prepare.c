@@ -285,6 +285,21 @@ tell_source(struct clone *c)
 	buf_free(&b);
 }
 
+/* A3: what is written to is not what was typed. */
+static void
+tell_link(struct clone *c)
+{
+	const char *given = c->o->pgdata;
+	size_t n = strlen(given);
+
+	while (n > 1 && given[n - 1] == '/')
+		n--;
+	if (given[0] == '/' && (strncmp(given, c->target.path, n) != 0 ||
+				   c->target.path[n] != '\0'))
+		clone_note(
+		    c, "\"%s\" is the directory \"%s\"", given, c->target.path);
+}
+
 int
 clone_look(struct clone *c, struct err *e)
 {
@@ -297,6 +312,7 @@ clone_look(struct clone *c, struct err *e)
 		return -1;
 	if ((c->rec->pgdata = strdup(c->target.path)) == NULL)
 		return err_set_nomem(e);
+	tell_link(c);
 	if (c->target.tree != NULL &&
 	    backup_note_read(c->target.tree, &c->old_note, e) == -1)
 		return -1;
