@@ -49,7 +49,8 @@ command_check(const char *command, struct err *e)
 	int rc = 0;
 
 	if (len == 0 || strcspn(begin, "'\"\\$`*?[]{}~#=!") < len ||
-	    *begin == '-' || strstr(begin, "||") != NULL)
+	    *begin == '-' || strstr(begin, "||") != NULL ||
+	    begin[len + strspn(begin + len, " \t")] == '(')
 		return 0;
 	if ((word = strndup(begin, len)) == NULL)
 		return err_set_nomem(e);

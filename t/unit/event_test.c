@@ -83,6 +83,8 @@ what_cannot_be_run_is_known_before(void **state)
 	    {"$HOME/nonexistent", 0},
 	    {"A=1 /nonexistent", 0},
 	    {"(/nonexistent)", 0},
+	    {"cut_off() { false; }; cut_off", 0},
+	    {"cut_off ()\n{ false; }; cut_off", 0},
 	};
 	struct err e;
 
