@@ -124,8 +124,8 @@ kills() {
 	for phase in slot noted backup manifest plan marked removed transfer \
 	    transferred control stopped conf label synced sealed unmarked; do
 		for role in postgres plain; do
-			kill_at $phase $role
-			kill_at $phase $role "--label=$TEXT"
+			kill_at "$phase" "$role"
+			kill_at "$phase" "$role" "--label=$TEXT"
 		done
 	done
 }
@@ -157,7 +157,7 @@ starting() {
 		thaw x
 		code=143
 		[ "$sig" = TERM ] || code=129
-		is "$rc" $code "$name: exit status"
+		is "$rc" "$code" "$name: exit status"
 		unlike "$err" 'left behind' "$name: nothing is left behind"
 		pg_sql x CHECKPOINT
 	fi
@@ -168,8 +168,8 @@ label_of_any() { ! no_label; }
 starts() {
 	local sig
 	for sig in KILL TERM; do
-		starting plain $sig
-		[ "$WORLD" != 1 ] || starting postgres $sig
+		starting plain "$sig"
+		[ "$WORLD" != 1 ] || starting postgres "$sig"
 	done
 }
 
@@ -204,8 +204,8 @@ signals() {
 	for phase in noted backup manifest plan marked transfer transferred \
 	    control stopped; do
 		for sig in HUP INT TERM; do
-			signal_at $sig $phase postgres
-			signal_at $sig $phase plain
+			signal_at "$sig" "$phase" postgres
+			signal_at "$sig" "$phase" plain
 		done
 	done
 }
@@ -310,7 +310,7 @@ foreign() {
 	    transferred control stopped conf; do
 		for role in postgres plain; do
 			for how in goes-on TERM KILL; do
-				foreign_at $phase $role $how
+				foreign_at "$phase" "$role" "$how"
 			done
 		done
 	done
@@ -471,7 +471,10 @@ all=(whole kills starts signals sessions foreign stop_denied unknown crashes)
 majors=12
 [ "$WORLD" != 1 ] || majors='10 11 12 13 14'
 for m in ${STANDBY_TEST_MAJORS:-$majors}; do
-	[ "$m" -le 14 ] && pg_bin "$m" >/dev/null || continue
+	if [ "$m" -gt 14 ] || ! pg_bin "$m" >/dev/null; then
+		skip "$m" "it has no exclusive backup, or is not installed"
+		continue
+	fi
 	setup "$m" || bail "the primary does not start"
 	for f in "${all[@]}"; do
 		note "==== $m $f"
