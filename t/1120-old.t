@@ -276,6 +276,8 @@ foreign_backup() {
 	ok "B2 9.1: nothing is left" test ! -e "$T/s"
 }
 
+no_workers() { ! pgrep -f "^$STANDBY_CLONE .*$T/" >/dev/null; }
+
 # killed PHASE: a clone that waits there is killed with -9.
 killed() {
 	local pid hold=$T/hold
@@ -294,7 +296,8 @@ killed() {
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 	rm -f "$hold"
-	[ -e "$T/p/backup_label" ]
+	# Its workers, which end by themselves, hold the lock of the directory.
+	poll_until 30 no_workers && [ -e "$T/p/backup_label" ]
 }
 
 killed_runs() {
