@@ -245,6 +245,25 @@ synchronous() {
 	forget s
 }
 
+# --- A7: collations of another version
+
+collations() {
+	fresh
+	pg_sql p "CREATE TABLE sorted (a text COLLATE \"de-x-icu\" PRIMARY KEY)" ||
+	    { skip "$m A7: collations" "no ICU"; return; }
+	pg_sql p "UPDATE pg_collation SET collversion = '1.0'
+	    WHERE collname IN ('de-x-icu', 'sv-x-icu')"
+	clone_run p s
+	rc_is 0 "$m A7: another collation is no failure"
+	like "$err" 'warning: the collation "de-x-icu" sorts by version 1.0, and' \
+	    "$m A7: it is told with both versions"
+	like "$err" 'ALTER COLLATION "de-x-icu" REFRESH VERSION;' \
+	    "$m A7: and what to do"
+	unlike "$err" 'sv-x-icu' "$m A7: not one that no index uses"
+	pg_sql p "DROP TABLE sorted"
+	forget s
+}
+
 # --- A9: the WAL may lie on another file system
 
 wal_space() {
@@ -307,7 +326,7 @@ setup() {
 }
 
 all=(command_line own_files lost_include unsafe_path other_build values
-    synchronous wal_space from_standby)
+    synchronous collations wal_space from_standby)
 [ $# -eq 0 ] || all=("$@")
 
 majors='15 10'

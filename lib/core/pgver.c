@@ -15,6 +15,7 @@ static const char *const fact_names[] = {
     [PGFACT_STANDBY_SOURCE] = "standby-source",
     [PGFACT_ROLE] = "role",
     [PGFACT_COLLATION] = "collation",
+    [PGFACT_COLLATION_STALE] = "stale-collations",
     [PGFACT_SYSTEM_IDENTIFIER] = "system-identifier",
     [PGFACT_TIMELINE] = "timeline",
     [PGFACT_CURRENT_LSN] = "current-lsn",

@@ -41,6 +41,10 @@ enum pgfact {
 	PGFACT_ROLE,              /* of current_user: superuser, replication */
 	PGFACT_COLLATION,         /* of the database: lc_collate, version that
 				   * it was made with (15) or NULL */
+	PGFACT_COLLATION_STALE,   /* rows (10): what, name, version in the
+				   * catalogs, version on this host, where they
+				   * differ: collations of indexes of this
+				   * database, databases (15); at most 5 */
 	PGFACT_SYSTEM_IDENTIFIER, /* decimal (9.6) */
 	PGFACT_TIMELINE,          /* decimal.  Primary: of the WAL it writes
 				   * (pg_control is stale after a promotion).

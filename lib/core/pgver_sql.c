@@ -106,6 +106,13 @@ _Static_assert(PGVER_STATUS_ROWS == 1000, "STATUS_ROWS must follow");
 	"  " reason "\n"                                                       \
 	"FROM pg_replication_slots ORDER BY 1 LIMIT " STATUS_ROWS
 
+/* Only those that an index of this database uses. */
+#define STALE_COLLATIONS                                                       \
+	"SELECT 'collation', collname::text, collversion::text,\n"             \
+	"pg_collation_actual_version(oid)::text FROM pg_collation\n"           \
+	"WHERE oid IN (SELECT unnest(indcollation::oid[]) FROM pg_index)\n"    \
+	"AND collversion <> pg_collation_actual_version(oid)"
+
 const struct pgver_row pgver_sql[] = {
     /* --- backup --- */
     {PGFACT_BACKUP_START, 90000, "9.0.0 pg_proc.h:3299",
@@ -165,6 +172,15 @@ const struct pgver_row pgver_sql[] = {
     {PGFACT_COLLATION, 150000, "rel 15: datcollversion",
 	"SELECT datcollate::text, datcollversion::text FROM pg_database\n"
 	"WHERE datname = current_database()"},
+    {PGFACT_COLLATION_STALE, 100000, "rel 10: collversion",
+	STALE_COLLATIONS " LIMIT 5"},
+    {PGFACT_COLLATION_STALE, 150000, "rel 15: datcollversion",
+	STALE_COLLATIONS
+	" UNION ALL\n"
+	"SELECT 'database', datname::text, datcollversion,\n"
+	"pg_database_collation_actual_version(oid) FROM pg_database\n"
+	"WHERE datcollversion <> pg_database_collation_actual_version(oid)\n"
+	"LIMIT 5"},
     {PGFACT_SYSTEM_IDENTIFIER, 90600, "rel 9.6",
 	"SELECT system_identifier::text FROM pg_control_system()"},
     {PGFACT_TIMELINE, 90000, "9.0.0: pg_xlogfile_name fails on a standby",

@@ -192,6 +192,8 @@ int clone_seal(struct clone *c, struct err *e);
 /* clone_conf.c: what stands in the recovery configuration */
 int clone_write_recovery(struct clone *c, struct err *e);
 const char *clone_application_name(const struct clone *c);
+/* clone_collation.c: A7, warnings; pg is a session with the standby or NULL */
+void clone_check_collations(struct clone *c, struct pg *pg);
 /* clone_start.c: S5, S6 */
 int clone_start(struct clone *c, struct err *e);
 int clone_wait(struct clone *c, struct err *e);

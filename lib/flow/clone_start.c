@@ -132,7 +132,7 @@ heal_unlogged(struct clone *c, struct err *e)
 /* --- S6 ------------------------------------------------------------------ */
 
 static int
-wait_streaming(struct clone *c, struct err *e)
+wait_streaming(struct clone *c, struct pg **own, struct err *e)
 {
 	struct server_wait w = {.pgdata = c->target.path,
 	    .version = c->facts.version,
@@ -146,7 +146,8 @@ wait_streaming(struct clone *c, struct err *e)
 	    .until_lsn = c->backup.stop_lsn,
 	    .log = c->start_log,
 	    .deadline = clone_deadline(c, STREAM_MS),
-	    .sigfd = sig_fd()};
+	    .sigfd = sig_fd(),
+	    .own = own};
 
 	return server_wait_streaming(&w, &c->state, e);
 }
@@ -161,7 +162,7 @@ wait_while_it_moves(struct clone *c, struct err *e)
 		struct err mine = ERR_INIT;
 
 		before = MAX_OF(c->state.receive_lsn, c->state.replay_lsn);
-		if (wait_streaming(c, &mine) == 0)
+		if (wait_streaming(c, NULL, &mine) == 0)
 			return 0;
 		if (mine.code != ERR_NOT_STREAMING ||
 		    deadline_passed(c->deadline) ||
@@ -178,12 +179,15 @@ clone_wait(struct clone *c, struct err *e)
 {
 	char lsn[LSN_TEXT];
 	struct buf lag = BUF_INIT;
+	struct pg *own = NULL;
 
 	clone_step(c, CLONE_STREAMING);
 	if (wait_while_it_moves(c, e) == -1)
 		return act(c, e);
-	if (heal_unlogged(c, e) == -1 || wait_streaming(c, e) == -1)
+	if (heal_unlogged(c, e) == -1 || wait_streaming(c, &own, e) == -1)
 		return act(c, e);
+	clone_check_collations(c, own);
+	pg_close(own);
 	c->rec->streaming = true;
 	c->rec->receive_lsn = c->state.receive_lsn;
 	if (!c->state.standby_login)

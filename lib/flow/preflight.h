@@ -103,6 +103,11 @@ struct preflight_size {
 int preflight_sizes(struct preflight *p, const struct preflight_size *s,
     size_t n, const char *bindir);
 
+/* A7: what ("collation", "database") of that name is one version in the
+ * catalogs and another one here: a warning that says what to do. */
+int preflight_collation(struct preflight *p, const char *what, const char *name,
+    const char *stored, const char *here);
+
 /* --recovery-min-apply-delay: is it a time of that server?  Nothing but the
  * form is looked at; NULL is none. */
 int preflight_delay(struct preflight *p, const char *value, int version);

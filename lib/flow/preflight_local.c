@@ -104,6 +104,41 @@ preflight_sizes(struct preflight *p, const struct preflight_size *s, size_t n,
 	return 0;
 }
 
+int
+preflight_collation(struct preflight *p, const char *what, const char *name,
+    const char *stored, const char *here)
+{
+	struct buf shown = BUF_INIT, word = BUF_INIT;
+	struct err e;
+	int rc;
+
+	text_add_escaped(&shown, name, strlen(name));
+	text_add_identifier(&word, name);
+	err_clear(&e);
+	(void)err_set(&e, ERR_VERSION,
+	    "the %s \"%s\" sorts by version %s, and this host has version %s",
+	    what, buf_str(&shown), stored, here);
+	(void)err_detail(&e,
+	    "Indexes that use it may find nothing, or the wrong rows, on the "
+	    "standby.");
+	if (strcmp(what, "database") == 0)
+		(void)err_hint(&e,
+		    "Use the same release of the system here. Once promoted, "
+		    "type: REINDEX DATABASE %s; ALTER DATABASE %s REFRESH "
+		    "COLLATION VERSION;",
+		    buf_str(&word), buf_str(&word));
+	else
+		(void)err_hint(&e,
+		    "Use the same release of the system here. Once promoted, "
+		    "REINDEX the indexes that use it, and type: ALTER "
+		    "COLLATION %s REFRESH VERSION;",
+		    buf_str(&word));
+	rc = preflight_warn(p, &e);
+	buf_free(&shown);
+	buf_free(&word);
+	return rc;
+}
+
 /* --- A3: what a shell would make of a path -------------------------------- */
 
 int

@@ -90,6 +90,8 @@ struct server_wait {
 	const char *log;    /* start log, for the causes */
 	int64_t deadline;
 	int sigfd;
+	struct pg **own; /* or NULL: gets the session with the standby, to be
+			  * closed by the caller; NULL where there is none */
 };
 struct server_state {
 	bool streaming;

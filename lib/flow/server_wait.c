@@ -554,6 +554,10 @@ server_wait_streaming(
 		(void)not_streaming(&x, &mine);
 	if (rc != 1)
 		(void)give(&mine, e);
+	if (rc == 1 && w->own != NULL) {
+		*w->own = x.own;
+		x.own = NULL;
+	}
 	pg_close(x.own);
 	pg_close(x.primary);
 	conninfo_free(&x.own_conninfo);

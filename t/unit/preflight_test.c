@@ -608,6 +608,26 @@ a_delay_is_a_time_of_that_version(void **state)
 }
 
 static void
+a_collation_of_another_version_is_a_warning_that_says_what_to_type(void **state)
+{
+	struct preflight p = {.checks = 0};
+
+	(void)state;
+	assert_int_equal(
+	    preflight_collation(&p, "collation", "de\"x", "1.0", "2.0"), 0);
+	assert_int_equal(
+	    preflight_collation(&p, "database", "a b", "2.28", "2.36"), 0);
+	assert_int_equal(p.nwarnings, 2);
+	assert_non_null(strstr(p.warning[0].text, "version 1.0, and"));
+	assert_non_null(strstr(
+	    p.warning[0].hint, "ALTER COLLATION \"de\"\"x\" REFRESH VERSION;"));
+	assert_non_null(strstr(p.warning[1].text, "host has version 2.36"));
+	assert_non_null(strstr(p.warning[1].hint,
+	    "REINDEX DATABASE \"a b\"; ALTER DATABASE \"a b\" REFRESH"));
+	preflight_free(&p);
+}
+
+static void
 programs_of_another_block_size_are_refused(void **state)
 {
 	static const struct preflight_size s[] = {
@@ -676,6 +696,8 @@ main(void)
 	    cmocka_unit_test(
 		a_directory_that_the_shell_of_pg_ctl_would_misread_is_refused),
 	    cmocka_unit_test(a_delay_is_a_time_of_that_version),
+	    cmocka_unit_test(
+		a_collation_of_another_version_is_a_warning_that_says_what_to_type),
 	    cmocka_unit_test(programs_of_another_block_size_are_refused),
 	    cmocka_unit_test(room_is_asked_of_each_file_system),
 	};
