@@ -381,20 +381,28 @@ text_add_identifier(struct buf *b, const char *name)
 void
 text_slot_name(const char *name, char *out)
 {
-	size_t i;
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
 
-	for (i = 0; i < 63 && name[i] != '\0'; i++) {
-		if (name[i] >= 'A' && name[i] <= 'Z')
-			out[i] = (char)(name[i] - 'A' + 'a');
-		else if ((name[i] >= 'a' && name[i] <= 'z') ||
-			 is_digit(name[i]))
-			out[i] = name[i];
-		else
-			out[i] = '_';
+	for (; n < 63 && *name != '\0'; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (c >= 'A' && c <= 'Z') {
+			out[n++] = (char)(c - 'A' + 'a');
+		} else if ((c >= 'a' && c <= 'z') || is_digit(*name)) {
+			out[n++] = *name;
+		} else if (c < 0x80) {
+			out[n++] = '_';
+		} else if (n < 62) {
+			out[n++] = hex[c >> 4];
+			out[n++] = hex[c & 15];
+		} else {
+			break;
+		}
 	}
-	if (i == 0)
-		out[i++] = '_';
-	out[i] = '\0';
+	if (n == 0)
+		out[n++] = '_';
+	out[n] = '\0';
 }
 
 #define APPNAME_MAX 63 /* NAMEDATALEN - 1 */

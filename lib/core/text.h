@@ -47,8 +47,11 @@ bool text_line(const char **at, struct buf *line);
 const char *text_nearest(const char *s, const char *const *words, size_t n);
 /* A name as an identifier in SQL text, always in double quotes. */
 void text_add_identifier(struct buf *b, const char *name);
-/* A host or node name as a slot name: [a-z0-9_]{1,63}, upper case lowered,
- * others become _. */
+/*
+ * A host or node name as a slot name: [a-z0-9_]{1,63}, upper case lowered,
+ * others become _.  Bytes that are not ASCII become two hex digits each: two
+ * names of one length in another script must not share a slot.
+ */
 void text_slot_name(const char *name, char *out /* 64 */);
 /*
  * Is `shown`, of pg_stat_replication, how a server keeps the application_name
