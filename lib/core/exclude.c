@@ -58,7 +58,7 @@ static const struct row {
     {AT_TOP, "core", EXCLUDE_ALL, "core dump", ALWAYS},
     {AT_TOP, "core.*", EXCLUDE_ALL, "core dump", ALWAYS},
     {AT_TOP, ".standby-clone.*", EXCLUDE_ALL, "ours", ALWAYS},
-    {AT_TOP, "lost+found", EXCLUDE_ALL, "of the file system", ALWAYS},
+    {ANYWHERE, "lost+found", EXCLUDE_ALL, "of the file system", ALWAYS},
     {EXACTLY, "global/pg_control.standby-clone*", EXCLUDE_ALL, "ours", ALWAYS},
     {ANYWHERE, "*.standby-clone.tmp", EXCLUDE_ALL, "ours, half written",
 	ALWAYS},
