@@ -73,7 +73,13 @@ clone() {
 }
 
 # slot_of VERSION: not the host's name, which is another one each time.
-slot_of() { [[ $1 < 9.4 ]] || echo "-S db2 -C"; }
+SLOT=()
+slot_of() {
+	case $1 in
+	9.[0-3]) SLOT=() ;;
+	*) SLOT=(-S db2 -C) ;;
+	esac
+}
 
 # sent: the statements that the primary got, without what changes from run to
 # run: pings come every 5 s, the uuid of the label is random.
@@ -133,8 +139,9 @@ golden() {
 	for v in 9.0 9.1 9.2 9.3 9.4 9.5 9.6; do
 		DATA=(--tablespace "16384=$T/p.ts")
 		primary "$v"
+		slot_of "$v"
 		clone --no-start -T "$T/p.ts=$T/s.ts" \
-		    --trigger-file="$T/trigger" $(slot_of "$v")
+		    --trigger-file="$T/trigger" "${SLOT[@]}"
 		rc_is 0 "$v: a clone"
 		sent >"$T/$v.sql"
 		ok "$v: what is sent is as before" same_as "$v.sql" "$T/$v.sql"
@@ -163,7 +170,7 @@ segments_are() { # segments_are NAME...: those of the clone, with their .done
 names_of_segments() {
 	local v
 	for v in $(old "9.2 9.3" "9.0 9.1"); do
-		DATA=(--segments 0xfd,4)
+		DATA=(--segments "0xfd,4")
 		primary "$v"
 		clone --no-start
 		rc_is 0 "$v: a clone over the end of a log file"
@@ -191,7 +198,7 @@ not_sealed() { # not_sealed WHAT: nothing that could be started is left
 wal_that_is_gone() {
 	local v name=000000010000000000000003
 	for v in $(old 9.0 "9.3 9.5"); do
-		DATA=(--segments 2,3)
+		DATA=(--segments "2,3")
 		primary "$v" --slots 0
 		rm "$T/p/pg_xlog/$name"
 		clone --no-start
@@ -244,7 +251,7 @@ slots() {
 
 # The slot is ours and goes again with a clone that fails.
 slot_of_a_failed_clone() {
-	DATA=(--segments 2,3)
+	DATA=(--segments "2,3")
 	primary 9.5 --running somebody
 	clone --no-start -S db2 -C
 	rc_is 3 "9.5: a backup of somebody else"
@@ -416,6 +423,7 @@ started() {
 	exec /usr/bin/python3 '$FAKE/standby_old.py' $v '$T/s' ${title:+"'$title'"}
 	END
 	mkdir -p "$T/bin"
+	# shellcheck disable=SC2016	# the script's own $1
 	printf '#!/bin/sh\n[ "$1" = --version ] &&\n    %s\n' \
 	    "echo 'postgres (PostgreSQL) $v.20'" >"$T/bin/postgres"
 	chmod +x "$T/start" "$T/bin/postgres"
@@ -452,6 +460,7 @@ FUNCTIONS="golden names_of_segments wal_that_is_gone slots
     streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"
+# shellcheck disable=SC2048	# a list of names either way
 for f in ${*:-$FUNCTIONS}; do
 	note "== $f"
 	$f
