@@ -234,6 +234,32 @@ copied_into_the_data_directory() {
 	pg_stop c
 }
 
+# systemd does not run here: what is called, and that the answer counts, can be
+# seen with another program of that name.
+by_a_unit() {
+	[ -d "$ETC/s" ] || deb_create s
+	deb_empty s
+	mkdir -p "$T/bin"
+	cat >"$T/bin/systemctl" <<-END
+		#!/bin/sh
+		echo "\$*" >>'$T/systemctl.log'
+		exec pg_ctlcluster 15 s "\$1"
+	END
+	chmod 0755 "$T/bin/systemctl"
+	base s
+	PATH=$T/bin:$PATH run "${CLONE[@]}" \
+	    --start-command='systemctl start postgresql@15-s' \
+	    --stop-command='systemctl stop postgresql@15-s'
+	rc_is 0 "a standby started by its unit"
+	is "$(cat "$T/systemctl.log")" "start postgresql@15-s" \
+	    "by the command that was given, and no other"
+	ok "it streams" poll_until 20 pg_streams s
+	deb_ctl s stop
+	base s
+	run "${CLONE[@]}" --delta --start-command='false'
+	rc_is 7 "a unit that does not start is told"
+}
+
 no_primary_in_any_phase() {
 	local phase phases='config sealed'
 	[ "${STANDBY_TEST_WORLD:-0}" != 1 ] ||
@@ -242,11 +268,20 @@ no_primary_in_any_phase() {
 	    sealed unmarked started'
 	[ -d "$ETC/s" ] || deb_create s
 	[ -e "$T/s/standby.signal" ] || deb_empty s
+	# With the WAL of the backup at hand nothing but the signal file keeps
+	# a server from coming up as a primary.
 	for phase in $phases; do
+		# What an earlier clone wrote must not be what saves this one:
+		# from S1 on the target is one that never was a standby.
+		case $phase in
+		preflight|connected|slot|backup|manifest|plan) ;;
+		*) rm -f "$T/s/standby.signal" ;;
+		esac
 		base s
 		rm -f "$CLONE_HOLD"
 		STANDBY_TEST_PAUSE=$phase STANDBY_TEST_PAUSE_FILE=$CLONE_HOLD \
 		    "${CLONE[@]}" --delta --copy-external-config --force \
+		    --wal=fetch \
 		    >"$T/.bg.out" 2>"$T/.bg.err" 3>&- 4>&- &
 		CLONE_PID=$!
 		kill_later "$CLONE_PID"
@@ -268,6 +303,7 @@ no_primary_in_any_phase() {
 the_primary
 all=(refused_early cluster_of_ones_own copied_into_a_cluster
     copied_into_the_data_directory no_primary_in_any_phase)
+[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || all+=(by_a_unit)
 [ $# -eq 0 ] || all=("$@")
 for f in "${all[@]}"; do
 	note "--- $f"
