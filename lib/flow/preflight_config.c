@@ -37,6 +37,9 @@ find_outside(const struct probe *f, const struct preflight_config *w,
 		else if (!main_outside && !w->is_here(files[i]))
 			misses = true;
 	}
+	/* Where it is may not be asked; it is not where it could be. */
+	if (f->config_file == NULL && dir != NULL && !w->has_main)
+		misses = true;
 	return misses || (main_outside && !w->has_main);
 }
 
@@ -70,14 +73,16 @@ preflight_config(struct preflight *p, const struct probe *f,
 		(void)err_set(&e, ERR_SETTING,
 		    "configuration of the source lies outside its data "
 		    "directory (%s), and the standby would not start without",
-		    buf_str(&outside));
+		    outside.len > 0 ? buf_str(&outside)
+				    : "the role may not ask where");
 		hint_choices(f, &e);
 	} else if (misses && !w->copied) {
 		found = FOUND_WARNING;
 		(void)err_set(&e, ERR_CONFIG,
 		    "configuration of the source lies outside its data "
 		    "directory: %s",
-		    buf_str(&outside));
+		    outside.len > 0 ? buf_str(&outside)
+				    : "the role may not ask where");
 		(void)err_hint(&e,
 		    "It is not copied without --copy-external-config. Put the "
 		    "standby's own files in place before the start.");

@@ -370,7 +370,9 @@ A10_configuration_outside_is_refused_where_the_start_would_fail(void **state)
 	} t[] = {
 	    {"inside", s_conf, NULL, s_dir, 0, 1, 1, 0, NULL, NULL},
 	    {"slash", s_conf, NULL, s_dir_slash, 0, 1, 1, 0, NULL, NULL},
-	    {"unknown", NULL, NULL, s_dir, 0, 1, 0, 0, NULL, NULL},
+	    {"unknown", NULL, NULL, s_dir, 0, 1, 0, 'P', "may not ask where",
+		"--copy-external-config"},
+	    {"unknown, own", NULL, NULL, s_dir, 0, 1, 1, 0, NULL, NULL},
 	    {"no directory", s_etc, NULL, NULL, 0, 1, 0, 0, NULL, NULL},
 	    {"outside", s_etc, s_hba, s_dir, 0, 1, 0, 'P',
 		"main/postgresql.conf\", \"/etc/pg_hba.conf\"",
