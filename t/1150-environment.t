@@ -29,12 +29,11 @@ refused() {
 	like "$err" "$2" "$1: says why"
 }
 
-untouched() { ok "$1: nothing was made" test ! -e "$T/${2:-s}/PG_VERSION"; }
-streams() { ok "$1: it streams" poll_until 30 pg_streams "${2:-s}"; }
+untouched() { ok "$1: nothing was made" test ! -e "$T/s/PG_VERSION"; }
+streams() { ok "$1: it streams" poll_until 30 pg_streams s; }
 
-# fresh [NODE]
 fresh() {
-	forget "${1:-s}"
+	forget s
 	drop_slots p >/dev/null
 }
 
@@ -150,7 +149,7 @@ with_pg_ctl() {
 
 unsafe_path() {
 	local c
-	for c in '"' "\$" '\`' '\\' $'\n'; do
+	for c in '"' $'$' $'`' $'\\' $'\n'; do
 		fresh
 		with_pg_ctl
 		run "${CLONE[@]}" -D "$T/a${c}b"
@@ -167,7 +166,7 @@ unsafe_path() {
 other_build() {
 	local bin
 	bin=$(pg_bin "$m")
-	rm -rf "$T/bin"
+	rm -rf "${T:?}/bin"
 	mkdir "$T/bin"
 	ln -s "$bin"/* "$T/bin/"
 	rm "$T/bin/postgres"
