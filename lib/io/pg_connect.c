@@ -448,6 +448,9 @@ fill_params(struct pg_params *p, const struct pg_opts *o)
 		/* The name that .pgpass uses for such sessions. */
 		pg_params_add(p, "dbname", "replication");
 		pg_params_add(p, "replication", "true");
+		/* It has no database, and so no encoding: the server would
+		 * refuse to report a role whose name is not UTF-8. */
+		pg_params_add(p, "client_encoding", "SQL_ASCII");
 	}
 }
 
