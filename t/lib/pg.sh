@@ -59,16 +59,17 @@ pg_node() {
 
 # Programs that start and stop the node, for --start-command: a single word.
 pg_scripts() {
-	local bin
+	local bin at=$T/$1
 	bin=$(pg_bin "${PG_MAJOR[$1]}") || return 1
+	at=${at//\'/\'\\\'\'}
 	cat >"$T/$1.start" <<-END
 		#!/bin/sh
-		exec '$bin/pg_ctl' -D '$T/$1' -l '$T/$1.log' -w -t 60 \\
+		exec '$bin/pg_ctl' -D '$at' -l '$at.log' -w -t 60 \\
 		    -o '-p ${PG_PORT[$1]} -k $PG_SOCK' start 3>&- 4>&-
 	END
 	cat >"$T/$1.stop" <<-END
 		#!/bin/sh
-		exec '$bin/pg_ctl' -D '$T/$1' -w -t 60 -m "\${1:-fast}" stop
+		exec '$bin/pg_ctl' -D '$at' -w -t 60 -m "\${1:-fast}" stop
 	END
 	chmod 0700 "$T/$1.start" "$T/$1.stop"
 }
