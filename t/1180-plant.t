@@ -29,7 +29,7 @@ prepare() {
 	[ "$m" -ge 15 ] || pg_set p "stats_temp_directory = 'my stats'"
 	[ "$m" -lt 12 ] || [ "$m" -gt 15 ] ||
 	    pg_set p "promote_trigger_file = 'the trigger'"
-	pg_start p >/dev/null && load_setup p 2000 || return 1
+	{ pg_start p >/dev/null && load_setup p 2000; } || return 1
 	pg_node s "$m"
 	mkdir "$T/s.ts"
 	[ "$m" -lt 15 ] || pg_psql p <<-'END'
@@ -57,7 +57,9 @@ planted() {
 	    "$(pg_sql p "SELECT oid FROM pg_database
 		WHERE datname = 'postgres'")" "$T/listed" "$T/where"
 	[ "$m" -lt 15 ] || forget_kind 'my stats'
-	[ "$m" -ge 12 ] && [ "$m" -le 15 ] || forget_kind 'the trigger'
+	if [ "$m" -lt 12 ] || [ "$m" -gt 15 ]; then
+		forget_kind 'the trigger'
+	fi
 }
 forget_kind() {
 	sed -i "/^[a-z]* b'$1/d" "$T/where"
