@@ -42,6 +42,12 @@ filled() {
 	pg_start p >/dev/null && load_setup p 2000 && mkdir "$T/s.ts"
 }
 
+# ready [INITDB OPTION]...: both, or a failure.
+ready() {
+	primary "$@" && filled && return
+	fail "$m: the primary starts"
+}
+
 # again: the standby is gone, the primary stays.
 again() {
 	forget s
@@ -50,7 +56,7 @@ again() {
 	mkdir "$T/s.ts"
 }
 
-# no_slot [OPTION]...: a clone whose WAL is fetched.
+# no_slot: a clone whose WAL is fetched.
 no_slot() {
 	local o
 	local -a all=()
@@ -61,7 +67,7 @@ no_slot() {
 		*) all+=("$o") ;;
 		esac
 	done
-	run "${all[@]}" --no-slot "$@"
+	run "${all[@]}" --no-slot
 }
 
 # changed: what a --delta has to bring.
@@ -131,7 +137,7 @@ in_place() {
 		skip "$m: in-place tablespaces" "since 15"
 		return
 	fi
-	primary && filled || { fail "$m: the primary starts"; return; }
+	ready || return
 	pg_psql p <<-'END'
 		SET allow_in_place_tablespaces = on;
 		CREATE TABLESPACE inp LOCATION '';
@@ -187,7 +193,7 @@ mkdir "$T/none" "$T/none.there"
 
 unmapped() {
 	local here=$T/p.ts
-	primary && filled || { fail "$m: the primary starts"; return; }
+	ready || return
 	rmdir "$T/s.ts"
 	clone_args p s
 	without_mapping
@@ -257,7 +263,7 @@ made_elsewhere() {
 # W12: the directory of another major stands there, and stays.
 shared_by_majors() {
 	local ours other="$T/s.ts/PG_9.1_201105231" before
-	primary && filled || { fail "$m: the primary starts"; return; }
+	ready || return
 	ours=$(cd "$T/p.ts" && echo PG_*)
 	mkdir -p "$other/16384" "$T/p.ts/PG_9.2_201204301/5"
 	echo precious >"$other/16384/4711"
@@ -285,7 +291,7 @@ shared_by_majors() {
 # B9, B10: tablespaces that come and go while files travel.
 come_and_go() {
 	local oid
-	primary && filled || { fail "$m: the primary starts"; return; }
+	ready || return
 	mkdir "$T/gone" "$T/gone.s" "$T/come" "$T/come.s"
 	pg_sql p "CREATE TABLESPACE gone LOCATION '$T/gone'"
 	pg_sql p "CREATE TABLE in_gone TABLESPACE gone AS
@@ -404,7 +410,8 @@ mount_point() {
 		skip "$m: a mount point" "t/run could not mount a file system"
 		return
 	fi
-	primary && pg_start p >/dev/null || { fail "$m: it starts"; return; }
+	{ primary && pg_start p >/dev/null; } ||
+	    { fail "$m: the primary starts"; return; }
 	mkdir "$small/lost+found" "$T/s.ts"
 	pg_sql p "SELECT 1" >/dev/null
 	mkdir "$T/p.ts"
@@ -427,12 +434,11 @@ mount_point() {
 # --- access of the group
 
 group_access() {
-	local node
 	if [ "$m" -lt 11 ]; then
 		skip "$m: access of the group" "since 11"
 		return
 	fi
-	primary -g -X "$T/p.wal" && filled || { fail "$m: it starts"; return; }
+	ready -g -X "$T/p.wal" || return
 	clone_run p s --waldir="$T/s.wal"
 	good "access of the group"
 	is "$(pg_sql s "SHOW data_directory_mode")" 0750 "$m: the mode is 0750"
@@ -466,7 +472,7 @@ checksums() {
 		[ "$how" = on ] || opt=$([ "$m" -lt 18 ] ||
 		    echo --no-data-checksums)
 		# shellcheck disable=SC2086	# none, or one
-		primary $opt && filled || { fail "$m: it starts"; continue; }
+		ready $opt || continue
 		is "$(pg_sql p "SHOW data_checksums")" "$how" \
 		    "$m: checksums $how: the primary's"
 		clone_run p s
@@ -509,7 +515,10 @@ cases() {
 [ "$world" = 1 ] || ! pg_bin 18 >/dev/null || majors="$majors 18"
 for m in ${STANDBY_TEST_MAJORS:-$majors}; do
 	long=$world
-	for f in ${*:-$(cases)}; do
+	names=("$@")
+	# shellcheck disable=SC2207	# a list of words
+	[ $# -gt 0 ] || names=($(cases))
+	for f in "${names[@]}"; do
 		note "==== $m $f"
 		start=$SECONDS
 		"$f"
