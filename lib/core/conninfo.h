@@ -31,10 +31,11 @@ void conninfo_render(const struct conninfo *c, bool masked, struct buf *b);
  * The primary_conninfo of a standby of server version `version`: keeps the
  * keywords that the libpq of that server knows and a walreceiver can use, and
  * that are not empty.  Not kept: krbsrvname=postgres, which is the default and
- * unknown to a libpq without GSSAPI; every secret (passfile= or ~/.pgpass supplies
- * it), options, service, fallback_*, replication, target_session_attrs,
- * client_encoding, and dbname, which a walreceiver below 17 ignores.  Adds
- * user and application_name (when not NULL).  Replaces what `to` held.
+ * unknown to a libpq without GSSAPI; every secret (passfile= or ~/.pgpass
+ * supplies it), options, service, fallback_*, replication,
+ * target_session_attrs, client_encoding, and dbname, which a walreceiver below
+ * 17 ignores.  Adds user and application_name (when not NULL).  Replaces what
+ * `to` held.
  */
 int conninfo_for_standby(const struct conninfo *from, int version,
     const char *user, const char *application_name, struct conninfo *to);

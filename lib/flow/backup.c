@@ -404,9 +404,8 @@ backup_recheck(struct backup *b, int64_t deadline, struct err *e)
 	return rc;
 }
 
-/* A ping may be under way when the copy is done: its answer comes first. */
-static int
-finish_ping(struct backup *b, struct err *e)
+int
+backup_settle(struct backup *b, struct err *e)
 {
 	while (b->pinging) {
 		if (take_ping(b, clock_ms(), e) == -1)
@@ -487,7 +486,7 @@ backup_stop(
 {
 	if (!b->running)
 		return err_set(e, ERR_INTERNAL, "no backup is running");
-	if (finish_ping(b, e) == -1)
+	if (backup_settle(b, e) == -1)
 		return -1;
 	if (b->exclusive)
 		return backup_excl_stop(b, deadline, e);

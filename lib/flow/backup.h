@@ -51,6 +51,9 @@ int backup_start(struct backup *b, const char *label, const char *uuid,
  */
 int backup_pollfd(const struct backup *b);
 int backup_tick(struct backup *b, struct err *e);
+/* Waits for the answer of a ping that is under way: before anybody else asks in
+ * this session. */
+int backup_settle(struct backup *b, struct err *e);
 /*
  * Stop; fills stop_lsn, labelfile, spcmap.  wait_for_archive only where the
  * version cannot do without (9.6: never cancelled; <= 9.5: cancelled after

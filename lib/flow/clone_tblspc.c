@@ -223,8 +223,11 @@ int
 clone_new_tablespaces(struct clone *c, struct err *e)
 {
 	struct pg_rows *r = NULL;
-	int rc = pg_query(c->backup.pg, &r, clone_deadline(c, QUERY_MS),
-	    pgver(c->facts.version, PGFACT_TABLESPACES), 0, NULL, e);
+	int rc = backup_settle(&c->backup, e);
+
+	if (rc == 0)
+		rc = pg_query(c->backup.pg, &r, clone_deadline(c, QUERY_MS),
+		    pgver(c->facts.version, PGFACT_TABLESPACES), 0, NULL, e);
 
 	for (int i = 0; rc == 0 && i < pg_rows_n(r); i++) {
 		const char *oid = pg_rows_get(r, i, 0);

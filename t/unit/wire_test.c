@@ -349,7 +349,7 @@ static const struct kind {
     {"operate", make_operate, operate},
     {"operated", make_operated, operated}, /* the byte more is a NUL */
     {"verify", make_verify, verify},
-    {"config file", make_config, config},  /* likewise */
+    {"config file", make_config, config}, /* likewise */
     {"pong", make_pong, pong},
 };
 
