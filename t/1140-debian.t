@@ -103,7 +103,7 @@ never_a_primary() {
 		    "SELECT pg_is_in_recovery()")"
 		deb_ctl "$1" stop -m immediate
 	fi
-	return $rc
+	return "$rc"
 }
 recovers() { pgrep -P "$(pg_pid "$1")" -f ': startup ' >/dev/null; }
 
