@@ -93,11 +93,10 @@ delta() {
 # segments MB
 segments() {
 	primary --wal-segsize="$1" || { fail "$m: $1 MB: initdb"; return; }
-	if [ "$1" -ge 1024 ]; then
-		pg_set p "min_wal_size = '2GB'" "max_wal_size = '4GB'"
-	elif [ "$1" -ge 64 ]; then
-		pg_set p "min_wal_size = '$((2 * $1))MB'"
-	fi
+	# Else each switch to another one is a checkpoint, which may remove the
+	# one that is to be fetched.
+	[ "$1" -lt 64 ] ||
+	    pg_set p "min_wal_size = '$((2 * $1))MB'" "max_wal_size = '8GB'"
 	filled || { fail "$m: segments of $1 MB: the primary starts"; return; }
 	clone_run p s
 	good "segments of $1 MB"
