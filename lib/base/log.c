@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <syslog.h>
 
@@ -115,10 +116,38 @@ log_to(const char *where)
 	return 0;
 }
 
+/*
+ * Much of a text may be from another host.  Its callers escape what they know
+ * to be foreign; here nothing passes that a terminal would obey.  Line ends of
+ * our own lists and backslashes (of what is escaped) stay.
+ */
+static void
+clean(const char *text, char *out, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = strlen(text), len, o = 0;
+	uint32_t code;
+
+	for (; n > 0 && o + 17 <= size; p += len, n -= len) {
+		len = utf8_char(p, n, &code);
+		if (len > 0 &&
+		    (strchr("\n\t\\", *p) != NULL || !utf8_is_unsafe(code))) {
+			memcpy(out + o, p, len);
+			o += len;
+			continue;
+		}
+		if (len == 0)
+			len = 1;
+		for (size_t i = 0; i < len; i++, o += 4)
+			(void)snprintf(out + o, 5, "\\%03o", (unsigned)p[i]);
+	}
+	out[o] = '\0';
+}
+
 void
 log_line(enum log_level level, const char *kind, const char *fmt, ...)
 {
-	char text[8192];
+	char raw[8192], text[8192];
 	char stamp[32] = "";
 	va_list ap;
 	int saved = errno;
@@ -128,8 +157,9 @@ log_line(enum log_level level, const char *kind, const char *fmt, ...)
 	if (level > sink.max)
 		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
+	clean(raw, text, sizeof(text));
 	if (sink.syslog) {
 		syslog(priority[level], "%s%s%s", kind ? kind : "",
 		    kind ? ": " : "", text);
@@ -153,14 +183,15 @@ log_line(enum log_level level, const char *kind, const char *fmt, ...)
 void
 log_under(enum log_level level, const char *fmt, ...)
 {
-	char text[8192];
+	char raw[8192], text[8192];
 	va_list ap;
 
 	if (level > sink.max)
 		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
+	clean(raw, text, sizeof(text));
 	if (sink.syslog || sink.file != NULL || sink.journal)
 		log_line(level, NULL, "%s", text);
 	else

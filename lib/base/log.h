@@ -1,7 +1,9 @@
 /*
  * One log sink per process.  Programs talk through it; the library uses it
- * for LOG_DEBUG and LOG_TRACE only.  Text from another host must be escaped by
- * the caller (core/text.h).
+ * for LOG_DEBUG and LOG_TRACE only.  Text from another host is escaped by the
+ * caller (core/text.h); what it missed is made harmless here: control
+ * characters other than line end and tab, bidirectional marks and bytes that
+ * are not UTF-8 become \ooo, byte by byte.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
