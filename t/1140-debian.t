@@ -31,6 +31,11 @@ clone_needs
 export PG_CLUSTER_CONF_ROOT=$T/etc
 ETC=$T/etc/15
 mkdir "$T/etc"
+# As the package has it, whatever was made of it on this machine.
+cat >"$T/createcluster.conf" <<-'EOF'
+	cluster_name = '%v/%c'
+	add_include_dir = 'conf.d'
+EOF
 
 # --- helpers
 
@@ -38,7 +43,8 @@ mkdir "$T/etc"
 deb_create() {
 	PG_MAJOR[$1]=15
 	PG_PORT[$1]=${PG_PORT[$1]:-$(port_of_ours)}
-	pg_createcluster -u "$SSHD_USER" --socketdir="$PG_SOCK" \
+	pg_createcluster --createclusterconf="$T/createcluster.conf" \
+	    -u "$SSHD_USER" --socketdir="$PG_SOCK" \
 	    -p "${PG_PORT[$1]}" -d "$T/$1" -l "$T/$1.log" 15 "$1" -- \
 	    -U postgres -A trust -N >"$T/.create" 2>&1 3>&- 4>&- || {
 		note_file "$T/.create"
