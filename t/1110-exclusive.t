@@ -345,6 +345,34 @@ stop_denied() {
 	pg_sql x "GRANT EXECUTE ON FUNCTION pg_stop_backup() TO plain"
 }
 
+# The stop waits before it has ended anything (for a lock on the catalog that it
+# is looked up in) and is cancelled after its minute: the backup is not over.
+stop_blocked() {
+	local name="a stop that is cancelled before it runs" label
+	local -a to
+	fresh
+	[ "$WORLD" = 1 ] || return 0
+	held stop || return
+	label=$(label_of)
+	coproc LOCK { pg_psql x 2>&1; }
+	to=("${LOCK[@]}")
+	kill_later "$LOCK_PID"
+	echo "BEGIN; LOCK TABLE pg_catalog.pg_proc;
+	    SELECT 'locked';" >&"${to[1]}"
+	ok "$name: it waits" grep -m 1 -q locked <&"${to[0]}"
+	clone_resume
+	clone_wait
+	eval "exec ${to[1]}>&- ${to[0]}<&-"
+	is "$rc" 7 "$name: a person must act"
+	like "$err" "left behind.*$label" "$name: it is told what runs on"
+	ok "$name: the copy is not sealed" test ! -e "$T/y/global/pg_control"
+	ok "$name: the note stays" test -e "$T/y/$NOTE"
+	is "$(label_of)" "$label" "$name: the backup runs on"
+	as postgres --cleanup
+	rc_is 0 "$name: --cleanup"
+	ended "$name"
+}
+
 unknown() {
 	local name='an unseen label' label sql
 	fresh
@@ -465,7 +493,8 @@ setup() {
 		    pg_stop_backup(), pg_stop_backup(boolean, boolean) TO plain"
 }
 
-all=(whole kills starts signals sessions foreign stop_denied unknown crashes)
+all=(whole kills starts signals sessions foreign stop_denied stop_blocked
+    unknown crashes)
 [ $# -eq 0 ] || all=("$@")
 
 majors=12

@@ -57,7 +57,8 @@ int backup_settle(struct backup *b, struct err *e);
 /*
  * Stop; fills stop_lsn, labelfile, spcmap.  wait_for_archive only where the
  * version cannot do without (9.6: never cancelled; <= 9.5: cancelled after
- * 60 s, which is safe).  A NULL or unparsable label is ERR_BACKUP_LOST.
+ * 60 s, and then looked at whether the backup is over).  A NULL or unparsable
+ * label is ERR_BACKUP_LOST.
  */
 int backup_stop(
     struct backup *b, bool wait_for_archive, int64_t deadline, struct err *e);
@@ -82,6 +83,13 @@ enum backup_seen { BACKUP_NONE, BACKUP_SEEN, BACKUP_UNSEEN };
 #define BACKUP_READ_LABEL "SELECT pg_read_file('backup_label', 0, 65536)"
 int backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
     int64_t deadline, struct err *e);
+/*
+ * After a stop that was cancelled: had it ended the exclusive backup before,
+ * and waited for the archive?  0: none runs; -1: one does, or nobody tells.
+ * Where nobody may ask (9.1 and 9.2, no superuser) a second stop tells: the
+ * server says at once that none runs.
+ */
+int backup_excl_over(struct pg *pg);
 
 void backup_free(struct backup *b); /* labelfile and spcmap; NULL-safe */
 

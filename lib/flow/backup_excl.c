@@ -128,6 +128,26 @@ ours_runs(struct backup *b, struct err *e)
 	return rc;
 }
 
+int
+backup_excl_over(struct pg *pg)
+{
+	const char *sql = pgver(pg_version(pg), PGFACT_BACKUP_STOP_EXCL);
+	struct err mine = ERR_INIT;
+	enum backup_seen seen;
+
+	if (!pg_alive(pg) ||
+	    look_whether(pg, &seen, deadline_in(ASK_MS), NULL) == -1)
+		return -1;
+	if (seen != BACKUP_UNSEEN)
+		return seen == BACKUP_NONE ? 0 : -1;
+	if (pg_query(pg, NULL, deadline_in(ASK_MS), sql, 0, NULL, &mine) == 0)
+		return 0;
+	return mine.code == ERR_SQL &&
+		       strcmp(pg_sqlstate(pg), NOT_IN_PROGRESS) == 0
+		   ? 0
+		   : -1;
+}
+
 /* --- what a person is told ------------------------------------------------ */
 
 /* On the primary, literally: it loses nothing by it, for its pg_control is its
@@ -274,7 +294,7 @@ stop_at_current(struct backup *b, struct err *e)
 static int
 exclusive_failed(struct backup *b, const struct err *cause, struct err *e)
 {
-	if (cause->code == ERR_TIMEOUT && pg_alive(b->pg))
+	if (cause->code == ERR_TIMEOUT && backup_excl_over(b->pg) == 0)
 		return stop_at_current(b, e);
 	if (cause->code != ERR_SQL) /* unknown: backup_end stops it again */
 		return backup_lost_by(b, cause, e);
@@ -349,10 +369,7 @@ send_stop(struct backup *b, struct err *e)
 	if (mine.code == ERR_SQL &&
 	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
 		return 0;
-	/* Cancelled while it waited for the archive: ended all the same, if
-	 * the server still answers. */
-	if (mine.code == ERR_TIMEOUT && pg_alive(b->pg) &&
-	    same_server(b, NULL) == 1)
+	if (mine.code == ERR_TIMEOUT && backup_excl_over(b->pg) == 0)
 		return 0;
 	if (e != NULL)
 		*e = mine;

@@ -39,8 +39,10 @@ stop_backup(struct clone *c, struct err *e)
 
 	/* 10 and later: the slot, or we, have the WAL; the archive is the
 	 * primary's own business. */
-	if (clone_excl_check(c, e) == -1 ||
-	    backup_stop(&c->backup, wait, c->deadline, e) == -1)
+	if (clone_excl_check(c, e) == -1)
+		return -1;
+	hook_pause("stop");
+	if (backup_stop(&c->backup, wait, c->deadline, e) == -1)
 		return -1;
 	if (clone_excl_ended(c, false, e) == -1)
 		return -1;

@@ -496,22 +496,54 @@ the_advice_after_a_crash_can_be_typed(void **state)
 	fake_done();
 }
 
+#define HANGS                                                                  \
+	{.call = FAKE_QUERY, .sql = "SELECT pg_stop_backup()", .hang = true},  \
+	{                                                                      \
+		.call = FAKE_CANCEL                                            \
+	}
+
 static void
 exclusive_stop_that_waits_for_the_archive_is_cancelled_and_done(void **state)
 {
-	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
-	    {.call = FAKE_QUERY,
-		.sql = "SELECT pg_stop_backup()",
-		.hang = true},
-	    {.call = FAKE_CANCEL},
+	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING, HANGS,
+	    NONE_RUNS, ROW1("SELECT pg_current_xlog_location()", "0/4000000"),
+	    FAKE_CLOSE};
+	/* Nobody may ask: a second stop tells. */
+	static const struct fake_step old[] = {FAKE_OPEN(90200), PRIMARY,
+	    NO_REPLICATION, STARTED_AT("noon"), START_EXCL, PING, HANGS,
+	    MAY_NOT_LIST,
+	    FAILS("SELECT pg_stop_backup()", "55000",
+		"a backup is not in progress"),
 	    ROW1("SELECT pg_current_xlog_location()", "0/4000000"), FAKE_CLOSE};
-	struct backup b = {.pg = NULL};
+	struct backup b = {.pg = NULL}, c = {.pg = NULL};
 	struct err e = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(
 	    start_then_stop(s, NELEM(s), &b, deadline_in(50), &e), 0);
 	assert_true(b.stop_lsn == 0x4000000);
+	assert_int_equal(
+	    start_then_stop(old, NELEM(old), &c, deadline_in(50), &e), 0);
+	assert_true(c.not_archived);
+}
+
+/* It waited for something else, and has ended nothing. */
+static void
+exclusive_stop_that_is_cancelled_before_it_runs_has_ended_nothing(void **state)
+{
+	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING, HANGS,
+	    IN_BACKUP, OURS_RUNS, STOP_EXCL, FAKE_CLOSE};
+	struct backup b = {.pg = NULL};
+	struct err start = ERR_INIT, e = ERR_INIT;
+
+	(void)state;
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &start), 0);
+	assert_int_equal(backup_stop(&b, false, deadline_in(50), &e), -1);
+	assert_int_equal(e.code, ERR_TIMEOUT);
+	assert_true(b.running);
+	assert_int_equal(backup_end(&b, NULL), 0);
+	fake_done();
 }
 
 static void
@@ -823,6 +855,8 @@ main(void)
 	    cmocka_unit_test(the_advice_after_a_crash_can_be_typed),
 	    cmocka_unit_test(
 		exclusive_stop_that_waits_for_the_archive_is_cancelled_and_done),
+	    cmocka_unit_test(
+		exclusive_stop_that_is_cancelled_before_it_runs_has_ended_nothing),
 	    cmocka_unit_test(stop_returns_the_two_files_byte_for_byte),
 	    cmocka_unit_test(
 		stop_with_no_label_or_another_one_voids_the_backup),
