@@ -373,6 +373,30 @@ stop_blocked() {
 	ended "$name"
 }
 
+# A stop waits for the archive, for ever: it is cancelled after its minute, and
+# the backup is over.
+unarchived() {
+	local name="nothing is archived"
+	[ "$WORLD" = 1 ] || return 0
+	fresh
+	pg_set x "archive_mode = on" "archive_command = 'false'"
+	pg_restart x
+	held transfer || return
+	killed
+	as postgres --cleanup
+	rc_is 0 "$name: --cleanup"
+	like "$err" 'ended; .*archive_command' "$name: it says so"
+	ended "$name"
+	clone_run x y --exclusive-backup
+	rc_is 0 "$name: a clone"
+	like "$err" 'not archived its last WAL' "$name: it says so, too"
+	ok "$name: the content is equal" oracle_compare x y
+	ended "$name, a clone"
+	forget y
+	pg_set x "archive_mode = off"
+	pg_restart x
+}
+
 unknown() {
 	local name='an unseen label' label sql
 	fresh
@@ -494,7 +518,7 @@ setup() {
 }
 
 all=(whole kills starts signals sessions foreign stop_denied stop_blocked
-    unknown crashes)
+    unarchived unknown crashes)
 [ $# -eq 0 ] || all=("$@")
 
 majors=12

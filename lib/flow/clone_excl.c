@@ -260,12 +260,23 @@ static int
 stop_it(struct clone *c, struct pg *pg, const char *label, struct err *e)
 {
 	const char *sql = pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL);
+	struct err cause = ERR_INIT;
 
-	if (pg_query(pg, NULL, clone_deadline(c, STOP_MS), sql, 0, NULL, e) ==
-	    0) {
+	if (pg_query(pg, NULL, clone_deadline(c, STOP_MS), sql, 0, NULL,
+		&cause) == 0) {
 		clone_note(c, "exclusive backup \"%s\" ended", label);
 		return 0;
 	}
+	if (cause.code == ERR_TIMEOUT && backup_excl_over(pg) == 0) {
+		clone_note(c,
+		    "exclusive backup \"%s\" ended; the primary does not "
+		    "archive its WAL: look at archive_command and the log "
+		    "there",
+		    label);
+		return 0;
+	}
+	if (e != NULL)
+		*e = cause;
 	(void)err_detail(e, "Its label is \"%s\".", label);
 	return err_hint(e, "As a superuser on the primary: %s", sql);
 }
