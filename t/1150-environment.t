@@ -39,6 +39,31 @@ fresh() {
 
 # --- W10, W9: settings that a standby must not have smaller
 
+# What we wrote ourselves is no word of the operator: it goes and comes with
+# what the primary runs with.
+written_anew() {
+	drop_slots p >/dev/null
+	pg_stop s
+	forget s
+	clone_run p s
+	rc_is 0 "$m W10: another copy"
+	pg_stop s
+	pg_stop p
+	option p '-c max_connections=88 -c max_locks_per_transaction=99'
+	pg_start p || fail "the primary starts with more"
+	clone_run p s --delta
+	rc_is 0 "$m W10: --delta, and the primary has more"
+	is "$(pg_sql s "SHOW max_connections")" 88 "$m W10: so has the standby"
+	pg_stop s
+	pg_sql p "ALTER SYSTEM SET max_connections = 88"
+	clone_run p s --delta
+	rc_is 0 "$m W10: --delta once more"
+	like "$(sed -n '/tools begin/,/tools end/p' \
+	    "$T/s/postgresql.auto.conf" | grep ^max_connections)" 88 \
+	    "$m W10: ours is in our block"
+	pg_sql p "ALTER SYSTEM RESET ALL"
+}
+
 # The source runs with more than its files say: with a word of its command
 # line, or because they were changed since.
 command_line() {
@@ -62,6 +87,7 @@ command_line() {
 		rc_is 0 "$m W10: --delta, with the line of the last run"
 		is "$(grep -c '^max_connections' \
 		    "$T/s/postgresql.auto.conf")" 1 "$m W10: it stands there once"
+		written_anew
 	else
 		refused "$m W10: below 12" 'would be 30, and the source has 77'
 		like "$err" 'ALTER SYSTEM SET max_connections = 77;' \

@@ -12,7 +12,8 @@ enum key_kind {
 	KEY_NONE,
 	KEY_ALWAYS,  /* no second one may stand in the file */
 	KEY_RESTORE, /* ours when given */
-	KEY_DELAY
+	KEY_DELAY,
+	KEY_MORE /* ours within our block only */
 };
 
 static const struct {
@@ -33,6 +34,11 @@ static const struct {
     {"recovery_target_timeline", KEY_ALWAYS},
     {"recovery_target_inclusive", KEY_ALWAYS},
     {"recovery_target_action", KEY_ALWAYS},
+    {"max_connections", KEY_MORE},
+    {"max_worker_processes", KEY_MORE},
+    {"max_wal_senders", KEY_MORE},
+    {"max_prepared_transactions", KEY_MORE},
+    {"max_locks_per_transaction", KEY_MORE},
 };
 
 /* --- the lexical rules of the server (guc-file.l) ------------------------ */
@@ -347,9 +353,28 @@ is_more(const struct pgconf_recovery *r, const char *line)
 	return false;
 }
 
-/* The lines of others.  A block without an end loses nothing but our keys. */
+void
+pgconf_block(const char *text, unsigned *first, unsigned *last)
+{
+	unsigned n = 0;
+
+	*first = *last = 0;
+	for (; *text != '\0'; text = pgconf_next_line(text)) {
+		n++;
+		if (is_marker(text, BLOCK_BEGIN)) {
+			*first = n;
+			*last = UINT_MAX;
+		} else if (is_marker(text, BLOCK_END) && *last == UINT_MAX) {
+			*last = n;
+		}
+	}
+}
+
+/* The lines of others; of our block, what stays in it is added to ours.  A
+ * block without an end loses nothing but our keys. */
 static void
-add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
+add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out,
+    struct buf *ours)
 {
 	bool in_block = false, more;
 	const char *next;
@@ -363,6 +388,8 @@ add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
 		}
 		kind = key_kind(old);
 		more = is_more(r, old);
+		if (in_block && kind == KEY_MORE && !more && !r->all_more)
+			buf_add(ours, old, (size_t)(next - old));
 		if (in_block && (kind != KEY_NONE || more))
 			continue;
 		/* The reader without escapes takes what is behind its longest
@@ -375,6 +402,8 @@ add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out)
 	}
 	if (out->len > 0 && out->data[out->len - 1] != '\n')
 		buf_addc(out, '\n');
+	if (ours->len > 0 && ours->data[ours->len - 1] != '\n')
+		buf_addc(ours, '\n');
 }
 
 int
@@ -395,10 +424,13 @@ pgconf_recovery_conf(
 	    {"recovery_target_timeline", "latest"},
 	};
 
+	struct buf none = BUF_INIT;
+
 	if (r->old == NULL)
 		buf_adds(out, "# Written by standby-clone.\n");
 	else
-		add_kept(r, r->old, out);
+		add_kept(r, r->old, out, &none);
+	buf_free(&none);
 	if (r->old != NULL)
 		buf_adds(out, BLOCK_BEGIN "\n");
 	for (size_t i = 0; i < NELEM(lines); i++)
@@ -433,14 +465,20 @@ pgconf_auto_conf(const struct pgconf_recovery *r, const char *old,
 	    {"recovery_target_timeline", "latest"},
 	};
 
-	add_kept(r, old, out);
+	struct buf ours = BUF_INIT;
+	int rc;
+
+	add_kept(r, old, out, &ours);
 	buf_adds(out, BLOCK_BEGIN "\n");
 	for (size_t i = 0; i < NELEM(lines); i++)
 		if (lines[i].name != NULL && lines[i].value != NULL)
 			add_setting(
 			    out, lines[i].name, lines[i].value, r->version);
+	buf_add(out, ours.data, ours.len);
 	for (size_t i = 0; i < r->nmore; i++)
 		buf_addf(out, "%s = %d\n", r->more[i].name, r->more[i].value);
 	buf_adds(out, BLOCK_END "\n");
-	return buf_ok(out) ? 0 : err_set_nomem(e);
+	rc = buf_ok(&ours) && buf_ok(out) ? 0 : err_set_nomem(e);
+	buf_free(&ours);
+	return rc;
 }

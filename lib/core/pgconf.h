@@ -23,6 +23,9 @@ struct pgconf_recovery {
 		int value;
 	} * more;
 	size_t nmore;
+	/* `more` is all that is needed: what an earlier run wrote of the kind
+	 * goes; else it stays in the block. */
+	bool all_more;
 	/* Below 12: text of the recovery.conf that is there and whose other
 	 * lines stay; NULL: a new file. */
 	const char *old;
@@ -56,7 +59,9 @@ int pgconf_recovery_conf(
  * end: what is given, recovery_target* = '', recovery_target_timeline =
  * 'latest', and empty values for a slot and (below 16) a trigger file that are
  * not given, since postgresql.conf may hold them.  Foreign lines that were put
- * into our block are kept.  Applying it to its own output changes nothing.
+ * into our block are kept, before it; settings as `more` names them are ours
+ * there, and stay in it unless all_more.  Applying it to its own output changes
+ * nothing.
  */
 int pgconf_auto_conf(const struct pgconf_recovery *r, const char *old,
     struct buf *out, struct err *e);
@@ -71,6 +76,9 @@ int pgconf_get(
  * take, -1 no memory.  Includes are lines like any other here. */
 int pgconf_line(
     const char *line, int version, struct buf *name, struct buf *value);
+/* The lines, from 1, of our block in a text; 0 and 0: there is none.  One
+ * without an end goes on to UINT_MAX. */
+void pgconf_block(const char *text, unsigned *first, unsigned *last);
 /* Start of the next line, or the end of the text. */
 const char *pgconf_next_line(const char *line);
 

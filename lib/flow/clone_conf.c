@@ -70,7 +70,8 @@ clone_write_recovery(struct clone *c, struct err *e)
 	    .restore_command = c->o->restore_command,
 	    .min_apply_delay = c->o->min_apply_delay,
 	    .more = c->more,
-	    .nmore = c->nmore};
+	    .nmore = c->nmore,
+	    .all_more = c->all_more};
 	int rc = -1;
 
 	if (c->slot.want != SLOT_NONE && (c->slot.made || c->slot.existed))

@@ -49,6 +49,7 @@ struct clone {
 	/* Settings that no copied file gives (12). */
 	struct pgconf_more more[8];
 	size_t nmore;
+	bool all_more; /* all of them were judged */
 	const char *wal_dir;
 	char log_dir[1100], stats_temp[1100], trigger[1100], tblspc_dir[64];
 	struct exclude exclude;

@@ -5,6 +5,7 @@
 #include "base/std.h"
 #include "core/confwalk.h"
 #include "core/path.h"
+#include "core/pgconf.h"
 #include "core/pgver.h"
 #include "flow/clone_int.h"
 #include "flow/confread.h"
@@ -18,9 +19,11 @@ struct view {
 	struct clone *c;
 	struct preflight_setting *v;
 	size_t n;
-	bool copied;   /* the source's files are among them */
-	bool hot_off;  /* no queries: then they may be smaller */
-	bool is_local; /* the main file is here */
+	bool own[8];          /* an earlier run of ours wrote it */
+	unsigned first, last; /* lines of our block in this file */
+	bool copied;          /* the source's files are among them */
+	bool hot_off;         /* no queries: then they may be smaller */
+	bool is_local;        /* the main file is here */
 	struct confwalk_io here;
 };
 
@@ -119,6 +122,8 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 	struct view *v = arg;
 
 	(void)e;
+	if (l->kind == CONFWALK_FILE)
+		pgconf_block(l->text, &v->first, &v->last);
 	if (l->kind != CONFWALK_SETTING)
 		return 0;
 	if (strcasecmp(l->name, "hot_standby") == 0)
@@ -128,6 +133,11 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 
 		if (strcasecmp(l->name, s->name) != 0)
 			continue;
+		/* This run writes our block anew. */
+		if (l->number >= v->first && l->number <= v->last) {
+			v->own[i] = true;
+			continue;
+		}
 		s->have = (int)strtol(l->value, NULL, 10);
 		s->line = l->number;
 		s->copied = to_be_copied(v->c, l->file) != NULL;
@@ -146,6 +156,8 @@ ask_programs(struct clone *c, const char *dir, struct view *v)
 	for (size_t i = 0; c->bindir != NULL && i < v->n; i++) {
 		struct preflight_setting *s = &v->v[i];
 
+		if (v->own[i]) /* they would say that one */
+			continue;
 		if (server_setting(c->bindir, dir, s->name, &value,
 			clone_deadline(c, SETTING_MS), NULL) == -1)
 			break;
@@ -202,17 +214,18 @@ look(struct view *v, struct err *e)
 
 /* --- the judgement -------------------------------------------------------- */
 
-/* 12: what no file that is copied gives, we write. */
+/* 12: what no file that is copied gives, or an earlier run had to write, we
+ * write. */
 static void
 write_ourselves(struct clone *c, const struct preflight_setting *s)
 {
 	c->more[c->nmore++] =
 	    (struct pgconf_more){.name = s->name, .value = s->want};
 	clone_note(c,
-	    "%s: the source runs with %d, and the configuration that is copied "
-	    "has %d%s: %s = %d is written into postgresql.auto.conf of the "
+	    "%s: the source runs with %d, and the configuration %s "
+	    "%d%s: %s = %d is written into postgresql.auto.conf of the "
 	    "standby",
-	    s->name, s->want,
+	    s->name, s->want, s->kept ? "here has" : "that is copied has",
 	    s->have != -1 ? s->have : preflight_default(s->name),
 	    s->have != -1 ? "" : " (the default)", s->name, s->want);
 }
@@ -265,10 +278,15 @@ clone_judge_settings(struct clone *c)
 		return own.code == ERR_SETTING ? cannot_read(c, &own) : 0;
 	if (rc == 0 || v.hot_off)
 		return 0;
+	for (size_t i = 0; i < NELEM(s); i++) {
+		s[i].kept = v.own[i] && !s[i].copied;
+		s[i].copied = s[i].copied || v.own[i];
+	}
 	if (preflight_settings(&c->pf, s, NELEM(s), c->facts.version) == -1)
 		return -1;
 	for (size_t i = 0; i < NELEM(s) && c->nmore < NELEM(c->more); i++)
 		if (s[i].ours)
 			write_ourselves(c, &s[i]);
+	c->all_more = true;
 	return 0;
 }

@@ -78,7 +78,9 @@ struct preflight_setting {
 	int want, have;
 	char file[PATH_MAX]; /* that sets it, or where it belongs */
 	unsigned line;       /* 0: it is not set, or where is not known */
-	bool copied;         /* the file is the source's */
+	bool copied;         /* the file is the source's, or
+				we wrote it into our block */
+	bool kept;           /* the latter: for the note */
 	bool ours;           /* out: to be written by us */
 };
 int preflight_settings(

@@ -460,10 +460,18 @@ static const struct {
 	"primary_slot_name = ''\n"
 	"promote_trigger_file = ''\n" TARGETS
 	"max_connections = 77\nmax_worker_processes = 16\n" END},
-    {"those that an earlier run wrote stay",
+    {"those that an earlier run wrote stay in the block",
 	{.version = 150018, .primary_conninfo = "host=db1"},
 	BEGIN "primary_conninfo = 'x'\nmax_connections = 77\n" END,
-	"max_connections = 77\n" BLOCK15},
+	BEGIN "primary_conninfo = 'host=db1'\n"
+	      "primary_slot_name = ''\n"
+	      "promote_trigger_file = ''\n" TARGETS
+	      "max_connections = 77\n" END},
+    {"and go when what is needed is known",
+	{.version = 150018, .primary_conninfo = "host=db1", .all_more = true},
+	"max_wal_senders = 7\n" BEGIN
+	"primary_conninfo = 'x'\nmax_connections = 77\n" END,
+	"max_wal_senders = 7\n" BLOCK15},
     {"hostile values stay values",
 	{.version = 150018,
 	    .primary_conninfo = "application_name='x\\'\nport = 1'"},
@@ -472,6 +480,29 @@ static const struct {
 	      "primary_slot_name = ''\n"
 	      "promote_trigger_file = ''\n" TARGETS END},
 };
+
+static void
+our_block_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned first, last;
+	} t[] = {
+	    {"", 0, 0},
+	    {"port = 1\n", 0, 0},
+	    {"port = 1\n" BEGIN "a = 1\n" END "b = 1\n", 2, 4},
+	    {BEGIN "a = 1\n", 1, UINT_MAX},
+	    {END "a = 1\n", 0, 0},
+	};
+	unsigned first, last;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		pgconf_block(t[i].text, &first, &last);
+		assert_int_equal(first, t[i].first);
+		assert_int_equal(last, t[i].last);
+	}
+}
 
 static void
 auto_conf_is_golden(void **state)
@@ -551,6 +582,7 @@ main(void)
 	    cmocka_unit_test(what_cannot_be_written_is_refused),
 	    cmocka_unit_test(old_recovery_conf_lines_have_a_limit),
 	    cmocka_unit_test(recovery_conf_keeps_the_lines_of_others),
+	    cmocka_unit_test(our_block_is_found),
 	    cmocka_unit_test(auto_conf_is_golden),
 	    cmocka_unit_test(auto_conf_of_its_own_output_is_the_same),
 	    cmocka_unit_test(the_last_value_counts),
