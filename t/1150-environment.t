@@ -143,6 +143,23 @@ own_files() {
 	forget s
 }
 
+# The server asks nobody whose its files are, or how many.
+many_files() {
+	local i
+	fresh
+	mkdir -p "$T/etc/many"
+	for ((i = 0; i < 70; i++)); do
+		: >"$T/etc/many/$i.conf"
+	done
+	pg_set p "include_dir '$T/etc/many'"
+	clone_run p s --dry-run
+	rc_is 0 "$m W9: more files than we read are no refusal"
+	like "$err" 'warning: .*more than 64 files' "$m W9: they are a warning"
+	like "$err" 'were not judged' "$m W9: it says what that means"
+	sed -i '/etc.many/d' "$T/p/postgresql.conf"
+	rm -r "$T/etc/many"
+}
+
 # A file that the copied configuration includes, and that is not here.
 lost_include() {
 	fresh
@@ -350,7 +367,7 @@ setup() {
 	pg_start p && pg_node s "$m" && pg_node t "$m"
 }
 
-all=(command_line own_files lost_include unsafe_path other_build values
+all=(command_line own_files many_files lost_include unsafe_path other_build values
     synchronous collations wal_space from_standby)
 [ $# -eq 0 ] || all=("$@")
 

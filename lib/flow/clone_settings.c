@@ -245,6 +245,20 @@ cannot_read(struct clone *c, struct err *own)
 	return rc;
 }
 
+/* The server has no such bounds: it may well start. */
+static int
+not_judged(struct clone *c, struct err *own)
+{
+	int rc;
+
+	(void)err_hint(own,
+	    "max_connections and the like were not judged: they must be at "
+	    "least what the source runs with.");
+	rc = preflight_warn(&c->pf, own);
+	err_clear(own);
+	return rc;
+}
+
 int
 clone_judge_settings(struct clone *c)
 {
@@ -259,7 +273,7 @@ clone_judge_settings(struct clone *c)
 		.want = c->control.max_locks_per_xact},
 	};
 	const char *hot = pgver(c->facts.version, PGFACT_DEFAULT_HOT_STANDBY);
-	struct confread files = {.files = 0};
+	struct confread files = {.any_owner = true};
 	struct view v = {.c = c,
 	    .here = confread_io(&files),
 	    .v = s,
@@ -274,6 +288,8 @@ clone_judge_settings(struct clone *c)
 	for (size_t i = 0; i < NELEM(s); i++)
 		s[i].have = -1;
 	rc = look(&v, &own);
+	if (rc == -1 && files.bound)
+		return not_judged(c, &own);
 	if (rc == -1)
 		return own.code == ERR_SETTING ? cannot_read(c, &own) : 0;
 	if (rc == 0 || v.hot_off)

@@ -14,11 +14,12 @@ check(struct confread *r, int fd, const char *path, struct err *e)
 	if (!S_ISREG(r->st.st_mode))
 		return err_set(e, ERR_SETTING,
 		    "configuration file \"%s\" is not a regular file", path);
-	if (r->st.st_uid != geteuid() && r->st.st_uid != 0)
+	if (!r->any_owner && r->st.st_uid != geteuid() && r->st.st_uid != 0)
 		return err_set(e, ERR_SETTING,
 		    "configuration file \"%s\" belongs to neither the user of "
 		    "the server nor root",
 		    path);
+	r->bound = true;
 	if (r->st.st_size > (off_t)CONFREAD_MAX)
 		return err_set(e, ERR_SETTING,
 		    "configuration file \"%s\" has %" PRIu64
@@ -27,6 +28,7 @@ check(struct confread *r, int fd, const char *path, struct err *e)
 	if (++r->files > max)
 		return err_set(e, ERR_SETTING,
 		    "configuration of more than %u files: \"%s\"", max, path);
+	r->bound = false;
 	return 0;
 }
 
@@ -97,11 +99,11 @@ is_directory(DIR *d, const struct dirent *de)
 static int
 list_one(void *arg, const char *dir, struct buf *names, struct err *e)
 {
+	struct confread *r = arg;
 	DIR *d = opendir(dir);
 	struct dirent *de;
 	unsigned n = 0;
 
-	(void)arg;
 	buf_reset(names);
 	if (d == NULL && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
@@ -115,7 +117,8 @@ list_one(void *arg, const char *dir, struct buf *names, struct err *e)
 		n++;
 	}
 	(void)closedir(d);
-	if (n > CONFREAD_NAMES)
+	r->bound = n > CONFREAD_NAMES;
+	if (r->bound)
 		return err_set(e, ERR_SETTING,
 		    "directory \"%s\" of the configuration holds more than %u "
 		    "files",

@@ -1,6 +1,7 @@
 /*
  * Files of a server configuration on this host, for core/confwalk.h: regular,
- * owned by us or by root, and not too many or too big.  The names come from the
+ * owned by us or by root (what goes to another host), and not too many or too
+ * big; the server itself asks for none of this.  The names come from the
  * configuration itself; links are followed, as the server follows them.
  */
 #ifndef FLOW_CONFREAD_H
@@ -17,6 +18,8 @@ struct confread {
 	unsigned files;     /* read so far; start with 0 */
 	struct stat st;     /* of the last one */
 	unsigned max_files; /* 0: CONFREAD_FILES */
+	bool any_owner;     /* they are looked at only, and stay here */
+	bool bound; /* out: refused for our bounds, not for its nature */
 };
 
 /* The callbacks; r is borrowed.  ERR_SETTING: a file that may not be read, or
