@@ -156,18 +156,18 @@ wait_streaming(struct clone *c, struct pg **own, struct err *e)
 static int
 wait_while_it_moves(struct clone *c, struct err *e)
 {
-	uint64_t before;
+	struct server_state before;
 
 	do {
 		struct err mine = ERR_INIT;
 
-		before = MAX_OF(c->state.receive_lsn, c->state.replay_lsn);
+		before = c->state;
 		if (wait_streaming(c, NULL, &mine) == 0)
 			return 0;
 		if (mine.code != ERR_NOT_STREAMING ||
 		    deadline_passed(c->deadline) ||
-		    MAX_OF(c->state.receive_lsn, c->state.replay_lsn) <=
-			before) {
+		    !server_wait_moved(
+			&before, &c->state, c->backup.stop_lsn)) {
 			*e = mine;
 			return -1;
 		}

@@ -103,6 +103,14 @@ struct server_state {
 int server_wait_streaming(
     const struct server_wait *w, struct server_state *s, struct err *e);
 
+/*
+ * Is a wait that ended without streaming worth another one?  Yes where more was
+ * received; replay counts on the way to `until`, the end of the backup: behind
+ * it an archive of a busy primary moves for ever, and nothing streams.
+ */
+bool server_wait_moved(const struct server_state *before,
+    const struct server_state *now, uint64_t until);
+
 /* argv behind env(1), which takes the client variables of libpq away; words
  * borrow from argv.  -1: more than max. */
 int server_words(

@@ -537,6 +537,15 @@ look(struct waiting *x, struct err *e)
 	return x->s->streaming && x->s->receive_lsn >= x->w->until_lsn;
 }
 
+bool
+server_wait_moved(const struct server_state *before,
+    const struct server_state *now, uint64_t until)
+{
+	return now->receive_lsn > before->receive_lsn ||
+	       (now->replay_lsn > before->replay_lsn &&
+		   before->replay_lsn < until);
+}
+
 int
 server_wait_streaming(
     const struct server_wait *w, struct server_state *s, struct err *e)

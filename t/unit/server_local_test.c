@@ -1,5 +1,6 @@
 /* flow/server_local: a server of 9.0, by its command line, files and ps. */
 #include "base/std.h"
+#include "flow/server.h"
 #include "flow/server_local.h"
 
 #include <setjmp.h>
@@ -153,6 +154,30 @@ the_title_of_a_receiver_tells_its_position(void **state)
 	}
 }
 
+static void
+replay_behind_the_backup_is_no_way_to_streaming(void **state)
+{
+	static const struct {
+		struct server_state before, now;
+		bool want;
+	} t[] = {
+	    {{.replay_lsn = 0}, {.replay_lsn = 50}, true},
+	    {{.replay_lsn = 50}, {.replay_lsn = 99}, true},
+	    {{.replay_lsn = 99}, {.replay_lsn = 200}, true},
+	    {{.replay_lsn = 50}, {.replay_lsn = 50}, false},
+	    {{.replay_lsn = 100}, {.replay_lsn = 200}, false}, /* archive */
+	    {{.replay_lsn = 100, .receive_lsn = 100},
+		{.replay_lsn = 100, .receive_lsn = 101}, true},
+	    {{.replay_lsn = 200, .receive_lsn = 100},
+		{.replay_lsn = 300, .receive_lsn = 100}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++)
+		assert_int_equal(
+		    server_wait_moved(&t[i].before, &t[i].now, 100), t[i].want);
+}
+
 static bool
 sees(enum server_receiver want, uint64_t *lsn)
 {
@@ -196,6 +221,7 @@ main(void)
 	    cmocka_unit_test(a_value_is_no_option),
 	    cmocka_unit_test(the_configuration_file_tells_the_rest),
 	    cmocka_unit_test(nothing_told_is_the_default_port),
+	    cmocka_unit_test(replay_behind_the_backup_is_no_way_to_streaming),
 	    cmocka_unit_test(the_title_of_a_receiver_tells_its_position),
 	    cmocka_unit_test(only_a_child_of_the_postmaster_is_its_receiver),
 	};
