@@ -81,6 +81,14 @@ command_line() {
 		streams "$m W10"
 		is "$(pg_sql s "SHOW max_connections")" 77 \
 		    "$m W10: the standby has it"
+		pg_stop p
+		option p '-c max_connections=88 -c max_locks_per_transaction=99'
+		pg_start p || fail "the primary starts with more"
+		pg_stop s
+		clone_run p s --delta
+		rc_is 0 "$m W10: --delta, and the source was given more"
+		is "$(pg_sql s "SHOW max_connections")" 88 \
+		    "$m W10: the line of the last run was ours to raise"
 		pg_sql s "ALTER SYSTEM SET work_mem = '5MB'"
 		pg_stop s
 		clone_run p s --delta
