@@ -30,6 +30,7 @@ struct backup {
 	/* Exclusive: */
 	const char *pgdata;      /* of the server, or NULL; borrowed */
 	char server_started[64]; /* of the server we started on */
+	char at[300];            /* and its host:port */
 	char began[32];          /* the server's time of our start, or "" */
 	bool unanswered;         /* the session was lost while it started */
 	bool not_archived;       /* the stop was cancelled while it waited */

@@ -262,6 +262,7 @@ backup_excl_prepare(struct backup *b, struct err *e)
 	(void)snprintf(b->server_started, sizeof(b->server_started), "%s",
 	    pg_rows_get(r, 0, 0) != NULL ? pg_rows_get(r, 0, 0) : "");
 	pg_rows_free(r);
+	(void)snprintf(b->at, sizeof(b->at), "%s", pg_name(b->pg));
 	return 0;
 }
 
@@ -387,6 +388,18 @@ try_stop(struct backup *b, struct err *e)
 	return rc == 1 ? send_stop(b, e) : rc;
 }
 
+/* The server that answers now was started at another time: is it the same one?
+ * One of several hosts, or of a name that moves, may be another. */
+static int
+was_restarted(struct backup *b, struct err *e)
+{
+	if (strcmp(b->at, pg_name(b->pg)) == 0)
+		return 0;
+	return err_set(e, ERR_SOURCE,
+	    "%s answers now, and the backup was started on %s", pg_name(b->pg),
+	    b->at);
+}
+
 static int
 end_it(struct backup *b, struct err *e)
 {
@@ -404,7 +417,7 @@ end_it(struct backup *b, struct err *e)
 	case -1:
 		return -1;
 	case 0:
-		return 0;
+		return was_restarted(b, e);
 	default:
 		return try_stop(b, e);
 	}

@@ -213,6 +213,26 @@ exclusive_server_restarted_no_stop_is_sent(void **state)
 	start_then_end(s, NELEM(s), 0, &e);
 }
 
+/* One of several hosts, or of a name that moves. */
+static void
+a_session_on_another_server_says_nothing_of_the_first(void **state)
+{
+	static const struct fake_step s[] = {OPEN_EXCL, START_EXCL, PING,
+	    LOST("SELECT pg_is_in_backup()"), FAKE_CLOSE, FAKE_OPEN(90300),
+	    STARTED_AT("one"), FAKE_CLOSE};
+	struct backup b = {.pg = NULL};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &e), 0);
+	(void)snprintf(b.at, sizeof(b.at), "db2:5432");
+	assert_int_equal(backup_end(&b, &e), -1);
+	assert_int_equal(e.code, ERR_LEFT_BEHIND);
+	assert_non_null(strstr(e.text, "was started on db2:5432"));
+	fake_done();
+}
+
 static void
 exclusive_already_ended_is_no_error(void **state)
 {
@@ -837,6 +857,8 @@ main(void)
 	    cmocka_unit_test(
 		exclusive_server_gone_is_left_behind_with_the_statement),
 	    cmocka_unit_test(exclusive_server_restarted_no_stop_is_sent),
+	    cmocka_unit_test(
+		a_session_on_another_server_says_nothing_of_the_first),
 	    cmocka_unit_test(exclusive_already_ended_is_no_error),
 	    cmocka_unit_test(start_fails_no_stop_is_sent),
 	    cmocka_unit_test(
