@@ -164,15 +164,21 @@ server_local_place(const char *pgdata, int version, const char *cmdline,
 enum server_receiver
 server_local_title(const char *title, uint64_t *lsn)
 {
-	static const char who[] = "postgres: wal receiver process",
+	static const char pg[] = "postgres: ", who[] = "wal receiver process",
+			  named[] = ": wal receiver process",
 			  does[] = "streaming ";
 	const char *p;
 	char text[LSN_TEXT];
 	size_t n;
 
-	if (strncmp(title, who, sizeof(who) - 1) != 0)
+	if (strncmp(title, pg, sizeof(pg) - 1) != 0)
 		return RECEIVER_UNSEEN;
-	if ((p = strstr(title, does)) == NULL)
+	p = title + sizeof(pg) - 1;
+	/* 9.5 puts its cluster_name there, of any characters: "9.5/main: ". */
+	if (strncmp(p, who, sizeof(who) - 1) != 0 &&
+	    (p = strstr(p, named)) == NULL)
+		return RECEIVER_UNSEEN;
+	if ((p = strstr(p, does)) == NULL)
 		return RECEIVER_THERE;
 	p += sizeof(does) - 1;
 	n = strspn(p, "0123456789ABCDEF/");

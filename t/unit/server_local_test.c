@@ -140,6 +140,12 @@ the_title_of_a_receiver_tells_its_position(void **state)
 		RECEIVER_THERE, 0},
 	    {"postgres: wal sender process repl 10.0.0.2(4711) streaming 0/1",
 		RECEIVER_UNSEEN, 0},
+	    {"postgres: 9.5/main: wal receiver process   streaming 0/1A000060",
+		RECEIVER_STREAMS, UINT64_C(0x1A000060)},
+	    {"postgres: streaming 0/1: wal receiver process   ", RECEIVER_THERE,
+		0},
+	    {"postgres: 9.5/main: wal sender process repl [local] idle",
+		RECEIVER_UNSEEN, 0},
 	    {"vim postgres: wal receiver process", RECEIVER_UNSEEN, 0},
 	    {"", RECEIVER_UNSEEN, 0},
 	};
