@@ -174,25 +174,46 @@ scan(struct reader *r, uint64_t from, struct walscan *s, struct err *e)
 	return rc == -1 ? -1 : s->tli != 0;
 }
 
+/* The scan that began there saw the end of no record: WAL may have ended before
+ * it, or in a record that began before it; or the page is what a switch to the
+ * next segment left void (10 and before give those pages headers). */
+static bool
+saw_none(const struct walscan *s, uint64_t begun)
+{
+	return s->end == 0 || s->end == begun;
+}
+
 /*
  * A position at the start of a page is the end of the page before, which is all
- * there may be.  And when the first page lies within a record that has no end,
- * that record began on an earlier one, where the WAL ends.
+ * there may be.  Where that shows no record, an earlier page has the last one,
+ * at the most a segment before.
  */
 static int
 find_end(struct reader *r, uint64_t from, struct walscan *s, struct err *e)
 {
 	uint64_t blcksz = r->form.blcksz, back = blcksz;
-	uint64_t at = from - from % blcksz;
+	uint64_t at = from - from % blcksz, begun = at;
+	uint64_t limit = MAX_OF(BACK_MAX, r->form.segsize);
+	struct walscan had;
 	int rc = 0;
 
-	if (from != 0 && at == from && from > blcksz)
-		rc = scan(r, from - blcksz, s, e);
-	if (rc == 0)
-		rc = scan(r, from, s, e);
-	while (rc == 1 && s->end == 0 && back <= BACK_MAX && at > back) {
-		rc = scan(r, at - back, s, e);
+	if (from != 0 && at == from && from > blcksz) {
+		begun = from - blcksz;
+		rc = scan(r, begun, s, e);
+	}
+	if (rc == 0) {
+		begun = at;
+		rc = scan(r, begun, s, e);
+	}
+	while (rc == 1 && saw_none(s, begun) && back <= limit && at > back) {
+		had = *s;
+		begun = at - back;
 		back *= 2;
+		rc = scan(r, begun, s, e);
+		if (rc == 0) { /* older WAL is not there */
+			*s = had;
+			return 1;
+		}
 	}
 	return rc;
 }
