@@ -166,6 +166,17 @@ many_files() {
 	like "$err" 'were not judged' "$m W9: it says what that means"
 	sed -i '/etc.many/d' "$T/p/postgresql.conf"
 	rm -r "$T/etc/many"
+	printf "include '%s'\n" more.conf{,,,,,,,,,} >"$T/p/tens.conf"
+	: >"$T/p/more.conf"
+	pg_set p "include 'tens.conf'"
+	for ((i = 0; i < 7; i++)); do
+		pg_set p "include 'tens.conf'"
+	done
+	clone_run p s --dry-run
+	rc_is 0 "$m W9: nor are those of the source"
+	like "$err" 'warning: .*more than 64 files' "$m W9: they are bounded"
+	sed -i '/tens.conf/d' "$T/p/postgresql.conf"
+	rm "$T/p/tens.conf" "$T/p/more.conf"
 }
 
 # A file that the copied configuration includes, and that is not here.

@@ -24,6 +24,7 @@ struct view {
 	bool copied;          /* the source's files are among them */
 	bool hot_off;         /* no queries: then they may be smaller */
 	bool is_local;        /* the main file is here */
+	struct confread *files;
 	struct confwalk_io here;
 };
 
@@ -74,6 +75,12 @@ view_read(void *arg, const char *path, struct buf *text, struct err *e)
 	buf_reset(text);
 	if (name == NULL)
 		return v->here.read(v->here.arg, path, text, e);
+	/* As those of this host: they may include each other for ever. */
+	v->files->bound = ++v->files->files > CONFREAD_FILES;
+	if (v->files->bound)
+		return err_set(e, ERR_SETTING,
+		    "configuration of more than %d files: \"%s\"",
+		    CONFREAD_FILES, path);
 	rc = pool_read_file(v->c->pool, name, CONFREAD_MAX, text, e);
 	v->copied = v->copied || rc == 1;
 	return rc;
@@ -275,6 +282,7 @@ clone_judge_settings(struct clone *c)
 	const char *hot = pgver(c->facts.version, PGFACT_DEFAULT_HOT_STANDBY);
 	struct confread files = {.any_owner = true};
 	struct view v = {.c = c,
+	    .files = &files,
 	    .here = confread_io(&files),
 	    .v = s,
 	    .n = NELEM(s),
