@@ -439,6 +439,7 @@ streams() {
 	started 9.0 ""
 	rc_is 0 "9.0: streams, by what its server has received"
 	ok "9.0: an idle primary is asked to write something" asks txid_current
+	ok "9.0: a standby is not" asks 'WHEN NOT pg_is_in_recovery() THEN txid_current()'
 	started 9.0 "$receiver streaming 0/3000060" --stuck
 	rc_is 0 "9.0: streams, by the title of its receiver"
 	started 9.0 "$receiver" --stuck

@@ -276,7 +276,8 @@ look_process(struct waiting *x, const struct pidfile *p)
 /*
  * The last WAL of the backup came with the copy, and an idle primary sends
  * nothing behind it: nothing would ever be seen to move.  An empty transaction
- * with a number writes its commit record.
+ * with a number writes its commit record.  What it streams from may be a
+ * standby, which has no such thing.
  */
 static void
 nudge(struct waiting *x)
@@ -285,7 +286,9 @@ nudge(struct waiting *x)
 	    x->looks % NUDGE_LOOKS == 0 && x->looks / NUDGE_LOOKS <= NUDGES &&
 	    pg_alive(primary_of(x, NULL)))
 		(void)pg_query(primary_of(x, NULL), NULL, deadline_in(ASK_MS),
-		    "SELECT txid_current()", 0, NULL, NULL);
+		    "SELECT CASE WHEN NOT pg_is_in_recovery() "
+		    "THEN txid_current() END",
+		    0, NULL, NULL);
 }
 
 /* Every role may see the slots: the position of an active one is what the
