@@ -18,13 +18,13 @@ SELECT oid::text, spcname::text, pg_tablespace_location(oid)
 FROM pg_tablespace
 WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
 SET client_encoding = 'UTF8';
--- connect application_name=standby-clone client_encoding=UTF8 database=replication replication=true user=postgres
+-- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
 -- connect application_name=standby-clone client_encoding=UTF8 database=postgres user=postgres
 SET search_path = pg_catalog;
 SELECT set_config(name, CASE WHEN name <> 'synchronous_commit' THEN '0' WHEN 'local' = ANY (enumvals) THEN 'local' ELSE 'off' END, false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout', 'synchronous_commit');
 SELECT pg_is_in_recovery();
--- connect application_name=standby-clone client_encoding=UTF8 database=replication replication=true user=postgres
+-- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
 SELECT pg_postmaster_start_time()::text;
 SELECT pg_start_backup($1::text, $2::boolean)::text;

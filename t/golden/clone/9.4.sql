@@ -24,7 +24,7 @@ SELECT oid::text, spcname::text, pg_tablespace_location(oid)
 FROM pg_tablespace
 WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
 SET client_encoding = 'UTF8';
--- connect application_name=standby-clone client_encoding=UTF8 database=replication replication=true user=postgres
+-- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
 SELECT slot_type, active, restart_lsn::text, NULL::text,
   false
@@ -35,7 +35,7 @@ SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replic
 SET search_path = pg_catalog;
 SELECT set_config(name, CASE WHEN name <> 'synchronous_commit' THEN '0' WHEN 'local' = ANY (enumvals) THEN 'local' ELSE 'off' END, false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout', 'synchronous_commit');
 SELECT pg_is_in_recovery();
--- connect application_name=standby-clone client_encoding=UTF8 database=replication replication=true user=postgres
+-- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
 SELECT slot_type, active, restart_lsn::text, NULL::text,
   false
@@ -50,7 +50,7 @@ SELECT slot_type, active, restart_lsn::text, NULL::text,
 FROM pg_replication_slots WHERE slot_name = $1::name;
 -- $1 db2
 SELECT CASE WHEN pg_is_in_recovery() THEN (SELECT pg_last_xlog_replay_location()::text) ELSE (SELECT pg_current_xlog_location()::text) END;
--- connect application_name=standby-clone client_encoding=UTF8 database=replication replication=true user=postgres
+-- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 START_REPLICATION SLOT "db2" PHYSICAL 0/2000020;
 -- flush 0/2000020
 SELECT slot_type, active, restart_lsn::text, NULL::text,

@@ -37,7 +37,7 @@ SELECT slot_type, active, restart_lsn::text, NULL::text,
 FROM pg_replication_slots WHERE slot_name = $1::name;
 -- $1 db2
 SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots);
--- connect application_name=standby-clone client_encoding=UTF8 database=replication replication=true user=postgres
+-- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
 -- connect application_name=standby-clone client_encoding=UTF8 database=postgres user=postgres
 SET search_path = pg_catalog;
