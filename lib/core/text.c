@@ -363,7 +363,7 @@ text_slot_name(const char *name, char *out)
 static void
 clean_appname(const char *name, bool hex, char *out /* APPNAME_MAX + 1 */)
 {
-	char wide[4 * APPNAME_MAX + 1];
+	char wide[4 * APPNAME_MAX + 1] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < APPNAME_MAX && name[i] != '\0'; i++) {
