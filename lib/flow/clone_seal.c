@@ -74,11 +74,19 @@ note_slot(struct clone *c, struct err *e)
 static int
 settle_slot(struct clone *c, struct err *e)
 {
+	struct err cause = ERR_INIT;
+
 	if (!c->reserved)
 		return 0;
 	if (note_slot(c, e) == -1)
 		return -1;
-	return slot_make_permanent(&c->slot, c->backup.start_lsn, e);
+	if (slot_make_permanent(&c->slot, c->backup.start_lsn, &cause) == 0)
+		return 0;
+	/* A source that was promoted meanwhile (faults B28) has no WAL for the
+	 * slot on its new timeline: then that is what is wrong. */
+	if (backup_recheck(&c->backup, deadline_in(QUERY_MS), e) == 0)
+		*e = cause;
+	return -1;
 }
 
 /* To 9.6 the server ends a backup only when its last WAL is archived. */
