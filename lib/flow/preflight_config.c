@@ -44,16 +44,21 @@ find_outside(const struct probe *f, const struct preflight_config *w,
 }
 
 static void
-hint_choices(const struct probe *f, struct err *e)
+hint_choices(const struct probe *f, bool starts, struct err *e)
 {
 	char major[16];
 
-	(void)err_hint(e,
-	    "Take it over: --copy-external-config. Or give the standby its "
-	    "own (Debian: pg_createcluster %s NAME), name the command that "
-	    "starts it with its configuration: --start-command=CMD, or leave "
-	    "the start out: --no-start.",
-	    pgver_major(f->version, major, sizeof(major)));
+	if (starts)
+		(void)err_hint(e,
+		    "Take it over: --copy-external-config. Or give the standby "
+		    "its own (Debian: pg_createcluster %s NAME), name the "
+		    "command that starts it with its configuration: "
+		    "--start-command=CMD, or leave the start out: --no-start.",
+		    pgver_major(f->version, major, sizeof(major)));
+	else
+		(void)err_hint(e,
+		    "It is not copied without --copy-external-config. Put the "
+		    "standby's own files in place before the start.");
 }
 
 int
@@ -68,24 +73,17 @@ preflight_config(struct preflight *p, const struct probe *f,
 
 	if (!buf_ok(&outside))
 		return -1;
-	if (misses && w->starts && !w->copied) {
-		found = FOUND_PROBLEM;
-		(void)err_set(&e, ERR_SETTING,
+	if (misses && !w->copied) {
+		found = w->starts ? FOUND_PROBLEM : FOUND_WARNING;
+		(void)err_set(&e, w->starts ? ERR_SETTING : ERR_CONFIG,
 		    "configuration of the source lies outside its data "
-		    "directory (%s), and the standby would not start without",
+		    "directory%s%s%s",
+		    w->starts ? " (" : ": ",
 		    outside.len > 0 ? buf_str(&outside)
-				    : "the role may not ask where");
-		hint_choices(f, &e);
-	} else if (misses && !w->copied) {
-		found = FOUND_WARNING;
-		(void)err_set(&e, ERR_CONFIG,
-		    "configuration of the source lies outside its data "
-		    "directory: %s",
-		    outside.len > 0 ? buf_str(&outside)
-				    : "the role may not ask where");
-		(void)err_hint(&e,
-		    "It is not copied without --copy-external-config. Put the "
-		    "standby's own files in place before the start.");
+				    : "the role may not ask where",
+		    w->starts ? "), and the standby would not start without"
+			      : "");
+		hint_choices(f, w->starts, &e);
 	}
 	rc = preflight_keep(p, found, &e);
 	buf_free(&outside);
