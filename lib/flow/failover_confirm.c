@@ -14,25 +14,9 @@ struct confirm {
 	struct err last; /* why not */
 };
 
-/* 1, 0, -1 with c->last. */
+/* The one value of a statement, "" for NULL; -1 with c->last. */
 static int
-ask_bool(struct failover *f, const char *sql, bool *yes, struct confirm *c)
-{
-	struct pg_rows *r = NULL;
-	const char *t;
-	int rc;
-
-	err_clear(&c->last);
-	rc = pg_query(
-	    f->pg, &r, failover_by(f, FAILOVER_ASK_MS), sql, 0, NULL, &c->last);
-	t = rc == 0 ? pg_rows_get(r, 0, 0) : NULL;
-	*yes = t != NULL && *t == 't';
-	pg_rows_free(r);
-	return rc;
-}
-
-static int
-ask_number(struct failover *f, const char *sql, char *text, size_t size,
+ask(struct failover *f, const char *sql, char *text, size_t size,
     struct confirm *c)
 {
 	struct pg_rows *r = NULL;
@@ -54,8 +38,8 @@ new_timeline(struct failover *f, struct confirm *c)
 	int version = pg_version(f->pg);
 	char text[LSN_TEXT];
 
-	if (ask_number(f, pgver(version, PGFACT_TIMELINE), text, sizeof(text),
-		c) == -1)
+	if (ask(f, pgver(version, PGFACT_TIMELINE), text, sizeof(text), c) ==
+	    -1)
 		return -1;
 	f->rec->timeline = (uint32_t)strtoul(text, NULL, 10);
 	if (f->rec->timeline == 0 ||
@@ -64,8 +48,8 @@ new_timeline(struct failover *f, struct confirm *c)
 		return 0;
 	}
 	c->state = STATE_OLD_TIMELINE;
-	if (ask_number(f, pgver(version, PGFACT_CURRENT_LSN), text,
-		sizeof(text), c) == -1)
+	if (ask(f, pgver(version, PGFACT_CURRENT_LSN), text, sizeof(text), c) ==
+	    -1)
 		return -1;
 	(void)lsn_parse(text, &f->rec->lsn);
 	return 1;
@@ -84,7 +68,7 @@ writes(struct failover *f, struct confirm *c)
 static int
 look_once(struct failover *f, struct confirm *c)
 {
-	bool recovers;
+	char recovers[2];
 	int rc;
 
 	if (!pg_alive(f->pg)) {
@@ -95,9 +79,10 @@ look_once(struct failover *f, struct confirm *c)
 			&c->last) == -1)
 			return 0;
 	}
-	if (ask_bool(f, "SELECT pg_is_in_recovery()", &recovers, c) == -1)
+	if (ask(f, "SELECT pg_is_in_recovery()", recovers, sizeof(recovers),
+		c) == -1)
 		return 0;
-	if (recovers) {
+	if (recovers[0] == 't') {
 		c->state = STATE_RECOVERY;
 		return 0;
 	}
