@@ -70,16 +70,7 @@ overlay(struct conninfo *c, const struct conninfo *from, struct err *e)
 static struct survey_node *
 add(struct status_nodes *list, struct err *e)
 {
-	struct survey_node *more =
-	    realloc(list->v, (list->n + 1) * sizeof(*more));
-
-	if (more == NULL) {
-		(void)err_set_nomem(e);
-		return NULL;
-	}
-	list->v = more;
-	more[list->n] = (struct survey_node){.weight = 1};
-	return &more[list->n++];
+	return survey_node_add(&list->v, &list->n, e);
 }
 
 /* --- what was typed ------------------------------------------------------ */
@@ -200,23 +191,12 @@ read_given(struct work *w, struct err *e)
 /* --- the file ------------------------------------------------------------ */
 
 static int
-copy_text(char **to, const char *from, struct err *e)
-{
-	if (from == NULL)
-		return 0;
-	return (*to = strdup(from)) == NULL ? err_set_nomem(e) : 0;
-}
-
-static int
 take_node(struct work *w, const struct conf_node *from, struct err *e)
 {
 	struct survey_node *n = add(w->out, e);
 
-	if (n == NULL || copy_text(&n->name, from->name, e) == -1 ||
-	    copy_text(&n->upstream, from->upstream, e) == -1 ||
-	    copy_text(&n->slot, from->slot, e) == -1)
+	if (n == NULL || survey_node_take(n, from, w->conf->file, e) == -1)
 		return -1;
-	n->weight = from->weight;
 	/* libpq's defaults would lead to whatever server this host has. */
 	if (from->conninfo == NULL) {
 		(void)err_set(e, ERR_CONFIG,
@@ -225,9 +205,6 @@ take_node(struct work *w, const struct conf_node *from, struct err *e)
 		return err_hint(
 		    e, "Add it there: conninfo = \"host=%s\";", from->name);
 	}
-	if (pg_conninfo_parse(from->conninfo, &n->conninfo, e) == -1)
-		return err_wrap(e, "%s:%d: node \"%s\"", w->conf->file,
-		    from->line, from->name);
 	/* Each node has its own port, whatever -p says. */
 	if (!typed(w->s, "port") &&
 	    put_option(w, &n->conninfo, "port", "port", e) == -1)
@@ -475,12 +452,6 @@ out:
 void
 status_nodes_free(struct status_nodes *n)
 {
-	for (size_t i = 0; i < n->n; i++) {
-		free(n->v[i].name);
-		free(n->v[i].upstream);
-		free(n->v[i].slot);
-		conninfo_free(&n->v[i].conninfo);
-	}
-	free(n->v);
+	survey_node_free(&n->v, &n->n);
 	*n = (struct status_nodes){.n = 0};
 }

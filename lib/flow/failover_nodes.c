@@ -41,34 +41,16 @@ set_defaults(const struct failover *f, struct conninfo *c, struct err *e)
 static struct survey_node *
 add(struct failover *f, const struct conf_node *conf, struct err *e)
 {
-	size_t n = f->nnodes;
-	struct survey_node *nodes =
-	    reallocarray(f->nodes, n + 1, sizeof(*nodes));
-	const struct conf_node **confs;
+	const struct conf_node **confs =
+	    reallocarray(f->conf, f->nnodes + 1, sizeof(*confs));
 
-	if (nodes == NULL) {
-		(void)err_set_nomem(e);
-		return NULL;
-	}
-	f->nodes = nodes;
-	confs = reallocarray(f->conf, n + 1, sizeof(*confs));
 	if (confs == NULL) {
 		(void)err_set_nomem(e);
 		return NULL;
 	}
 	f->conf = confs;
-	f->conf[n] = conf;
-	nodes[n] = (struct survey_node){.weight = 1};
-	f->nnodes++;
-	return &nodes[n];
-}
-
-static int
-copy_text(char **to, const char *from, struct err *e)
-{
-	if (from == NULL)
-		return 0;
-	return (*to = strdup(from)) == NULL ? err_set_nomem(e) : 0;
+	confs[f->nnodes] = conf;
+	return survey_node_add(&f->nodes, &f->nnodes, e);
 }
 
 static int
@@ -76,15 +58,8 @@ add_conf(struct failover *f, const struct conf_node *from, struct err *e)
 {
 	struct survey_node *n = add(f, from, e);
 
-	if (n == NULL || copy_text(&n->name, from->name, e) == -1 ||
-	    copy_text(&n->upstream, from->upstream, e) == -1 ||
-	    copy_text(&n->slot, from->slot, e) == -1)
+	if (n == NULL || survey_node_take(n, from, f->o->conf->file, e) == -1)
 		return -1;
-	n->weight = from->weight;
-	if (from->conninfo != NULL &&
-	    pg_conninfo_parse(from->conninfo, &n->conninfo, e) == -1)
-		return err_wrap(e, "%s:%d: node \"%s\"", f->o->conf->file,
-		    from->line, from->name);
 	return set_defaults(f, &n->conninfo, e);
 }
 
@@ -358,17 +333,9 @@ failover_nodes(struct failover *f, struct err *e)
 void
 failover_nodes_free(struct failover *f)
 {
-	for (size_t i = 0; i < f->nnodes; i++) {
-		free(f->nodes[i].name);
-		free(f->nodes[i].upstream);
-		free(f->nodes[i].slot);
-		conninfo_free(&f->nodes[i].conninfo);
-	}
-	free(f->nodes);
+	survey_node_free(&f->nodes, &f->nnodes);
 	free(f->conf);
-	f->nodes = NULL;
 	f->conf = NULL;
-	f->nnodes = 0;
 }
 
 /* --- how to reach one ----------------------------------------------------- */

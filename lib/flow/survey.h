@@ -8,15 +8,8 @@
 
 #include "base/std.h"
 #include "base/err.h"
-#include "core/conninfo.h"
 #include "core/status.h"
-
-struct survey_node {
-	char *name; /* NULL: HOST:PORT */
-	struct conninfo conninfo;
-	char *upstream, *slot; /* of the file, or NULL */
-	double weight;
-};
+#include "flow/survey_node.h"
 
 struct survey_opts {
 	const struct survey_node *nodes; /* borrowed */
