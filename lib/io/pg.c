@@ -148,12 +148,6 @@ pg_user(const struct pg *pg)
 	return pg_or_empty(PQuser(pg->conn));
 }
 
-const char *
-pg_dbname(const struct pg *pg)
-{
-	return pg_or_empty(PQdb(pg->conn));
-}
-
 bool
 pg_alive(const struct pg *pg)
 {

@@ -54,9 +54,6 @@ bool pg_conninfo_same_place(const struct conninfo *a, const struct conninfo *b);
 int pg_open(struct pg **pg, const struct pg_opts *o, struct err *e);
 /* Close without talking; NULL-safe. */
 void pg_close(struct pg *pg);
-/* In a forked child: close the socket only, so that the server sees the end
- * when the parent ends. */
-void pg_forget(struct pg *pg);
 /* From here on neither the signal pipe nor the tick stops a statement: for
  * clean-up after an interruption.  (A second signal ends the process.) */
 void pg_ignore_signals(struct pg *pg);
@@ -72,7 +69,6 @@ int pg_backend_pid(const struct pg *pg);
 const char *pg_host(const struct pg *pg);
 const char *pg_port(const struct pg *pg);
 const char *pg_user(const struct pg *pg);
-const char *pg_dbname(const struct pg *pg);
 
 struct pg_rows; /* a result */
 /*

@@ -541,15 +541,6 @@ pg_close(struct pg *pg)
 	free(pg);
 }
 
-/* The memory is left alone: the child ends soon, and PQfinish would say
- * goodbye to the parent's server. */
-void
-pg_forget(struct pg *pg)
-{
-	if (pg != NULL && PQsocket(pg->conn) >= 0)
-		(void)close(PQsocket(pg->conn));
-}
-
 void
 pg_ignore_signals(struct pg *pg)
 {

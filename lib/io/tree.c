@@ -407,19 +407,6 @@ tree_rmdir(struct tree *t, const char *path)
 	return unlink_name(t, path, AT_REMOVEDIR);
 }
 
-int
-tree_symlink(struct tree *t, const char *target, const char *path)
-{
-	const char *name;
-	int rc, borrowed, fd = open_parent(t, path, &name, &borrowed);
-
-	if (fd == -1)
-		return -1;
-	rc = symlinkat(target, fd, name);
-	close_parent(fd, borrowed);
-	return rc;
-}
-
 /* Both names in the same directory of the tree? */
 static bool
 same_dir(const char *a, const char *b)

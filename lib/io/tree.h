@@ -5,7 +5,7 @@
  *
  * The name of a root itself ("pg_tblspc/16385") means the directory it leads
  * to for tree_openat and tree_stat, and the name (the link) in its parent for
- * tree_unlink, tree_symlink, tree_mkdir and tree_rename.
+ * tree_unlink, tree_mkdir and tree_rename.
  */
 #ifndef IO_TREE_H
 #define IO_TREE_H
@@ -55,7 +55,6 @@ int tree_stat(struct tree *t, const char *path, struct stat *st);
 int tree_mkdir(struct tree *t, const char *path, mode_t mode);
 int tree_unlink(struct tree *t, const char *path);
 int tree_rmdir(struct tree *t, const char *path);
-int tree_symlink(struct tree *t, const char *target, const char *path);
 /* Within one directory only (EXDEV else). */
 int tree_rename(struct tree *t, const char *from, const char *to);
 int tree_fsync_dir(struct tree *t, const char *path); /* "" = PGDATA */

@@ -160,8 +160,7 @@ PQparameterStatus(const PGconn *conn, const char *name)
 	return "fake";
 }
 
-static char host[] = "db1", port[] = "5432", user[] = "repl",
-	    dbname[] = "postgres";
+static char host[] = "db1", port[] = "5432", user[] = "repl";
 
 char *
 PQhost(const PGconn *conn)
@@ -182,13 +181,6 @@ PQuser(const PGconn *conn)
 {
 	(void)conn;
 	return user;
-}
-
-char *
-PQdb(const PGconn *conn)
-{
-	(void)conn;
-	return dbname;
 }
 
 int
