@@ -240,9 +240,6 @@ enum status_severity status_worse(
 uint32_t status_timeline(const struct status_node *n);
 /* The timeline that a node of a linked status is on for certain; 0. */
 uint32_t status_sure_timeline(const struct status_node *n);
-/* May this row be that of node i, for all that is known? */
-bool status_row_may_be(
-    const struct status *s, const struct status_sender *row, int i);
 /* Is node i certainly fed by none of the walsenders of node up? */
 bool status_feeds_not(const struct status *s, int up, int i);
 /* Does node i certainly stream from a server that is none of the nodes? */

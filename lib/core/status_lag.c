@@ -79,9 +79,9 @@ has_gone_silent(const struct status *s, int i)
 	       (r == NULL || r->reply_age < 0 || r->reply_age > SILENT_S);
 }
 
-bool
-status_row_may_be(
-    const struct status *s, const struct status_sender *row, int i)
+/* May this row be that of node i, for all that is known? */
+static bool
+row_may_be(const struct status *s, const struct status_sender *row, int i)
 {
 	const struct status_node *other;
 	const char *app = s->nodes[i].receiver.application_name;
@@ -108,7 +108,7 @@ status_feeds_not(const struct status *s, int up, int i)
 	if (n->reach != REACH_YES || n->senders_sight != SIGHT_SEEN)
 		return false;
 	for (size_t k = 0; k < n->nsenders; k++)
-		if (status_row_may_be(s, &n->senders[k], i))
+		if (row_may_be(s, &n->senders[k], i))
 			return false;
 	return true;
 }

@@ -139,10 +139,6 @@ int failover_nodes_conninfo(
 bool failover_nodes_local(const struct failover *f, const char *host);
 /* Is node i on this host, as far as its address and the file say? */
 bool failover_nodes_is_here(const struct failover *f, int i);
-/* SSH to the host of node i; texts of r are borrowed from *text, which the
- * caller frees. 0; 1: no host is known; -1. */
-int failover_nodes_remote(const struct failover *f, int i,
-    struct remote_opts *r, char **text, struct err *e);
 /* Directory of node i, as the file (or an option) says; NULL. */
 const char *failover_nodes_pgdata(const struct failover *f, int i);
 /* One question to the agent of node i's host, or to this host.  -1 with e: no

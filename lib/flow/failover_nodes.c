@@ -404,9 +404,11 @@ failover_nodes_is_here(const struct failover *f, int i)
 	return ssh_of(f, i) == NULL && failover_nodes_local(f, host_of(f, i));
 }
 
-int
-failover_nodes_remote(const struct failover *f, int i, struct remote_opts *r,
-    char **text, struct err *e)
+/* SSH to the host of node i; texts of r are borrowed from *text, which the
+ * caller frees. 0; 1: no host is known; -1. */
+static int
+remote_of(const struct failover *f, int i, struct remote_opts *r, char **text,
+    struct err *e)
 {
 	const char *ssh = ssh_of(f, i), *host = host_of(f, i);
 
@@ -516,7 +518,7 @@ failover_nodes_operate(const struct failover *f, int i,
 	q->system_identifier = f->s.system_identifier;
 	if (failover_nodes_is_here(f, i))
 		return operate_local(f, i, q, a, by, e);
-	rc = failover_nodes_remote(f, i, &r, &text, e);
+	rc = remote_of(f, i, &r, &text, e);
 	if (rc == 1)
 		rc = err_set(e, ERR_CONFIG, "its host is not known");
 	if (rc == 0) {

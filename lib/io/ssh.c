@@ -137,8 +137,9 @@ callback_error(struct ssh *s, const char *doing, struct err *e)
 	return 0;
 }
 
-short
-ssh_events(struct ssh *s)
+/* The poll events that libssh2 waits for. */
+static short
+events_of(struct ssh *s)
 {
 	int dir = libssh2_session_block_directions(s->session);
 	short events = POLLIN;
@@ -162,7 +163,7 @@ ssh_drive(struct ssh *s, int (*step)(struct ssh *s, void *arg), void *arg,
 			return SSH_GIVEN_UP;
 		if (rc != LIBSSH2_ERROR_EAGAIN)
 			return rc;
-		p.events = ssh_events(s);
+		p.events = events_of(s);
 		rc = wait_poll(&p, 1, s->deadline, s->sigfd, e);
 		if (rc == -1)
 			return SSH_GIVEN_UP;
@@ -314,7 +315,7 @@ ssh_end(struct ssh *s, int64_t deadline)
 			s->session = NULL;
 			break;
 		}
-		p.events = ssh_events(s);
+		p.events = events_of(s);
 		if (wait_poll(&p, 1, s->deadline, -1, NULL) <= 0)
 			s->late = true;
 	}

@@ -53,9 +53,6 @@ struct ssh {
 int ssh_drive(struct ssh *s, int (*step)(struct ssh *s, void *arg), void *arg,
     const char *doing, struct err *e);
 
-/* The poll events that libssh2 waits for. */
-short ssh_events(struct ssh *s);
-
 /* End the session by the deadline, close the descriptor; s stays. */
 void ssh_end(struct ssh *s, int64_t deadline);
 

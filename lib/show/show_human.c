@@ -17,8 +17,9 @@ const struct human_look show_human_looks[] = {
     [SEV_UNKNOWN] = {"?", "?", "magenta", "35"},
 };
 
-void
-show_human_add_text(struct buf *b, const struct human_view *v, const char *text)
+/* On one line, and only what the terminal can show. */
+static void
+add_text(struct buf *b, const struct human_view *v, const char *text)
 {
 	struct buf t = BUF_INIT;
 
@@ -49,7 +50,7 @@ show_human_add_or_dash(
 	if (text == NULL || text[0] == '\0')
 		buf_adds(b, "-");
 	else
-		show_human_add_text(b, v, text);
+		add_text(b, v, text);
 }
 
 void
@@ -188,7 +189,7 @@ add_problem(
 	if (p->hint != NULL && p->hint[0] != '\0') {
 		out->failed = out->failed || b.failed;
 		buf_reset(&b);
-		show_human_add_text(&b, v, p->hint);
+		add_text(&b, v, p->hint);
 		show_human_add_blanks(out, WORD);
 		buf_adds(out, "hint: ");
 		add_wrapped(out, v, buf_str(&b), WORD + 6);
@@ -354,10 +355,10 @@ add_source(struct buf *b, const struct human_view *v)
 		add_last_primary(b, v);
 	} else if ((r = upstream_of_all(s)) != NULL) {
 		buf_adds(b, "measured against upstream ");
-		show_human_add_text(b, v, r->host);
+		add_text(b, v, r->host);
 		if (r->port != NULL && r->port[0] != '\0') {
 			buf_addc(b, ':');
-			show_human_add_text(b, v, r->port);
+			add_text(b, v, r->port);
 		}
 		buf_adds(b, ", which was not asked");
 	}
@@ -385,7 +386,7 @@ add_heading(struct buf *out, const struct human_view *v)
 	struct buf b = BUF_INIT;
 
 	if (v->s->cluster != NULL)
-		show_human_add_text(&b, v, v->s->cluster);
+		add_text(&b, v, v->s->cluster);
 	add_part(&w, buf_str(&b), 0);
 	buf_reset(&b);
 	if (v->s->system_identifier != 0)

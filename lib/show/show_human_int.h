@@ -23,10 +23,8 @@ struct human_look {
 /* By severity. */
 extern const struct human_look show_human_looks[];
 
-/* Foreign text: on one line, and only what the terminal can show. */
-void show_human_add_text(
-    struct buf *b, const struct human_view *v, const char *text);
-/* "-" for NULL and "". */
+/* Foreign text: on one line, and only what the terminal can show; "-" for NULL
+ * and "". */
 void show_human_add_or_dash(
     struct buf *b, const struct human_view *v, const char *text);
 void show_human_add_lsn(struct buf *b, uint64_t lsn);
