@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "base/buf.h"
 
 void
@@ -144,8 +145,7 @@ buf_add_u32(struct buf *b, uint32_t v)
 {
 	uint8_t p[4];
 
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
+	bytes_put_be32(p, v);
 	buf_add(b, p, sizeof(p));
 }
 

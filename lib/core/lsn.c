@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
 
@@ -66,6 +67,15 @@ lsn_format(uint64_t lsn, char *buf)
 	snprintf(buf, LSN_TEXT, "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32),
 	    (uint32_t)lsn);
 	return buf;
+}
+
+uint64_t
+lsn_load(const void *p, bool lsn64)
+{
+	const uint8_t *b = p;
+
+	return lsn64 ? bytes_u64(b)
+		     : (uint64_t)bytes_u32(b) << 32 | bytes_u32(b + 4);
 }
 
 /* Bytes of WAL before lsn, without the hole at the end of each log id. */
@@ -178,20 +188,13 @@ struct page_header {
 static void
 page_header(const unsigned char *p, bool lsn64, struct page_header *h)
 {
-	uint32_t pair[2];
-
-	memcpy(&h->magic, p, 2);
-	memcpy(&h->info, p + 2, 2);
-	memcpy(&h->tli, p + 4, 4);
-	if (lsn64) {
-		memcpy(&h->lsn, p + 8, 8);
-		/* xlp_rem_len and padding, then the system identifier */
-		memcpy(&h->segsize, p + 32, 4);
-	} else {
-		memcpy(pair, p + 8, 8);
-		h->lsn = (uint64_t)pair[0] << 32 | pair[1];
-		memcpy(&h->segsize, p + 24, 4);
-	}
+	h->magic = bytes_u16(p);
+	h->info = bytes_u16(p + 2);
+	h->tli = bytes_u32(p + 4);
+	h->lsn = lsn_load(p + 8, lsn64);
+	/* Before it: from 9.3 xlp_rem_len and padding, and the system
+	 * identifier. */
+	h->segsize = bytes_u32(p + (lsn64 ? 32 : 24));
 }
 
 bool

@@ -15,6 +15,10 @@
 /* "16/B374D848"; returns 0, or -1 when it is not exactly one LSN. */
 int lsn_parse(const char *text, uint64_t *lsn);
 const char *lsn_format(uint64_t lsn, char *buf /* LSN_TEXT */);
+/* The 8 bytes of one in a file, in the byte order of this machine: one number
+ * (lsn64, see pgver_lsn64), or two, the high word first; the header of a page
+ * of data always has two. */
+uint64_t lsn_load(const void *p, bool lsn64);
 /* a - b in bytes (may be negative); below 9.3 for 16 MB segments. */
 int64_t lsn_diff(uint64_t a, uint64_t b, int version);
 

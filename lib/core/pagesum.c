@@ -1,4 +1,6 @@
 #include "base/std.h"
+#include "base/bytes.h"
+#include "core/lsn.h"
 #include "core/pagesum.h"
 
 /* struct PageHeaderData of bufpage.h, in the byte order of the host. */
@@ -59,24 +61,6 @@ pagesum(const uint8_t *page, uint32_t size, uint32_t block)
 	return (uint16_t)((fold(page, size) ^ block) % 65535 + 1);
 }
 
-static uint16_t
-get_u16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t
-page_lsn(const uint8_t *page)
-{
-	uint32_t half[2];
-
-	memcpy(half, page + AT_LSN, sizeof(half));
-	return (uint64_t)half[0] << 32 | half[1];
-}
-
 static bool
 all_zero(const uint8_t *page, uint32_t size)
 {
@@ -89,11 +73,12 @@ pagesum_check(
 {
 	/* Servers look at the sum of a page that is initialised only; any other
 	 * must be zero from one end to the other. */
-	if (get_u16(page + AT_UPPER) == 0) {
+	if (bytes_u16(page + AT_UPPER) == 0) {
 		if (all_zero(page, size))
 			return PAGESUM_NEW;
-	} else if (get_u16(page + AT_SUM) == pagesum(page, size, block)) {
+	} else if (bytes_u16(page + AT_SUM) == pagesum(page, size, block)) {
 		return PAGESUM_OK;
 	}
-	return page_lsn(page) >= start ? PAGESUM_LATER : PAGESUM_BAD;
+	return lsn_load(page + AT_LSN, false) >= start ? PAGESUM_LATER
+						       : PAGESUM_BAD;
 }

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "core/pgcontrol.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
@@ -41,38 +42,11 @@ pgcontrol_crc32(const void *data, size_t n)
 	return ~crc;
 }
 
-static uint32_t
-get_u32(const unsigned char *data, int offset)
-{
-	uint32_t v;
-
-	memcpy(&v, data + offset, sizeof(v));
-	return v;
-}
-
-static uint64_t
-get_u64(const unsigned char *data, int offset)
-{
-	uint64_t v;
-
-	memcpy(&v, data + offset, sizeof(v));
-	return v;
-}
-
-static uint64_t
-get_lsn(const unsigned char *data, int offset, const struct pgver_control *o)
-{
-	if (o->lsn64)
-		return get_u64(data, offset);
-	return (uint64_t)get_u32(data, offset) << 32 |
-	       get_u32(data, offset + 4);
-}
-
 /* An optional field: -1 where the version has none. */
 static int32_t
 get_int(const unsigned char *data, int offset)
 {
-	return offset == -1 ? -1 : (int32_t)get_u32(data, offset);
+	return offset == -1 ? -1 : (int32_t)bytes_u32(data + offset);
 }
 
 static void
@@ -97,7 +71,7 @@ static const struct pgver_control *
 layout_of(const unsigned char *data, struct err *e)
 {
 	const struct pgver_control *o;
-	uint32_t control = get_u32(data, 8), catalog = get_u32(data, 12);
+	uint32_t control = bytes_u32(data + 8), catalog = bytes_u32(data + 12);
 
 	o = pgver_control(control, catalog);
 	if (o != NULL)
@@ -127,7 +101,7 @@ check(const unsigned char *data, size_t len, const struct pgver_control **o,
 		return 0;
 	crc = (*o)->crc32c ? pgcontrol_crc32c(data, (size_t)(*o)->crc)
 			   : pgcontrol_crc32(data, (size_t)(*o)->crc);
-	return crc == get_u32(data, (*o)->crc) ? 1 : 0;
+	return crc == bytes_u32(data + (*o)->crc) ? 1 : 0;
 }
 
 int
@@ -143,29 +117,29 @@ decode(const unsigned char *data, const struct pgver_control *o,
     struct pgcontrol *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->system_identifier = get_u64(data, 0);
-	c->control_version = get_u32(data, 8);
-	c->catalog_version = get_u32(data, 12);
+	c->system_identifier = bytes_u64(data);
+	c->control_version = bytes_u32(data + 8);
+	c->catalog_version = bytes_u32(data + 12);
 	c->version = pgver_of_catalog(c->catalog_version);
-	c->state = get_u32(data, o->state);
-	c->checkpoint = get_lsn(data, o->checkpoint, o);
-	c->redo = get_lsn(data, o->redo, o);
-	c->timeline = get_u32(data, o->timeline);
-	c->min_recovery = get_lsn(data, o->min_recovery, o);
+	c->state = bytes_u32(data + o->state);
+	c->checkpoint = lsn_load(data + o->checkpoint, o->lsn64);
+	c->redo = lsn_load(data + o->redo, o->lsn64);
+	c->timeline = bytes_u32(data + o->timeline);
+	c->min_recovery = lsn_load(data + o->min_recovery, o->lsn64);
 	if (o->min_recovery_tli != -1)
-		c->min_recovery_tli = get_u32(data, o->min_recovery_tli);
+		c->min_recovery_tli = bytes_u32(data + o->min_recovery_tli);
 	c->wal_level = get_int(data, o->wal_level);
 	c->max_connections = get_int(data, o->max_connections);
 	c->max_worker_processes = get_int(data, o->max_worker_processes);
 	c->max_wal_senders = get_int(data, o->max_wal_senders);
 	c->max_prepared_xacts = get_int(data, o->max_prepared_xacts);
 	c->max_locks_per_xact = get_int(data, o->max_locks_per_xact);
-	c->blcksz = get_u32(data, o->blcksz);
-	c->relseg_size = get_u32(data, o->relseg_size);
-	c->xlog_blcksz = get_u32(data, o->xlog_blcksz);
-	c->xlog_seg_size = get_u32(data, o->xlog_seg_size);
+	c->blcksz = bytes_u32(data + o->blcksz);
+	c->relseg_size = bytes_u32(data + o->relseg_size);
+	c->xlog_blcksz = bytes_u32(data + o->xlog_blcksz);
+	c->xlog_seg_size = bytes_u32(data + o->xlog_seg_size);
 	if (o->checksum_version != -1)
-		c->checksum_version = get_u32(data, o->checksum_version);
+		c->checksum_version = bytes_u32(data + o->checksum_version);
 }
 
 static bool

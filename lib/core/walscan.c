@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
 #include "core/walscan.h"
@@ -22,39 +23,20 @@ struct header {
 	uint32_t size;
 };
 
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t
-get_u64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* In the byte order of this machine; 40 bytes are looked at. */
 static void
 decode(const uint8_t *p, bool lsn64, struct header *h)
 {
 	const uint8_t *more = p + (lsn64 ? 24 : 16);
 
-	memcpy(&h->magic, p, 2);
-	memcpy(&h->info, p + 2, 2);
-	h->tli = get_u32(p + 4);
-	h->lsn = lsn64 ? get_u64(p + 8)
-		       : (uint64_t)get_u32(p + 8) << 32 | get_u32(p + 12);
-	h->rem = lsn64 ? get_u32(p + 16) : 0;
-	h->system_identifier = get_u64(more);
-	h->segsize = get_u32(more + 8);
-	h->blcksz = get_u32(more + 12);
+	h->magic = bytes_u16(p);
+	h->info = bytes_u16(p + 2);
+	h->tli = bytes_u32(p + 4);
+	h->lsn = lsn_load(p + 8, lsn64);
+	h->rem = lsn64 ? bytes_u32(p + 16) : 0;
+	h->system_identifier = bytes_u64(more);
+	h->segsize = bytes_u32(more + 8);
+	h->blcksz = bytes_u32(more + 12);
 	h->size = (lsn64 ? 24 : 16) + (h->info & LONG_HEADER ? 16 : 0);
 }
 
@@ -144,10 +126,10 @@ feed(struct walscan *s, const uint8_t *p, uint32_t n)
 static bool
 good_record(struct walscan *s)
 {
-	if (s->last != 0 && get_u64(s->head + 8) != s->last)
+	if (s->last != 0 && bytes_u64(s->head + 8) != s->last)
 		return false;
 	add_crc(s, s->head, 20);
-	return ~s->crc == get_u32(s->head + 20);
+	return ~s->crc == bytes_u32(s->head + 20);
 }
 
 /* It ended at lsn.  False: the WAL ends before it. */
@@ -217,7 +199,7 @@ records(struct walscan *s, const uint8_t *page, uint64_t at, uint32_t off)
 	uint32_t total, n;
 
 	while (off < s->f.blcksz) {
-		total = get_u32(page + off);
+		total = bytes_u32(page + off);
 		if (total < WALSCAN_HEAD || total > RECORD_MAX)
 			return 0;
 		begin_record(s, at + off, total);

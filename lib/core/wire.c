@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "core/text.h"
 #include "core/wire.h"
 
@@ -20,21 +21,19 @@ struct reader {
 uint32_t
 wire_get_u32(const uint8_t *p)
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
+	return bytes_be32(p);
 }
 
 uint64_t
 wire_get_u64(const uint8_t *p)
 {
-	return (uint64_t)wire_get_u32(p) << 32 | wire_get_u32(p + 4);
+	return bytes_be64(p);
 }
 
 void
 wire_put_u32(uint8_t *p, uint32_t v)
 {
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
+	bytes_put_be32(p, v);
 }
 
 int
@@ -86,7 +85,7 @@ take_u16(struct reader *r)
 {
 	const uint8_t *p = take(r, 2);
 
-	return p == NULL ? 0 : (unsigned)p[0] << 8 | p[1];
+	return p == NULL ? 0 : bytes_be16(p);
 }
 
 static uint32_t

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "io/knownhosts.h"
 #include "io/sshhash.h"
 
@@ -161,7 +162,7 @@ knownhosts_blob_type(const void *blob, size_t len, char *type, size_t size)
 
 	if (len < 4 || p[0] != 0 || p[1] != 0)
 		return false;
-	n = (size_t)p[2] << 8 | p[3];
+	n = bytes_be16(p + 2);
 	if (n == 0 || n > len - 4 || n >= size)
 		return false;
 	memcpy(type, p + 4, n);

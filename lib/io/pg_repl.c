@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "io/pg_int.h"
 
@@ -217,12 +218,11 @@ take_wal(struct pg *pg, const char *data, int len, uint64_t from, size_t n,
     struct buf *wal, struct err *e)
 {
 	const int head = 1 + 3 * 8;
-	uint64_t start = 0;
+	uint64_t start;
 
 	if (len < head || data[0] != 'w')
 		return 0;
-	for (int i = 1; i <= 8; i++)
-		start = start << 8 | (unsigned char)data[i];
+	start = bytes_be64(data + 1);
 	if (start != from + wal->len)
 		return err_set(e, ERR_SQL,
 		    "%s sent WAL of another position than was asked for",

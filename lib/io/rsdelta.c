@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "io/rsdelta.h"
 
@@ -255,19 +256,12 @@ rsdiff_new(uint64_t basis_size, struct err *e)
 	return d;
 }
 
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
-}
-
 /* The header is complete: may librsync see it? */
 static int
 check_header(struct rsdiff *d, struct err *e)
 {
-	uint32_t magic = get_u32(d->head), len = get_u32(d->head + 4);
-	uint32_t strong = get_u32(d->head + 8);
+	uint32_t magic = bytes_be32(d->head), len = bytes_be32(d->head + 4);
+	uint32_t strong = bytes_be32(d->head + 8);
 
 	if (magic != RS_RK_BLAKE2_SIG_MAGIC || strong != STRONG_LEN)
 		return err_set(e, ERR_PROTOCOL,

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "io/knownhosts.h"
 #include "io/sshagent.h"
@@ -24,8 +25,7 @@ take_u32(struct cursor *c, uint32_t *v)
 {
 	if (c->n < 4)
 		return false;
-	*v = (uint32_t)c->p[0] << 24 | (uint32_t)c->p[1] << 16 |
-	     (uint32_t)c->p[2] << 8 | c->p[3];
+	*v = bytes_be32(c->p);
 	c->p += 4;
 	c->n -= 4;
 	return true;
@@ -98,15 +98,11 @@ ask(struct sshagent *a, struct buf *b, uint8_t want, struct cursor *c,
 	if (!buf_ok(b))
 		return err_set_nomem(e);
 	n = b->len - 4;
-	b->data[0] = (char)(n >> 24);
-	b->data[1] = (char)(n >> 16);
-	b->data[2] = (char)(n >> 8);
-	b->data[3] = (char)n;
+	bytes_put_be32(b->data, (uint32_t)n);
 	if (move(a, b->data, b->len, true, e) == -1 ||
 	    move(a, head, sizeof(head), false, e) == -1)
 		return -1;
-	n = (size_t)head[0] << 24 | (size_t)head[1] << 16 |
-	    (size_t)head[2] << 8 | head[3];
+	n = bytes_be32(head);
 	if (n == 0 || n > MAX_MESSAGE)
 		return err_set(e, ERR_SSH_AUTH, "bad answer of the ssh agent");
 	buf_reset(b);

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "io/knownhosts.h"
 #include "io/sshalgo.h"
 
@@ -139,13 +140,6 @@ skip_version(struct sshalgo_offer *o, const uint8_t *p, const uint8_t *end)
 	return NULL;
 }
 
-static size_t
-get_u32(const uint8_t *p)
-{
-	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 |
-	       p[3];
-}
-
 bool
 sshalgo_parse(struct sshalgo_offer *o, const void *data, size_t n)
 {
@@ -160,7 +154,7 @@ sshalgo_parse(struct sshalgo_offer *o, const void *data, size_t n)
 	for (int i = 0; i < SSHALGO_KINDS; i++) {
 		if (end - p < 4)
 			return false;
-		len = get_u32(p);
+		len = bytes_be32(p);
 		if (len > MAX_LIST || len > (size_t)(end - p) - 4)
 			return false;
 		if ((o->list[i] = malloc(len + 1)) == NULL)

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/sshagent.h"
@@ -150,8 +151,7 @@ algorithm_of(const uint8_t *p, size_t n, char *to, size_t size)
 		}
 		if (n < 4)
 			return false;
-		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
-		      (size_t)p[2] << 8 | p[3];
+		len = bytes_be32(p);
 		if (len > n - 4)
 			return false;
 		if (plan[i] == '\0') {

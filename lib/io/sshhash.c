@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "io/sshhash.h"
 
 #define BLOCK 64
@@ -13,22 +14,6 @@ rol(uint32_t x, unsigned n)
 	return x << n | x >> (32 - n);
 }
 
-static uint32_t
-load32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
-}
-
-static void
-store32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
 static void
 sha1_core(uint32_t *s, const uint8_t block[BLOCK])
 {
@@ -37,7 +22,7 @@ sha1_core(uint32_t *s, const uint8_t block[BLOCK])
 	uint32_t w[80], a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f, t;
 
 	for (int i = 0; i < 16; i++)
-		w[i] = load32(block + 4 * i);
+		w[i] = bytes_be32(block + 4 * i);
 	for (int i = 16; i < 80; i++)
 		w[i] = rol(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
 	for (int i = 0; i < 80; i++) {
@@ -81,7 +66,7 @@ sha256_core(uint32_t *s, const uint8_t block[BLOCK])
 	uint32_t w[64], v[8], s0, s1, t1, t2;
 
 	for (int i = 0; i < 16; i++)
-		w[i] = load32(block + 4 * i);
+		w[i] = bytes_be32(block + 4 * i);
 	for (int i = 16; i < 64; i++) {
 		s0 = rol(w[i - 15], 25) ^ rol(w[i - 15], 14) ^ w[i - 15] >> 3;
 		s1 = rol(w[i - 2], 15) ^ rol(w[i - 2], 13) ^ w[i - 2] >> 10;
@@ -115,8 +100,8 @@ run(core_fn *core, uint32_t *state, const uint8_t *p, size_t n)
 		memcpy(last, p, n);
 	last[n] = 0x80;
 	tail = n + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
-	store32(last + tail - 8, (uint32_t)(bits >> 32));
-	store32(last + tail - 4, (uint32_t)bits);
+	bytes_put_be32(last + tail - 8, (uint32_t)(bits >> 32));
+	bytes_put_be32(last + tail - 4, (uint32_t)bits);
 	for (size_t i = 0; i < tail; i += BLOCK)
 		core(state, last + i);
 }
@@ -129,7 +114,7 @@ sshhash_sha1(const void *data, size_t n, uint8_t out[SSHHASH_SHA1])
 
 	run(sha1_core, s, data, n);
 	for (int i = 0; i < 5; i++)
-		store32(out + 4 * i, s[i]);
+		bytes_put_be32(out + 4 * i, s[i]);
 }
 
 void
@@ -140,7 +125,7 @@ sshhash_sha256(const void *data, size_t n, uint8_t out[SSHHASH_SHA256])
 
 	run(sha256_core, s, data, n);
 	for (int i = 0; i < 8; i++)
-		store32(out + 4 * i, s[i]);
+		bytes_put_be32(out + 4 * i, s[i]);
 }
 
 /* RFC 2104; data is a host name here, so one buffer does (longer data is cut:

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "io/knownhosts.h"
 #include "io/sshhash.h"
 #include "io/sshkey.h"
@@ -19,8 +20,7 @@ take_string(struct cursor *c, const uint8_t **s, size_t *n)
 
 	if (c->n < 4)
 		return false;
-	len = (size_t)c->p[0] << 24 | (size_t)c->p[1] << 16 |
-	      (size_t)c->p[2] << 8 | c->p[3];
+	len = bytes_be32(c->p);
 	if (len > c->n - 4)
 		return false;
 	*s = c->p + 4;

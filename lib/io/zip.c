@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "io/zip.h"
 
 #include <zstd.h>
@@ -104,14 +105,11 @@ zip_unpack(struct zip *z, const void *data, size_t n, size_t max,
     struct buf *out, struct err *e)
 {
 	const uint8_t *p = data;
-	uint32_t raw = 0;
+	uint32_t raw = n > PREFIX ? bytes_be32(p) : 0;
 	size_t got;
 	char *to;
 
-	for (size_t i = 0; i < PREFIX && i < n; i++)
-		raw = raw << 8 | p[i];
-	if (n <= PREFIX || raw == 0 || raw > max ||
-	    !frame_ok(p + PREFIX, n - PREFIX, raw))
+	if (raw == 0 || raw > max || !frame_ok(p + PREFIX, n - PREFIX, raw))
 		return err_set(e, ERR_PROTOCOL, "malformed compressed frame");
 	if (z->d == NULL && (z->d = ZSTD_createDCtx()) == NULL)
 		return err_set_nomem(e);
