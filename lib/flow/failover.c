@@ -7,9 +7,7 @@
 #include "flow/command.h"
 #include "flow/event.h"
 #include "flow/failover_int.h"
-#include "io/proc.h"
 
-#define FENCE_LINES 20
 #define FENCE_SETTLE_MS 500
 #define LEFT_MS 1000 /* with less it is not begun */
 
@@ -161,29 +159,6 @@ plan(struct failover *f, struct err *e)
 
 /* --- fence ---------------------------------------------------------------- */
 
-static void
-log_output(const struct buf *out)
-{
-	struct buf text = BUF_INIT;
-	char *line, *rest;
-
-	text_add_tail(&text, out->data, out->len, FENCE_LINES, "");
-	rest = text.data;
-	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL &&
-	       *line != '\0')
-		log_line(LVL_INFO, "fence", "%s", line);
-	buf_free(&text);
-}
-
-static char *
-variable(const char *name, const char *value)
-{
-	struct buf b = BUF_INIT;
-
-	buf_addf(&b, "%s=%s", name, value != NULL ? value : "");
-	return buf_steal(&b);
-}
-
 #define FENCE_HINT                                                             \
 	"; to do without a fence, with another proof: --fence= (empty); when " \
 	"you know for certain that the old primary is off: --force"
@@ -212,39 +187,23 @@ check_commands(struct failover *f, struct err *e)
 	    "Correct promote.fence, or --fence" FENCE_HINT, e);
 }
 
-/* By a shell; it may be a command with words.  *status as proc_run. */
 static int
 run_fence(struct failover *f, int *status, struct err *e)
 {
 	/* Not f->old: never one that answers as a standby. */
 	const struct status_node *old =
 	    f->facts.old >= 0 ? &f->s.nodes[f->facts.old] : NULL;
-	char *own[] = {variable("STANDBY_NODE", f->rec->node),
-	    variable("STANDBY_OLD_PRIMARY", old != NULL ? old->name : NULL),
-	    variable("STANDBY_OLD_HOST", old != NULL ? old->host : NULL),
-	    variable("STANDBY_OLD_PORT", old != NULL ? old->port : NULL)};
-	const char *env[] = {own[0], own[1], own[2], own[3], NULL};
-	const char *argv[] = {"/bin/sh", "-c", f->o->fence, NULL};
-	struct buf out = BUF_INIT;
-	struct proc_opts o = {.argv = argv,
-	    .env = env,
-	    .out = &out,
-	    .err = &out,
+	struct command c = {.text = f->o->fence,
+	    .env = {{"STANDBY_NODE", f->rec->node},
+		{"STANDBY_OLD_PRIMARY", old != NULL ? old->name : NULL},
+		{"STANDBY_OLD_HOST", old != NULL ? old->host : NULL},
+		{"STANDBY_OLD_PORT", old != NULL ? old->port : NULL}},
 	    .deadline = f->deadline,
-	    .whole = true, /* or its shell ends, and it shoots later */
-	    .sigfd = f->o->sigfd};
-	int rc = 0;
+	    .sigfd = f->o->sigfd,
+	    .level = LVL_INFO,
+	    .who = "fence"};
 
-	for (size_t i = 0; i < NELEM(own); i++)
-		if (own[i] == NULL)
-			rc = err_set_nomem(e);
-	if (rc == 0)
-		rc = proc_run(&o, status, e);
-	log_output(&out);
-	for (size_t i = 0; i < NELEM(own); i++)
-		free(own[i]);
-	buf_free(&out);
-	return rc;
+	return command_run(&c, status, e);
 }
 
 /* Then what the old primary sends, if it lives, is seen after the fence. */

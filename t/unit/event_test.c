@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "flow/command.h"
 #include "flow/event.h"
 
@@ -101,12 +102,44 @@ what_cannot_be_run_is_known_before(void **state)
 	}
 }
 
+/* An empty line in between is no end. */
+static void
+all_that_a_command_says_is_logged(void **state)
+{
+	struct command c = {.text = "echo \"$A$B\"; echo; echo two >&2; exit 3",
+	    .env = {{"A", "one"}, {"B", NULL}},
+	    .deadline = deadline_in(10000),
+	    .sigfd = -1,
+	    .level = LVL_INFO,
+	    .who = "fence"};
+	char name[] = "/tmp/event_test.XXXXXX", got[1024];
+	int fd = mkstemp(name), status = 0;
+	struct err e = ERR_INIT;
+	ssize_t n;
+
+	(void)state;
+	assert_int_not_equal(fd, -1);
+	log_init("prog", LVL_INFO);
+	assert_int_equal(log_to(name), 0);
+	assert_int_equal(command_run(&c, &status, &e), 0);
+	assert_int_equal(log_to(NULL), 0);
+	assert_int_equal(status, 3);
+	n = read(fd, got, sizeof(got) - 1);
+	(void)close(fd);
+	(void)unlink(name);
+	assert_true(n > 0);
+	got[n] = '\0';
+	assert_non_null(strstr(got, " prog: fence: one\n"));
+	assert_non_null(strstr(got, " prog: fence: two\n"));
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_the_command_started_does_not_outlive_it),
 	    cmocka_unit_test(what_cannot_be_run_is_known_before),
+	    cmocka_unit_test(all_that_a_command_says_is_logged),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
