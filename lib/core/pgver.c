@@ -127,6 +127,20 @@ pgver(int version, enum pgfact fact)
 	return r == NULL ? NULL : r->text;
 }
 
+bool
+pgver_lists(int version, enum pgfact fact, const char *word)
+{
+	const char *at = pgver(version, fact);
+	size_t n = strlen(word), len;
+
+	for (; at != NULL; at = at[len] == ' ' ? at + len + 1 : NULL) {
+		len = strcspn(at, " ");
+		if (len == n && memcmp(at, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *
 pgver_source(int version, enum pgfact fact)
 {

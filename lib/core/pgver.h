@@ -211,6 +211,9 @@ enum pgfact {
 
 /* The fact for a version; NULL where it is absent.  Static text. */
 const char *pgver(int version, enum pgfact fact);
+/* Is the word in a fact that is a list, of words with one blank between them?
+ * Not where it is absent. */
+bool pgver_lists(int version, enum pgfact fact, const char *word);
 /* Where its row comes from, e.g. "9.6.10 system_views.sql:927"; NULL: no row
  * (a fact that is gone has one). */
 const char *pgver_source(int version, enum pgfact fact);

@@ -29,13 +29,17 @@ fetch_control(struct clone *c, struct err *e)
 	return 0;
 }
 
+/* To 9.6 the server ends a backup only when its last WAL is archived. */
+static bool
+always_waits(const struct clone *c)
+{
+	return !pgver_lists(c->facts.version, PGFACT_ARCHIVE_WAIT, "choice");
+}
+
 static int
 stop_backup(struct clone *c, struct err *e)
 {
-	bool wait = c->facts.in_recovery
-			? false
-			: c->fetch_wal && pgver(c->facts.version,
-					      PGFACT_BACKUP_STOP_WAIT) == NULL;
+	bool wait = !c->facts.in_recovery && c->fetch_wal && always_waits(c);
 
 	/* 10 and later: the slot, or we, have the WAL; the archive is the
 	 * primary's own business. */
@@ -89,14 +93,12 @@ settle_slot(struct clone *c, struct err *e)
 	return -1;
 }
 
-/* To 9.6 the server ends a backup only when its last WAL is archived. */
 static bool
 waits_for_archive(const struct clone *c)
 {
 	const char *mode = c->facts.archive_mode;
 
-	return pgver(c->facts.version, PGFACT_BACKUP_STOP_WAIT) == NULL &&
-	       mode != NULL && strcmp(mode, "off") != 0;
+	return always_waits(c) && mode != NULL && strcmp(mode, "off") != 0;
 }
 
 int

@@ -213,7 +213,7 @@ preflight_delay(struct preflight *p, const char *value, int version)
 
 /* --- settings ------------------------------------------------------------- */
 
-/* Built-in values; max_wal_senders counts from 12 only, where it is 10. */
+/* Built-in values, of the versions where they count (STANDBY_SETTINGS). */
 int
 preflight_default(const char *name)
 {
@@ -294,7 +294,8 @@ preflight_settings(
 		    s[i].have != -1 ? s[i].have : preflight_default(s[i].name);
 		s[i].ours = false;
 		p->checks++;
-		if (s[i].want == -1 || have == -1 || have >= s[i].want)
+		if (!pgver_lists(version, PGFACT_STANDBY_SETTINGS, s[i].name) ||
+		    s[i].want == -1 || have == -1 || have >= s[i].want)
 			continue;
 		s[i].ours = s[i].copied &&
 			    pgver(version, PGFACT_RECOVERY_IS_GUC) != NULL;

@@ -239,7 +239,7 @@ ask_recovering(struct waiting *x, struct err *e)
 static bool
 has_no_view(const struct waiting *x)
 {
-	return pgver(x->w->version, PGFACT_RECEIVER) == NULL;
+	return !pgver_lists(x->w->version, PGFACT_REPLAY_PROOF, "receiver");
 }
 
 static int

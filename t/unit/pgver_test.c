@@ -486,6 +486,25 @@ every_row_says_where_it_comes_from_and_they_stand_in_order(void **state)
 }
 
 static void
+words_of_a_list_are_found_whole(void **state)
+{
+	(void)state;
+	assert_true(pgver_lists(90400, PGFACT_WAL_WAYS, "slot"));
+	assert_true(pgver_lists(90400, PGFACT_WAL_WAYS, "fetch"));
+	assert_false(pgver_lists(90000, PGFACT_WAL_WAYS, "slot"));
+	assert_false(pgver_lists(90400, PGFACT_WAL_WAYS, "slo"));
+	assert_false(pgver_lists(90400, PGFACT_WAL_WAYS, "slots"));
+	assert_false(pgver_lists(90400, PGFACT_WAL_WAYS, "slot fetch"));
+	assert_false(pgver_lists(90400, PGFACT_WAL_WAYS, ""));
+	assert_false(
+	    pgver_lists(110000, PGFACT_LOCAL_SIZES, "wal_segment_size"));
+	assert_true(pgver_lists(110000, PGFACT_LOCAL_SIZES, "segment_size"));
+	assert_true(
+	    pgver_lists(100000, PGFACT_LOCAL_SIZES, "wal_segment_size"));
+	assert_false(pgver_lists(90100, PGFACT_LOCAL_SIZES, "block_size"));
+}
+
+static void
 version_texts_are_read_strictly(void **state)
 {
 	static const struct {
@@ -662,6 +681,7 @@ main(void)
 	    cmocka_unit_test(every_fact_has_its_own_name),
 	    cmocka_unit_test(
 		every_row_says_where_it_comes_from_and_they_stand_in_order),
+	    cmocka_unit_test(words_of_a_list_are_found_whole),
 	    cmocka_unit_test(version_texts_are_read_strictly),
 	    cmocka_unit_test(majors_are_named_and_compared_as_people_do),
 	    cmocka_unit_test(a_log_id_had_a_hole_before_9_3),
