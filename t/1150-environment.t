@@ -224,8 +224,8 @@ unsafe_path() {
 	rm -rf "${T:?}/a\$b"
 }
 
-# Programs of another build: a wrapper that says so.
-other_build() {
+# Programs of another build, that refuse as A7: a wrapper that says so.
+other_build() { # other_build SETTING VALUE SAID
 	local bin
 	bin=$(pg_bin "$m")
 	rm -rf "${T:?}/bin"
@@ -235,16 +235,23 @@ other_build() {
 	cat >"$T/bin/postgres" <<-END
 		#!/bin/sh
 		case "\$*" in
-		*"-C block_size"*) echo 32768 ;;
+		*"-C $1 "*) echo $2 ;;
 		*) exec '$bin/postgres' "\$@" ;;
 		esac
 	END
 	chmod 0755 "$T/bin/postgres"
 	fresh
 	clone_run p s --pg-bindir="$T/bin"
-	refused "$m A7: another block size" \
-	    'have a block size of 32768, and the source has 8192'
-	untouched "$m A7"
+	refused "$m A7: another $1" "have a $3"
+	untouched "$m A7: another $1"
+}
+
+other_builds() {
+	other_build block_size 32768 \
+	    'block size of 32768, and the source has 8192'
+	# From 11 initdb chooses it.  In blocks.
+	[ "$m" -ge 11 ] || other_build wal_segment_size 8192 \
+	    'WAL segment size of 67108864, and the source has 16777216'
 }
 
 # --- W11 and values that a standby reads
@@ -390,7 +397,7 @@ setup() {
 	pg_start p && pg_node s "$m" && pg_node t "$m"
 }
 
-all=(command_line own_files many_files lost_include unsafe_path other_build values
+all=(command_line own_files many_files lost_include unsafe_path other_builds values
     synchronous collations wal_space from_standby)
 [ $# -eq 0 ] || all=("$@")
 

@@ -198,20 +198,26 @@ clone_judge_server(struct clone *c, struct err *e)
 static int
 judge_sizes(struct clone *c)
 {
+	int version =
+	    c->local_version != 0 ? c->local_version : c->facts.version;
 	struct server_sizes have;
 	struct preflight_size s[] = {
 	    {"block size", c->control.blcksz, 0},
 	    {"WAL block size", c->control.xlog_blcksz, 0},
 	    {"segment size in blocks", c->control.relseg_size, 0},
+	    {"WAL segment size", c->control.xlog_seg_size, 0},
 	};
 
-	if (c->bindir == NULL || server_sizes(c->bindir, &have,
-				     clone_deadline(c, PROGRAM_MS), NULL) == -1)
-		return 0; /* before 9.2 they do not tell */
+	if (c->bindir == NULL || pgver(version, PGFACT_LOCAL_SIZES) == NULL ||
+	    server_sizes(c->bindir, version, &have,
+		clone_deadline(c, PROGRAM_MS), NULL) == -1)
+		return 0;
 	s[0].have = have.block;
 	s[1].have = have.wal_block;
 	s[2].have = have.segment;
-	return preflight_sizes(&c->pf, s, NELEM(s), c->bindir);
+	s[3].have = have.wal_segment;
+	return preflight_sizes(
+	    &c->pf, s, NELEM(s) - (have.wal_segment == 0), c->bindir);
 }
 
 /* The shell of pg_ctl (A3). */

@@ -50,12 +50,13 @@ int server_setting(const char *bindir, const char *config_dir, const char *name,
     struct buf *value, int64_t deadline, struct err *e);
 int server_accepts(const char *bindir, const char *name, const char *value,
     int64_t deadline, struct err *e);
-/* What is built in: bytes, bytes, and blocks. */
+/* What is built in, of programs of that version (PGFACT_LOCAL_SIZES; 0: nothing
+ * is, or they do not tell): bytes, bytes, blocks, bytes. */
 struct server_sizes {
-	uint32_t block, wal_block, segment;
+	uint32_t block, wal_block, segment, wal_segment;
 };
-int server_sizes(const char *bindir, struct server_sizes *s, int64_t deadline,
-    struct err *e);
+int server_sizes(const char *bindir, int version, struct server_sizes *s,
+    int64_t deadline, struct err *e);
 
 struct server_start {
 	const char *pgdata;

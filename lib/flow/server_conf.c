@@ -2,6 +2,7 @@
  * reads it as a start would, and starts nothing (9.2). */
 #include "base/std.h"
 #include "base/sig.h"
+#include "core/pgver.h"
 #include "core/text.h"
 #include "flow/server.h"
 #include "io/proc.h"
@@ -91,8 +92,8 @@ server_accepts(const char *bindir, const char *name, const char *value,
 }
 
 int
-server_sizes(
-    const char *bindir, struct server_sizes *s, int64_t deadline, struct err *e)
+server_sizes(const char *bindir, int version, struct server_sizes *s,
+    int64_t deadline, struct err *e)
 {
 	static const char *const set[] = {NO_FILE, NULL};
 	const struct {
@@ -102,18 +103,23 @@ server_sizes(
 	    {"block_size", &s->block},
 	    {"wal_block_size", &s->wal_block},
 	    {"segment_size", &s->segment},
+	    {"wal_segment_size", &s->wal_segment},
 	};
 	struct buf value = BUF_INIT;
 	int rc = 0;
 
 	*s = (struct server_sizes){.block = 0};
 	for (size_t i = 0; i < NELEM(rows) && rc == 0; i++) {
+		if (!pgver_lists(version, PGFACT_LOCAL_SIZES, rows[i].name))
+			continue;
 		rc =
 		    ask(bindir, NO_DIR, set, rows[i].name, &value, deadline, e);
 		if (rc == 0)
 			*rows[i].to =
 			    (uint32_t)strtoul(buf_str(&value), NULL, 10);
 	}
+	/* Its unit; from 11, when it is not built in any more, it is bytes. */
+	s->wal_segment *= s->wal_block;
 	buf_free(&value);
 	return rc;
 }
