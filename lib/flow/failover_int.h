@@ -3,7 +3,9 @@
  * switchover are made of.
  *
  *	nodes     who is there: the file's, the candidate, the old primary
- *	facts     look at all of them, find the old primary, prove, judge
+ *	facts     look at all of them, find the old primary
+ *	proof     is it down, where does its WAL end
+ *	judge     what refuses
  *	timeline  of standbys that have no receiver any more
  *	self      the candidate: what its server and its directory say
  *	means     how it is promoted: choose, request; each way of it:
@@ -25,6 +27,7 @@
 #include "core/pgver.h"
 #include "core/promote.h"
 #include "core/status.h"
+#include "core/trend.h"
 #include "flow/failover.h"
 #include "flow/operate.h"
 #include "flow/survey.h"
@@ -35,6 +38,7 @@
 #define FAILOVER_NAME "standby-promote"
 #define FAILOVER_TIMEOUT_MS 60000
 #define FAILOVER_LOOK_MS 3000 /* for all nodes together */
+#define FAILOVER_HUNG_MS 1000 /* when one of them hung the last time */
 #define FAILOVER_ASK_MS 3000  /* one statement, one connection */
 #define FAILOVER_SSH_MS 5000  /* one question to an agent */
 #define FAILOVER_PG_CTL_MS 30000
@@ -152,6 +156,26 @@ int failover_nodes_operate(const struct failover *f, int i,
 /* Look at all nodes; the first time also: choose the candidate, find the old
  * primary, open the session on the candidate, and read what it says. */
 int failover_look(struct failover *f, struct err *e);
+/* No more than the look.  Who hung once is not waited for as long again. */
+int failover_look_again(struct failover *f, struct err *e);
+const struct status_node *failover_candidate(const struct failover *f);
+/* Does node i answer, and say that it is that?  -1: nobody. */
+bool failover_says(const struct failover *f, int i, enum status_role role);
+/* Named node i is the old primary, as `how` says.  1; 0 it cannot be; -1. */
+int failover_found_old(
+    struct failover *f, int i, const char *how, struct err *e);
+/* The last look that somebody remembered; a hint. */
+void failover_state_file(const struct failover *f, struct trend *t);
+
+/* --- failover_proof.c ----------------------------------------------------- */
+
+/* Is the old primary down, and what proves it; where its WAL ends: f->facts. */
+int failover_prove(struct failover *f, bool typed, struct err *e);
+/* The fence is still to be run: it ends what is found running. */
+bool failover_will_fence(const struct failover *f);
+
+/* --- failover_judge.c ----------------------------------------------------- */
+
 /* Proofs about the old primary, the end of its WAL; then judge.  assume_typed:
  * as if the name had been typed.  Refusals that are new are told.  0 also when
  * refusals stand (f->rec->verdict.standing); -1: e. */
@@ -161,7 +185,6 @@ int failover_refused(struct failover *f, struct err *e);
 /* A refusal that is not of the table. */
 int failover_add_refusal(struct failover *f, const char *id, const char *fault,
     bool forceable, const char *message, const char *hint, struct err *e);
-const struct status_node *failover_candidate(const struct failover *f);
 
 /* --- failover_timeline.c -------------------------------------------------- */
 
