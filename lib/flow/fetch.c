@@ -226,30 +226,20 @@ fetch_local_error(struct task *t, const char *what, struct err *e)
 	return -1;
 }
 
-/* FNV-1a: tells long names of one directory apart, no more is asked of it. */
-static uint64_t
-name_hash(const char *name)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *name != '\0'; name++)
-		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-	return h;
-}
-
+/*
+ * No two tasks of a run share a number, so that no two files have one temporary
+ * name, whatever a source calls them.  A long name loses its end, for a longer
+ * one than the greatest length there cannot be.
+ */
 const char *
 fetch_tmp_name(const struct task *t, char *buf, size_t size)
 {
 	const char *path = t->job.path, *base = path_base(path);
-	size_t room = PATH_COMPONENT - strlen(FETCH_TMP), n = strlen(base);
+	size_t room = PATH_COMPONENT - strlen(".01234567" FETCH_TMP);
+	size_t n = MIN_OF(strlen(base), room);
 
-	/* A name of the greatest length has no room for a longer one. */
-	if (n <= room)
-		(void)snprintf(buf, size, "%s" FETCH_TMP, path);
-	else
-		(void)snprintf(buf, size, "%.*s.%016" PRIx64 FETCH_TMP,
-		    (int)((size_t)(base - path) + room - 17), path,
-		    name_hash(base));
+	(void)snprintf(buf, size, "%.*s.%08" PRIx32 FETCH_TMP,
+	    (int)((size_t)(base - path) + n), path, t->job.id);
 	return buf;
 }
 

@@ -68,6 +68,8 @@ int fetch_local_error(struct task *t, const char *what, struct err *e);
 int fetch_open_new(struct fetch *f, struct task *t, struct err *e);
 int fetch_write(
     struct task *t, const void *p, size_t n, uint64_t offset, struct err *e);
+/* Beside the file, with FETCH_TMP at its end, by which what a killed run left
+ * is known (core/exclude.c); of this task alone.  size: at least 1200. */
 const char *fetch_tmp_name(const struct task *t, char *buf, size_t size);
 
 #endif

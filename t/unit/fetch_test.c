@@ -4,16 +4,19 @@
  */
 #include "base/std.h"
 #include "base/clock.h"
+#include "core/exclude.h"
+#include "core/path.h"
 #include "core/pgcontrol.h"
 #include "core/pgver.h"
 #include "core/wire.h"
 #include "flow/agent.h"
-#include "flow/fetch.h"
+#include "flow/fetch_int.h"
 #include "flow/hello.h"
 #include "io/pagedelta.h"
 #include "io/rsdelta.h"
 #include "io/zip.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <grp.h>
 #include <setjmp.h>
@@ -443,26 +446,30 @@ finish(struct rig *g)
 	g->agent = 0;
 }
 
+static int
+by_number(const struct dirent **a, const struct dirent **b)
+{
+	return atoi((*a)->d_name) - atoi((*b)->d_name);
+}
+
 /* Nothing but these names is in base/1 of the target. */
 static void
 assert_names(struct rig *g, const char *want)
 {
 	struct buf b = BUF_INIT;
-	char cmp[32];
-	struct stat st;
+	struct dirent **list;
+	char path[200];
+	int n;
 
-	for (int i = 0; i < 20; i++) {
-		char path[200];
-		static const char *const ends[] = {"", ".standby-clone.tmp"};
-
-		for (size_t k = 0; k < NELEM(ends); k++) {
-			(void)snprintf(cmp, sizeof(cmp), "%d%s", i, ends[k]);
-			(void)snprintf(
-			    path, sizeof(path), "%s/base/1/%s", g->dst, cmp);
-			if (lstat(path, &st) == 0)
-				buf_addf(&b, "%s ", cmp);
-		}
+	(void)snprintf(path, sizeof(path), "%s/base/1", g->dst);
+	n = scandir(path, &list, NULL, by_number);
+	assert_int_not_equal(n, -1);
+	for (int i = 0; i < n; i++) {
+		if (list[i]->d_name[0] != '.')
+			buf_addf(&b, "%s ", list[i]->d_name);
+		free(list[i]);
 	}
+	free(list);
 	assert_string_equal(buf_str(&b), want);
 	buf_free(&b);
 }
@@ -1200,6 +1207,47 @@ bad_jobs_are_our_own_mistake(void **state)
 	fetch_free(NULL);
 }
 
+/* FNV-1a of 64 bits. */
+static uint64_t
+digest_of(const char *name)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* Two workers write at once, and the source gives the names. */
+static void
+no_two_files_have_one_temporary_name(void **state)
+{
+	char longest[256], cut[256], numbered[256], path[3][300], tmp[4][1200];
+	char *const names[] = {longest, cut, numbered};
+	const struct exclude x = {.log_dir = NULL};
+
+	(void)state;
+	memset(longest, 'x', 255);
+	longest[255] = '\0';
+	(void)snprintf(cut, sizeof(cut), "%.220s.%016" PRIx64, longest,
+	    digest_of(longest));
+	(void)snprintf(numbered, sizeof(numbered), "%.228s.00000000", longest);
+	for (uint32_t i = 0; i < 4; i++) {
+		struct task t = {.job = {.id = i, .path = path[i % 3]}};
+
+		if (i < 3)
+			(void)snprintf(
+			    path[i], sizeof(path[i]), "base/1/%s", names[i]);
+		(void)fetch_tmp_name(&t, tmp[i], sizeof(tmp[i]));
+		assert_null(path_check(tmp[i], strlen(tmp[i])));
+		assert_memory_equal(tmp[i], "base/1/x", 8);
+		/* What a killed run leaves is known by its end. */
+		assert_int_equal(exclude_check(&x, tmp[i], false), EXCLUDE_ALL);
+		for (uint32_t k = 0; k < i; k++)
+			assert_string_not_equal(tmp[k], tmp[i]);
+	}
+}
+
 #define WITH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define ALONE(f) cmocka_unit_test_setup_teardown(f, setup_alone, teardown)
 
@@ -1225,6 +1273,7 @@ main(void)
 	    ALONE(nothing_is_taken_when_nothing_was_asked_for),
 	    ALONE(a_run_behind_what_was_asked_for_so_far_is_refused),
 	    ALONE(bad_jobs_are_our_own_mistake),
+	    cmocka_unit_test(no_two_files_have_one_temporary_name),
 	};
 
 	rsdelta_init();
