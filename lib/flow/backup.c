@@ -206,9 +206,8 @@ start_failed(struct backup *b, const struct err *cause, struct err *e)
 		b->unanswered = cause->code == ERR_DB_CONNECT;
 	}
 	if (b->exclusive && answered &&
-	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0 &&
-	    strstr(cause->text, "backup is already in progress") != NULL)
-		return backup_excl_refuse(b, e);
+	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
+		return backup_excl_refuse(b, cause, e);
 	if (e != NULL && !err_is_set(e))
 		*e = *cause;
 	if (answered && strcmp(pg_sqlstate(b->pg), "42501") == 0)

@@ -225,10 +225,12 @@ say_running(struct backup *b, struct err *e)
 /* --- start ---------------------------------------------------------------- */
 
 int
-backup_excl_refuse(struct backup *b, struct err *e)
+backup_excl_refuse(struct backup *b, const struct err *cause, struct err *e)
 {
 	(void)err_set(e, ERR_BACKUP_RUNNING,
 	    "an exclusive backup is running on %s", pg_name(b->pg));
+	if (cause != NULL)
+		(void)err_detail(e, "%s.", cause->text);
 	say_running(b, e);
 	return -1;
 }
@@ -255,7 +257,7 @@ backup_excl_prepare(struct backup *b, struct err *e)
 		pg_rows_free(r);
 	}
 	if (running)
-		return backup_excl_refuse(b, e);
+		return backup_excl_refuse(b, NULL, e);
 	if (backup_ask(
 		b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
 		return -1;

@@ -26,8 +26,14 @@ int backup_lost_by(struct backup *b, const struct err *cause, struct err *e);
 /* backup_excl.c: nobody else's may run, and the server's start time tells
  * later whether a server that we find again is still this one. */
 int backup_excl_prepare(struct backup *b, struct err *e);
-/* The refusal where one runs (B2). */
-int backup_excl_refuse(struct backup *b, struct err *e);
+/*
+ * The refusal where one runs (B2).  cause: what the server said to our start,
+ * or NULL: in a language of its own, and with the SQLSTATE that a wal_level or
+ * a recovery in the way would have too; those are refused before
+ * (flow/preflight.h).
+ */
+int backup_excl_refuse(
+    struct backup *b, const struct err *cause, struct err *e);
 /* What a lost backup means for the primary: detail and hint of e (B5). */
 void backup_excl_say(const struct backup *b, struct err *e);
 int backup_excl_stop(struct backup *b, int64_t deadline, struct err *e);

@@ -312,11 +312,11 @@ foreign_exclusive_backup_is_refused_and_never_stopped(void **state)
 	static const struct fake_step known[] = {FAKE_OPEN(90300), PRIMARY,
 	    NO_REPLICATION, ROW1("SELECT pg_is_in_backup()", "t"),
 	    RUNS("nightly"), FAKE_CLOSE};
-	/* 9.0 has no function to ask: the server says it. */
+	/* 9.0 has no function to ask: the server says it, in its language. */
 	static const struct fake_step told[] = {FAKE_OPEN(90000), PRIMARY,
 	    NO_REPLICATION, STARTED_AT("noon"),
 	    FAILS("SELECT pg_start_backup($1", "55000",
-		"a backup is already in progress"),
+		"이미 백업 작업이 진행 중입니다"),
 	    ROW1("SELECT 'backup_label' IN (", "t"),
 	    ROW1(READ_LABEL, LABELFILE("0/2000028", "nightly")), FAKE_CLOSE};
 	static const struct {
