@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "cli.h"
+#include "core/text.h"
 #include "io/pg.h"
 #include "io/versions.h"
 
@@ -35,14 +36,17 @@ cli_end_stdout(struct err *e)
 void
 cli_print(const char *kind, const struct err *e)
 {
+	const char *at = e->hint;
+	struct buf line = BUF_INIT;
 	bool bad = strcmp(kind, "error") == 0;
 	enum log_level level = bad ? LVL_ERROR : LVL_WARNING;
 
 	log_line(level, kind, "%s", e->text);
 	if (e->detail[0] != '\0')
 		log_line(level, "detail", "%s", e->detail);
-	if (e->hint[0] != '\0')
-		log_line(level, "hint", "%s", e->hint);
+	while (text_line(&at, &line))
+		log_line(level, "hint", "%s", buf_str(&line));
+	buf_free(&line);
 }
 
 /* Ours and the linked libraries'. */

@@ -98,8 +98,7 @@ on_warning(void *arg, const struct err *what)
 {
 	promote_talk_flush(arg);
 	say(LVL_WARNING, "warning", what->text);
-	if (what->hint[0] != '\0')
-		say(LVL_WARNING, "hint", what->hint);
+	say_lines(LVL_WARNING, "hint", what->hint);
 }
 
 static void
@@ -114,7 +113,7 @@ on_refusal(void *arg, const struct promote_refusal *r)
 	    buf_str(&b), r->id, r->forced ? ": --force goes on" : "");
 	buf_free(&b);
 	if (!r->forced && r->hint != NULL)
-		say(level, "hint", r->hint);
+		say_lines(level, "hint", r->hint);
 }
 
 /* What is only believed is said whatever is asked for (-q). */

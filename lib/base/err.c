@@ -12,8 +12,10 @@ static const struct {
 
 static int set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
     PRINTFLIKE(3, 0);
-static void append_v(char *to, size_t size, const char *fmt, va_list ap)
-    PRINTFLIKE(3, 0);
+static void append_v(char *to, size_t size, char between, const char *fmt,
+    va_list ap) PRINTFLIKE(4, 0);
+static void add_hint(struct err *e, const char *fmt, va_list ap)
+    PRINTFLIKE(2, 0);
 
 static int
 set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
@@ -23,6 +25,7 @@ set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
 	e->code = code;
 	e->status = err_table[code].status;
 	e->detail[0] = e->hint[0] = '\0';
+	e->hint_ended = false;
 	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	return -1;
 }
@@ -97,12 +100,12 @@ err_wrap(struct err *e, const char *fmt, ...)
 }
 
 static void
-append_v(char *to, size_t size, const char *fmt, va_list ap)
+append_v(char *to, size_t size, char between, const char *fmt, va_list ap)
 {
 	size_t n = strlen(to);
 
 	if (n > 0 && n + 1 < size) {
-		to[n++] = ' ';
+		to[n++] = between;
 		to[n] = '\0';
 	}
 	(void)vsnprintf(to + n, size - n, fmt, ap);
@@ -116,9 +119,17 @@ err_detail(struct err *e, const char *fmt, ...)
 	if (e == NULL || e->code == ERR_NONE)
 		return -1;
 	va_start(ap, fmt);
-	append_v(e->detail, sizeof(e->detail), fmt, ap);
+	append_v(e->detail, sizeof(e->detail), ' ', fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+static void
+add_hint(struct err *e, const char *fmt, va_list ap)
+{
+	char between = e->hint_ended ? '\n' : ' ';
+
+	append_v(e->hint, sizeof(e->hint), between, fmt, ap);
 }
 
 int
@@ -129,8 +140,23 @@ err_hint(struct err *e, const char *fmt, ...)
 	if (e == NULL || e->code == ERR_NONE)
 		return -1;
 	va_start(ap, fmt);
-	append_v(e->hint, sizeof(e->hint), fmt, ap);
+	add_hint(e, fmt, ap);
 	va_end(ap);
+	e->hint_ended = false;
+	return -1;
+}
+
+int
+err_command(struct err *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e == NULL || e->code == ERR_NONE)
+		return -1;
+	va_start(ap, fmt);
+	add_hint(e, fmt, ap);
+	va_end(ap);
+	e->hint_ended = true;
 	return -1;
 }
 

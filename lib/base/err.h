@@ -97,7 +97,8 @@ struct err {
 	int status;        /* exit status; the table's unless raised */
 	char text[1024];   /* lower case, no full stop */
 	char detail[2048]; /* sentences, may be empty */
-	char hint[1024];   /* sentences, may be empty */
+	char hint[2048];   /* lines of sentences, may be empty */
+	bool hint_ended;   /* its last line: what is added begins another */
 };
 
 #define ERR_INIT                                                               \
@@ -127,6 +128,13 @@ int err_wrap(struct err *e, const char *fmt, ...) PRINTFLIKE(2, 3);
  * sentences).  Return -1. */
 int err_detail(struct err *e, const char *fmt, ...) PRINTFLIKE(2, 3);
 int err_hint(struct err *e, const char *fmt, ...) PRINTFLIKE(2, 3);
+
+/*
+ * Behind the sentence of err_hint that leads to it, what is to be typed, as it
+ * stands: it ends the line, so that a line can be taken from there on to its
+ * end. What is added later begins another line.  Returns -1.
+ */
+int err_command(struct err *e, const char *fmt, ...) PRINTFLIKE(2, 3);
 
 /* Raise the exit status of a set error: what failed stays, what it means for
  * the user is worse (7: changed but incomplete). */

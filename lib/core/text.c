@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/utf8.h"
+#include "core/pgpool.h"
 #include "core/text.h"
 
 #define MAX_FRACTION 1000000 /* 6 digits: times 2^40 still fits 64 bits */
@@ -314,6 +315,19 @@ text_nearest(const char *s, const char *const *words, size_t n)
 		}
 	}
 	return found;
+}
+
+void
+text_add_word(struct buf *b, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_./:@%+=,-";
+
+	if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
+		buf_adds(b, word);
+	else
+		pgpool_add_shell_word(b, word);
 }
 
 void

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "core/label.h"
 #include "core/lsn.h"
-#include "core/pgpool.h"
 #include "core/pgver.h"
+#include "core/text.h"
 #include "flow/backup_int.h"
 
 #define ARCHIVE_WAIT_MS 60000 /* a stop: then it is cancelled */
@@ -160,7 +160,7 @@ add_removal(const struct backup *b, struct buf *to)
 	buf_addf(&path, "%s/backup_label", b->pgdata);
 	if (buf_ok(&path)) {
 		buf_adds(to, "rm ");
-		pgpool_add_shell_word(to, buf_str(&path));
+		text_add_word(to, buf_str(&path));
 	}
 	buf_free(&path);
 }
@@ -177,16 +177,17 @@ backup_excl_say(const struct backup *b, struct err *e)
 	    "data directory still holds our backup_label.");
 	if (b->pgdata != NULL)
 		add_removal(b, &rm);
-	if (rm.len > 0 && buf_ok(&rm))
+	if (rm.len > 0 && buf_ok(&rm)) {
 		(void)err_hint(e,
-		    "If the primary does not start, type there (never in a "
-		    "clone): %s -- and start it again.",
-		    buf_str(&rm));
-	else
+		    "If the primary does not start, type this there (never in "
+		    "a clone), and start it again:");
+		(void)err_command(e, "%s", buf_str(&rm));
+	} else {
 		(void)err_hint(e,
 		    "If the primary does not start, remove backup_label from "
 		    "its data directory (never from a clone) and start it "
 		    "again.");
+	}
 	buf_free(&rm);
 }
 
@@ -198,11 +199,12 @@ say_label(const struct buf *text, struct err *e)
 	if (label_parse(text->data, text->len, &l, NULL) == -1)
 		return;
 	(void)err_detail(e, "Its label is \"%s\".", l.label);
-	if (label_is_ours(l.label, NULL))
-		(void)err_hint(e,
-		    "An earlier run of ours left it. If no standby-clone runs "
-		    "against this primary, end it with: standby-clone "
-		    "--cleanup");
+	if (!label_is_ours(l.label, NULL))
+		return;
+	(void)err_hint(e,
+	    "An earlier run of ours left it. If no standby-clone runs against "
+	    "this primary, end it with:");
+	(void)err_command(e, "standby-clone --cleanup");
 }
 
 /* What is known of a running exclusive backup. */
@@ -216,10 +218,9 @@ say_running(struct backup *b, struct err *e)
 	    seen == BACKUP_SEEN)
 		say_label(&text, e);
 	buf_free(&text);
-	(void)err_hint(e,
-	    "Wait until it ends, or, when it is nobody's, end it on the "
-	    "primary with: %s",
-	    stop_sql(b));
+	(void)err_hint(e, "Wait until it ends, or, when it is nobody's, end it "
+			  "on the primary with:");
+	(void)err_command(e, "%s;", stop_sql(b));
 }
 
 /* --- start ---------------------------------------------------------------- */
@@ -438,8 +439,8 @@ backup_excl_end(struct backup *b, struct err *e)
 	(void)err_hint(e,
 	    "When the primary can be reached, end it with the same command and "
 	    "--cleanup; or, as a superuser there, when its backup_label bears "
-	    "that label: %s.",
-	    stop_sql(b));
+	    "that label:");
+	(void)err_command(e, "%s;", stop_sql(b));
 	if (cause.code == ERR_DB_CONNECT || cause.code == ERR_TIMEOUT)
 		backup_excl_say(b, e);
 	return -1;

@@ -70,7 +70,7 @@ clone_note(struct clone *c, const char *fmt, ...)
 void
 clone_left(struct clone *c, const char *fmt, ...)
 {
-	char text[2048];
+	char text[4096];
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -165,13 +165,14 @@ cannot_tell(struct clone *c, const struct noted *n, const struct err *why,
 	if (err_is_set(why))
 		(void)err_detail(
 		    e, "The agent cannot read it either: %s.", why->text);
-	(void)err_hint(e,
-	    "As a superuser on the primary: %s; and, when the LABEL there "
-	    "%s%s%s: %s.",
-	    BACKUP_READ_LABEL, n->label != NULL ? "is \"" : "ends with ",
+	(void)err_hint(e, "As a superuser on the primary, type:");
+	(void)err_command(e, "%s;", BACKUP_READ_LABEL);
+	(void)err_hint(e, "And, when the LABEL there %s%s%s:",
+	    n->label != NULL ? "is \"" : "ends with ",
 	    n->label != NULL ? n->label : "standby-clone and a uuid",
-	    n->label != NULL ? "\"" : "",
-	    pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL));
+	    n->label != NULL ? "\"" : "");
+	(void)err_command(
+	    e, "%s;", pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL));
 	if (c->facts.data_directory == NULL && c->o->source_pgdata == NULL)
 		(void)err_hint(
 		    e, "Or let the agent read it: --source-pgdata=DIR.");
@@ -278,7 +279,8 @@ stop_it(struct clone *c, struct pg *pg, const char *label, struct err *e)
 	if (e != NULL)
 		*e = cause;
 	(void)err_detail(e, "Its label is \"%s\".", label);
-	return err_hint(e, "As a superuser on the primary: %s", sql);
+	(void)err_hint(e, "As a superuser on the primary, type:");
+	return err_command(e, "%s;", sql);
 }
 
 static int

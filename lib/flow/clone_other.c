@@ -49,8 +49,9 @@ check_consistent(struct clone *c, struct err *e)
 	    "no backup_label",
 	    c->target.path, pgcontrol_state_name(state));
 	return err_hint(e,
-	    "Started like that it would be silently corrupt. Clone it: "
-	    "standby-clone --delta. If it is a standby that crashed, --force.");
+	    "Started like that it would be silently corrupt. If it is a "
+	    "standby that crashed: --force. Else clone it: standby-clone "
+	    "--delta");
 }
 
 static uint64_t

@@ -108,8 +108,8 @@ not_back(struct failover *f, struct err *e)
 	e->hint[0] = '\0';
 	failover_old_add_start(f, &b);
 	(void)err_hint(e,
-	    "Start %s again as the primary, %s; do not promote another node "
-	    "before it is looked at.",
+	    "Do not promote another node before %s is looked at. Start it "
+	    "again as the primary, %s",
 	    old_node(f)->name, buf_str(&b));
 	failover_next(f, "start %s as the primary again, %s", old_node(f)->name,
 	    buf_str(&b));

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/sig.h"
 #include "core/lsn.h"
-#include "core/pgpool.h"
 #include "core/pgver.h"
 #include "core/text.h"
 #include "flow/follow_int.h"
@@ -62,27 +61,13 @@ follow_deadline(const struct follow *f, int64_t ms)
 	return MIN_OF(f->deadline, deadline_in(ms));
 }
 
-/* A word for a shell that people type it into. */
-static void
-add_word(struct buf *b, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_./:@%+=,-";
-
-	if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
-		buf_adds(b, word);
-	else
-		pgpool_add_shell_word(b, word);
-}
-
 void
 follow_add_option(struct buf *b, const char *option, const char *value)
 {
 	if (value == NULL || value[0] == '\0')
 		return;
 	buf_adds(b, option);
-	add_word(b, value);
+	text_add_word(b, value);
 }
 
 void
@@ -142,9 +127,10 @@ hint_delta(struct follow *f, struct err *e)
 	offer_reclone(f);
 	follow_add_delta(f, &b);
 	(void)err_hint(e,
-	    "Make this node a copy of it again, without its own WAL: %s%s (or: "
-	    "standby-follow --reclone ...)",
-	    f->running ? "stop the server, and: " : "", buf_str(&b));
+	    "Make this node a copy of it again, without its own WAL, by "
+	    "standby-follow --reclone, or%s:",
+	    f->running ? " stop the server, and type" : " by");
+	(void)err_command(e, "%s", buf_str(&b));
 	buf_free(&b);
 }
 

@@ -161,8 +161,8 @@ ask_node(struct pool *p, struct err *e)
 		rc = err_set(e, ERR_NODE,
 		    "node %d, %s, is a running primary, and follows nobody",
 		    p->w.node_id, pg_name(pg));
-		(void)err_hint(e, "Two primaries? Stop the old one, then: "
-				  "standby-clone --delta on its host.");
+		(void)err_hint(e, "Two primaries? Stop the old one, then, on "
+				  "its host: standby-clone --delta");
 		goto out;
 	}
 	rc = 1;

@@ -158,10 +158,9 @@ find_primary(const struct conf *conf, const char *user, const char *dbname,
 		else
 			(void)err_hint(e,
 			    "Find out which one is right "
-			    "(repl-status), and stop the other at "
-			    "once, on its host: pg_ctl stop -m "
-			    "fast -D PGDATA; then run this "
-			    "again.");
+			    "(repl-status), stop the other at once, "
+			    "and run this again. On its host: "
+			    "pg_ctl stop -m fast -D PGDATA");
 	}
 	buf_free(&said);
 	return rc;

@@ -67,17 +67,18 @@ static void
 hint_set(struct err *e, const struct probe *f, const char *name,
     const char *value, bool restart)
 {
-	if (pgver(f->version, PGFACT_ALTER_SYSTEM) != NULL)
-		(void)err_hint(e,
-		    "On the source, type: ALTER SYSTEM SET %s = %s; then %s "
-		    "it.",
-		    name, value, restart ? "restart" : "reload");
-	else
+	if (pgver(f->version, PGFACT_ALTER_SYSTEM) == NULL) {
 		(void)err_hint(e,
 		    "On the source, set %s = %s in \"%s\" and %s it.", name,
 		    value,
 		    f->config_file != NULL ? f->config_file : "postgresql.conf",
 		    restart ? "restart" : "reload");
+		return;
+	}
+	(void)err_hint(e, "On the source, type%s:",
+	    restart ? " this, and then restart it" : "");
+	(void)err_command(e, "ALTER SYSTEM SET %s = %s;%s", name, value,
+	    restart ? "" : " SELECT pg_reload_conf();");
 }
 
 static void
@@ -96,8 +97,8 @@ hint_role(
 	struct buf b = BUF_INIT;
 
 	text_add_identifier(&b, role != NULL ? role : "");
-	(void)err_hint(e, "On the source, as a superuser, type: %s%s%s;",
-	    before, buf_str(&b), after);
+	(void)err_hint(e, "On the source, as a superuser, type:");
+	(void)err_command(e, "%s%s%s;", before, buf_str(&b), after);
 	buf_free(&b);
 }
 
@@ -352,10 +353,10 @@ check_exclusive(
 	    "an exclusive backup runs on the source already");
 	if (f->running_label[0] != '\0')
 		(void)err_detail(e, "Its label is \"%s\".", f->running_label);
-	(void)err_hint(e,
-	    "If a killed run of ours left it: standby-clone --cleanup. If it "
-	    "is nobody's: %s;",
-	    stop);
+	(void)err_hint(e, "If a killed run of ours left it:");
+	(void)err_command(e, "standby-clone --cleanup");
+	(void)err_hint(e, "If it is nobody's, on the source:");
+	(void)err_command(e, "%s;", stop);
 	return FOUND_PROBLEM;
 }
 
@@ -463,9 +464,9 @@ check_spclocation(
 	(void)err_detail(e,
 	    "The standby uses the new paths, but pg_tablespace and pg_dumpall "
 	    "tell the old ones.");
-	(void)err_hint(e,
-	    "After its promotion, type: UPDATE pg_tablespace SET spclocation = "
-	    "'NEWDIR' WHERE spclocation = 'OLDDIR';");
+	(void)err_hint(e, "After its promotion, type:");
+	(void)err_command(e, "UPDATE pg_tablespace SET spclocation = 'NEWDIR' "
+			     "WHERE spclocation = 'OLDDIR';");
 	return FOUND_WARNING;
 }
 

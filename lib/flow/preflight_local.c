@@ -121,18 +121,21 @@ preflight_collation(struct preflight *p, const char *what, const char *name,
 	(void)err_detail(&e,
 	    "Indexes that use it may find nothing, or the wrong rows, on the "
 	    "standby.");
-	if (strcmp(what, "database") == 0)
+	if (strcmp(what, "database") == 0) {
 		(void)err_hint(&e,
 		    "Use the same release of the system here. Once promoted, "
-		    "type: REINDEX DATABASE %s; ALTER DATABASE %s REFRESH "
-		    "COLLATION VERSION;",
+		    "type:");
+		(void)err_command(&e,
+		    "REINDEX DATABASE %s; ALTER DATABASE %s REFRESH COLLATION "
+		    "VERSION;",
 		    buf_str(&word), buf_str(&word));
-	else
+	} else {
 		(void)err_hint(&e,
 		    "Use the same release of the system here. Once promoted, "
-		    "REINDEX the indexes that use it, and type: ALTER "
-		    "COLLATION %s REFRESH VERSION;",
-		    buf_str(&word));
+		    "REINDEX the indexes that use it, and type:");
+		(void)err_command(
+		    &e, "ALTER COLLATION %s REFRESH VERSION;", buf_str(&word));
+	}
 	rc = preflight_warn(p, &e);
 	buf_free(&shown);
 	buf_free(&word);
@@ -241,12 +244,13 @@ hint_setting(const struct preflight_setting *s, int version, struct err *e)
 	const char *base = strrchr(s->file, '/');
 
 	base = base != NULL ? base + 1 : s->file;
-	if (s->copied && pgver(version, PGFACT_ALTER_SYSTEM) != NULL)
+	if (s->copied && pgver(version, PGFACT_ALTER_SYSTEM) != NULL) {
 		(void)err_hint(e,
-		    "On the source, type: ALTER SYSTEM SET %s = %d; it runs "
-		    "with that already, and nothing has to be restarted.",
-		    s->name, s->want);
-	else if (s->copied)
+		    "On the source, which runs with that already, so that "
+		    "nothing has to be restarted, type:");
+		(void)err_command(
+		    e, "ALTER SYSTEM SET %s = %d;", s->name, s->want);
+	} else if (s->copied)
 		(void)err_hint(e,
 		    "On the source, write %s = %d into \"%s\"; it runs with "
 		    "that already, and nothing has to be restarted.",
@@ -322,8 +326,10 @@ judge_space(const struct preflight_space *s, struct err *e)
 	if (s->read_only) {
 		(void)err_set(e, ERR_TARGET_SPACE,
 		    "the file system of \"%s\" is mounted read-only", s->path);
-		(void)err_hint(
-		    e, "As root, type: mount -o remount,rw '%s'.", s->path);
+		text_add_word(&b, s->path);
+		(void)err_hint(e, "As root, type:");
+		(void)err_command(e, "mount -o remount,rw %s", buf_str(&b));
+		buf_free(&b);
 		return FOUND_PROBLEM;
 	}
 	if (s->need > s->free_bytes) {

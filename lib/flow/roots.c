@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "core/path.h"
+#include "core/text.h"
 #include "flow/roots.h"
 
 #include <dirent.h>
@@ -266,6 +267,19 @@ roots_map(const struct roots *r, uint32_t oid)
 	return NULL;
 }
 
+static int
+hint_dir(const char *dir, struct err *e)
+{
+	struct buf word = BUF_INIT;
+
+	text_add_word(&word, dir);
+	(void)err_hint(e, "As root, type:");
+	(void)err_command(e, "install -d -o %u -m 0700 %s", (unsigned)geteuid(),
+	    buf_str(&word));
+	buf_free(&word);
+	return -1;
+}
+
 /* mkdir -p with 0700; made: the last component is new. */
 static int
 make_dirs(const char *dir, bool *made, struct err *e)
@@ -284,9 +298,7 @@ make_dirs(const char *dir, bool *made, struct err *e)
 		if (!*made && errno != EEXIST) {
 			(void)err_set_errno(e, ERR_TABLESPACE,
 			    "could not create directory \"%s\"", path);
-			return err_hint(e,
-			    "As root: install -d -o %u -m 0700 %s",
-			    (unsigned)geteuid(), dir);
+			return hint_dir(dir, e);
 		}
 		if (i < n)
 			path[i] = '/';

@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
+#include "core/text.h"
 #include "flow/backup_note.h"
 #include "flow/server.h"
 #include "flow/target.h"
@@ -42,6 +43,19 @@ refuse_root(const char *pgdata, struct err *e)
 			   "runuser -u postgres -- ...");
 }
 
+/* BEFORE PATH AFTER, to be typed. */
+static int
+command_on(
+    struct err *e, const char *before, const char *path, const char *after)
+{
+	struct buf b = BUF_INIT;
+
+	text_add_word(&b, path);
+	(void)err_command(e, "%s%s%s", before, buf_str(&b), after);
+	buf_free(&b);
+	return -1;
+}
+
 static bool
 is_dir_of(const struct stat *st, const char *path)
 {
@@ -56,7 +70,7 @@ check_place(const char *path, const struct stat *st, struct err *e)
 {
 	struct passwd *pw = getpwuid(geteuid());
 	const char *what = NULL;
-	char us[64], them[64];
+	char us[64], them[64], chown[80];
 
 	if (!S_ISDIR(st->st_mode))
 		return err_set(
@@ -79,8 +93,9 @@ check_place(const char *path, const struct stat *st, struct err *e)
 	(void)err_set(e, ERR_TARGET_OWNER,
 	    "directory \"%s\" belongs to \"%s\", and this runs as \"%s\"", path,
 	    them, us);
-	return err_hint(
-	    e, "Run it as \"%s\", or: chown %s '%s'.", them, us, path);
+	(void)err_hint(e, "Run it as \"%s\", or type:", them);
+	(void)snprintf(chown, sizeof(chown), "chown %s ", us);
+	return command_on(e, chown, path, "");
 }
 
 /* What a server of that version would refuse at its start. */
@@ -100,7 +115,8 @@ check_mode(const struct target *t, struct err *e)
 	(void)err_set(e, ERR_TARGET_MODE,
 	    "directory \"%s\" has mode %04o; 0700%s is asked for", t->path,
 	    (unsigned)(st.st_mode & 07777), group ? " or 0750" : "");
-	return err_hint(e, "Type: chmod 0700 '%s'.", t->path);
+	(void)err_hint(e, "Type:");
+	return command_on(e, "chmod 0700 ", t->path, "");
 }
 
 /* --- A2: the directory, made and locked ----------------------------------- */
@@ -127,15 +143,16 @@ refuse_parent(const char *parent, struct err *e)
 {
 	(void)err_set_errno(
 	    e, ERR_TARGET_PATH, "could not use directory \"%s\"", parent);
-	if (errno == ENOENT)
-		return err_hint(e, "Type: mkdir -p '%s'.", parent);
-	return -1;
+	if (errno != ENOENT)
+		return -1;
+	(void)err_hint(e, "Type:");
+	return command_on(e, "mkdir -p ", parent, "");
 }
 
 static int
 refuse_mkdir(const char *path, struct err *e)
 {
-	char us[64];
+	char us[64], install[100];
 	struct stat st;
 	bool dangling =
 	    errno == EEXIST && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
@@ -143,15 +160,18 @@ refuse_mkdir(const char *path, struct err *e)
 	if (dangling) {
 		(void)err_set(e, ERR_TARGET_PATH,
 		    "\"%s\" is a symbolic link that leads nowhere", path);
-		return err_hint(
-		    e, "Type: mkdir -m 0700 \"$(readlink -m '%s')\".", path);
+		(void)err_hint(e, "Type:");
+		return command_on(
+		    e, "mkdir -m 0700 \"$(readlink -m ", path, ")\"");
 	}
 	(void)err_set_errno(
 	    e, ERR_TARGET_PATH, "could not create directory \"%s\"", path);
 	if (errno != EACCES && errno != EPERM)
 		return -1;
-	return err_hint(e, "As root, type: install -d -o %s -m 0700 '%s'.",
-	    user_name(geteuid(), us, sizeof(us)), path);
+	(void)err_hint(e, "As root, type:");
+	(void)snprintf(install, sizeof(install), "install -d -o %s -m 0700 ",
+	    user_name(geteuid(), us, sizeof(us)));
+	return command_on(e, install, path, "");
 }
 
 /* May it be made?  As mkdir would answer, for a dry run. */
@@ -383,8 +403,8 @@ check_stopped(struct target *t, struct err *e)
 			    t->path);
 		if (why.len > 0)
 			(void)err_detail(e, "Seen: %s.", buf_str(&why));
-		(void)err_hint(
-		    e, "Stop it first: pg_ctl stop -D '%s' -m fast.", t->path);
+		(void)err_hint(e, "Stop it first:");
+		(void)command_on(e, "pg_ctl stop -m fast -D ", t->path, "");
 	}
 	buf_free(&why);
 	return rc == 0 ? 0 : -1;

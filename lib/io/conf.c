@@ -549,7 +549,8 @@ open_checked(const char *path, bool optional, struct err *e)
 		    "configuration file \"%s\" may be written by group or "
 		    "others (mode %04o)",
 		    path, (unsigned)st.st_mode & 07777);
-		(void)err_hint(e, "Run: chmod go-w \"%s\".", path);
+		(void)err_hint(e, "Type:");
+		(void)err_command(e, "chmod go-w \"%s\"", path);
 	} else if ((f = fdopen(fd, "r")) == NULL) {
 		(void)err_set_errno(e, ERR_CONFIG,
 		    "could not read configuration file \"%s\"", path);

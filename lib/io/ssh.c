@@ -378,8 +378,6 @@ static void
 mismatch_error(struct ssh *s, const char *type, const char *print,
     const struct knownhosts_entry *x, struct err *e)
 {
-	const struct sshconf *c = s->o->conf;
-	struct knownhosts_name name = {.name = NULL};
 	char known[SSHHASH_FINGERPRINT];
 
 	sshhash_fingerprint(x->blob, x->len, known);
@@ -389,12 +387,21 @@ mismatch_error(struct ssh *s, const char *type, const char *print,
 	    "The server's %s key is %s; %s:%u has the %s key %s. Somebody may"
 	    " be in between.",
 	    type, print, x->file, x->line, x->type, known);
+}
+
+static void
+hint_new_keys(struct ssh *s, const char *print,
+    const struct knownhosts_entry *x, struct err *e)
+{
+	const struct sshconf *c = s->o->conf;
+	struct knownhosts_name name = {.name = NULL};
+
 	if (knownhosts_name(&name, c->hostname, c->port, c->alias, NULL) == 0)
 		(void)err_hint(e,
 		    "If the host got new keys, compare the fingerprint on it,"
-		    " then: ssh-keygen -R '%s' -f '%s', or use"
-		    " --host-fingerprint=%s.",
-		    name.name, x->file, print);
+		    " then use --host-fingerprint=%s, or type: ssh-keygen -R"
+		    " '%s' -f '%s'",
+		    print, name.name, x->file);
 	knownhosts_name_free(&name);
 }
 
@@ -411,8 +418,7 @@ explain_rsa(const struct knownhosts *k, const char *type, struct buf *why,
 	    "known_hosts has an RSA host key, which libssh2 %s cannot check",
 	    libssh2_version(0));
 	(void)err_hint(e,
-	    "Or use --transport=openssh: libssh2 %s cannot check"
-	    " RSA host keys.",
+	    "Use --transport=openssh: libssh2 %s cannot check RSA host keys.",
 	    libssh2_version(0));
 }
 
@@ -446,6 +452,7 @@ check_host_key(struct ssh *s, const struct knownhosts *k,
 	if (v == KNOWNHOSTS_MISMATCH) {
 		mismatch_error(s, type, print, x, e);
 		explain_rsa(k, type, why, e);
+		hint_new_keys(s, print, x, e);
 	}
 	if (v == KNOWNHOSTS_UNKNOWN)
 		unknown_error(s, type, print, e);

@@ -384,8 +384,8 @@ refused(struct auth *a, struct buf *why, struct err *e)
 				   " give another with --ssh-identity.");
 	if (a->last == NULL)
 		return err_hint(e,
-		    "Make a key: ssh-keygen -t ed25519; then: ssh-copy-id -p %u"
-		    " %s@%s",
+		    "Make a key, and bring it there: ssh-keygen -t ed25519;"
+		    " ssh-copy-id -p %u %s@%s",
 		    c->port, c->user, c->hostname);
 	return err_hint(e,
 	    "Is the public key in authorized_keys of %s there? ssh-copy-id -p"

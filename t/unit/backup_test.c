@@ -511,8 +511,10 @@ the_advice_after_a_crash_can_be_typed(void **state)
 	assert_int_equal(open_and_start(&b, &e), 0);
 	b.pgdata = "/srv/it's";
 	assert_int_equal(backup_end(&b, &e), -1);
+	assert_non_null(strstr(e.hint, ": SELECT pg_stop_backup()::text;\n"));
+	(void)err_hint(&e, "What else is said.");
 	assert_non_null(
-	    strstr(e.hint, ": rm '/srv/it'\\''s/backup_label' -- "));
+	    strstr(e.hint, ": rm '/srv/it'\\''s/backup_label'\nWhat"));
 	fake_done();
 }
 

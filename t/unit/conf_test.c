@@ -292,7 +292,8 @@ a_file_that_others_may_write_is_refused(void **state)
 		assert_int_equal(conf_read(&c, path, &e), -1);
 		assert_int_equal(e.code, ERR_CONFIG);
 		assert_non_null(strstr(e.text, "may be written by group"));
-		assert_non_null(strstr(e.hint, "chmod go-w"));
+		assert_non_null(strstr(e.hint, "Type: chmod go-w \""));
+		assert_string_equal(strrchr(e.hint, '/'), "/standby.conf\"");
 	}
 }
 

@@ -54,6 +54,7 @@ nothing_is_added_to_an_error_that_is_not_set(void **state)
 	assert_int_equal(err_wrap(&e, "context"), -1);
 	assert_int_equal(err_detail(&e, "Detail."), -1);
 	assert_int_equal(err_hint(&e, "Hint."), -1);
+	assert_int_equal(err_command(&e, "true"), -1);
 	err_raise(&e, STATUS_INCOMPLETE);
 	assert_int_equal(e.status, 0);
 	assert_string_equal(e.text, "");
@@ -83,6 +84,31 @@ context_goes_in_front_and_sentences_behind(void **state)
 	assert_false(err_is_set(&e));
 	assert_string_equal(e.text, "");
 	assert_string_equal(e.hint, "");
+}
+
+static void
+a_command_ends_its_line(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(err_command(NULL, "true"), -1);
+	(void)err_set(&e, ERR_IO, "x");
+	(void)err_hint(&e, "Here is why. Type:");
+	assert_int_equal(err_command(&e, "rm '%s'", "/a b"), -1);
+	assert_string_equal(e.hint, "Here is why. Type: rm '/a b'");
+	(void)err_command(&e, "sync");
+	(void)err_hint(&e, "Then");
+	(void)err_hint(&e, "wait.");
+	assert_string_equal(
+	    e.hint, "Here is why. Type: rm '/a b'\nsync\nThen wait.");
+	/* Nothing of it is left for another one. */
+	(void)err_command(&e, "true");
+	err_clear(&e);
+	(void)err_set(&e, ERR_IO, "x");
+	(void)err_hint(&e, "A.");
+	(void)err_hint(&e, "B.");
+	assert_string_equal(e.hint, "A. B.");
 }
 
 static void
@@ -235,6 +261,7 @@ main(void)
 	    cmocka_unit_test(no_error_struct_is_fine),
 	    cmocka_unit_test(nothing_is_added_to_an_error_that_is_not_set),
 	    cmocka_unit_test(context_goes_in_front_and_sentences_behind),
+	    cmocka_unit_test(a_command_ends_its_line),
 	    cmocka_unit_test(texts_that_are_too_long_are_cut),
 	    cmocka_unit_test(a_sentence_that_just_fits_leaves_no_overflow),
 	    cmocka_unit_test(errno_survives),
