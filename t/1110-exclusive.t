@@ -373,6 +373,32 @@ stop_blocked() {
 	ended "$name"
 }
 
+# Nothing here tells of the run, which may go on elsewhere.
+alive() {
+	local name="another standby-clone is connected" label
+	local -a to
+	fresh
+	held backup -U plain || return
+	killed
+	label=$(label_of)
+	forget y
+	coproc OTHER { PGAPPNAME=standby-clone pg_psql x 2>&1; }
+	to=("${OTHER[@]}")
+	kill_later "$OTHER_PID"
+	echo "SELECT 'there';" >&"${to[1]}"
+	ok "$name: it is" grep -m 1 -q there <&"${to[0]}"
+	as plain --cleanup
+	rc_is 3 "$name: --cleanup"
+	like "$err" "$label.* another standby-clone: " "$name: it says so"
+	unlike "$err" 'is not ours' "$name: and does not disown the backup"
+	is "$(label_of)" "$label" "$name: the backup runs"
+	eval "exec ${to[1]}>&- ${to[0]}<&-"
+	poll_until 30 gone "$OTHER_PID"
+	as plain --cleanup
+	rc_is 0 "$name: --cleanup when it has gone"
+	ended "$name"
+}
+
 # A stop waits for the archive, for ever: it is cancelled after its minute, and
 # the backup is over.
 unarchived() {
@@ -517,7 +543,7 @@ setup() {
 		    pg_stop_backup(), pg_stop_backup(boolean, boolean) TO plain"
 }
 
-all=(whole kills starts signals sessions foreign stop_denied stop_blocked
+all=(whole kills starts signals sessions foreign alive stop_denied stop_blocked
     unarchived unknown crashes)
 [ $# -eq 0 ] || all=("$@")
 

@@ -5,6 +5,7 @@
 #include "core/pgver.h"
 #include "flow/clone_int.h"
 
+#define OURS "application_name = 'standby-clone'" /* of pg_stat_activity */
 #define QUERY_MS 30000
 #define STOP_MS 60000 /* a stop that waits for the archive: cancelled then */
 
@@ -201,6 +202,21 @@ find_label(struct clone *c, struct pg **pg, const struct noted *n,
 	return seen == BACKUP_SEEN ? 1 : 0;
 }
 
+/* A run that goes on has a session there; so has one that was killed, until its
+ * server process finds out. */
+static int
+seems_alive(struct clone *c, const char *label, struct err *e)
+{
+	(void)err_set(e, ERR_BACKUP_RUNNING,
+	    "the exclusive backup \"%s\" on %s:%s may be that of another "
+	    "standby-clone: one is connected there",
+	    label, c->rec->source_host, c->rec->source_port);
+	(void)err_hint(e,
+	    "Run --cleanup again when it has ended. To see who it is, type on "
+	    "the primary:");
+	return err_command(e, "SELECT * FROM pg_stat_activity WHERE " OURS ";");
+}
+
 /*
  * A run that left no note here (its target was removed, or is another one) left
  * a backup of which nothing tells but its label; it is over when no session of
@@ -216,12 +232,11 @@ is_stray(struct clone *c, struct pg *pg, const char *label, struct err *e)
 	if (!label_is_ours(label, NULL))
 		return 0;
 	if (pg_query(pg, &r, clone_deadline(c, QUERY_MS),
-		"SELECT count(*) FROM pg_stat_activity "
-		"WHERE application_name = 'standby-clone'",
-		0, NULL, e) == -1)
+		"SELECT count(*) FROM pg_stat_activity WHERE " OURS, 0, NULL,
+		e) == -1)
 		return -1;
 	n = pg_rows_get(r, 0, 0);
-	rc = n != NULL && strcmp(n, "1") == 0;
+	rc = n != NULL && strcmp(n, "1") == 0 ? 1 : seems_alive(c, label, e);
 	pg_rows_free(r);
 	return rc;
 }
