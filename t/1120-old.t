@@ -285,24 +285,31 @@ foreign_backup() {
 
 no_workers() { ! pgrep -f "^$STANDBY_CLONE .*$T/" >/dev/null; }
 
-# killed PHASE: a clone that waits there is killed with -9.
-killed() {
-	local pid hold=$T/hold
+# held PHASE [OPTION]...: a clone waits there; its pid is in HELD.
+HELD=
+held() {
+	local phase=$1 hold=$T/hold
+	shift
 	rm -f "$hold"
-	STANDBY_TEST_PAUSE=$1 STANDBY_TEST_PAUSE_FILE=$hold \
+	STANDBY_TEST_PAUSE=$phase STANDBY_TEST_PAUSE_FILE=$hold \
 	    "$STANDBY_CLONE" --master=127.0.0.1 -p "${PORT[primary]}" \
 	    -U postgres -D "$T/s" \
 	    --ssh="$SSHD_USER@127.0.0.1:${SSHD_PORT[main]}" \
 	    --ssh-identity="$SSHD_KEY" --known-hosts="${SSHD_KNOWN[main]}" \
 	    --agent="$T/libexec/standby-agent" --application-name=db2 \
-	    --no-sync --progress=none -t 60s --no-start \
+	    --no-sync --progress=none -t 60s --no-start "$@" \
 	    >"$T/bg.out" 2>&1 3>&- 4>&- 7>&- 8>&- &
-	pid=$!
-	kill_later "$pid"
-	poll_until 60 test -e "$hold" || return 1
-	kill -KILL "$pid"
-	wait "$pid" 2>/dev/null
-	rm -f "$hold"
+	HELD=$!
+	kill_later "$HELD"
+	poll_until 60 test -e "$hold"
+}
+
+# killed PHASE: a clone that waits there is killed with -9.
+killed() {
+	held "$1" || return 1
+	kill -KILL "$HELD"
+	wait "$HELD" 2>/dev/null
+	rm -f "$T/hold"
 	# Its workers, which end by themselves, hold the lock of the directory.
 	poll_until 30 no_workers && [ -e "$T/p/backup_label" ]
 }
@@ -320,6 +327,44 @@ killed_runs() {
 			    test ! -e "$T/p/backup_label"
 			clone --no-start
 			rc_is 0 "B24 $v: the next run is as any other"
+		done
+	done
+}
+
+# 9.1 and 9.2: a role that is no superuser cannot ask whether a backup runs, nor
+# since when; the agent reads its label.
+unseen_label() {
+	local v=$1 what=$2 label code=143 name
+	name="$v: the label is unseen, $what, SIGTERM"
+	primary "$v" --role replication
+	held transfer --source-pgdata="$T/p" || fail "$name: the phase is reached"
+	label=$(sed -n 's/^LABEL: //p' "$T/p/backup_label")
+	case $what in
+	somebody\'s) sed -i "s/^LABEL: .*/LABEL: theirs/" "$T/p/backup_label" ;;
+	"no agent")
+		rm "$T/libexec/standby-agent"
+		code=7 ;;
+	esac
+	kill -TERM "$HELD"
+	wait "$HELD"
+	is "$?" "$code" "$name: exit status"
+	rm -f "$T/hold"
+	[ "$what" != "no agent" ] ||
+	    ln -s "$TOP_BUILDDIR/standby-agent" "$T/libexec/standby-agent"
+	if [ "$what" = ours ]; then
+		ok "$name: it is ended" test ! -e "$T/p/backup_label"
+	else
+		ok "$name: none is ended" asks_not "SELECT pg_stop_backup"
+	fi
+	[ "$code" != 7 ] || like "$(cat "$T/bg.out")" \
+	    "left behind: .*$label.*SELECT pg_stop_backup" "$name: what to type"
+}
+
+unseen_labels() {
+	local v what
+	for v in $(old 9.2 9.1); do
+		for what in ours "somebody's" "no agent"; do
+			unseen_label "$v" "$what"
 		done
 	done
 }
@@ -457,7 +502,8 @@ streams() {
 }
 
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
-    slot_of_a_failed_clone foreign_backup killed_runs from_standby identity
+    slot_of_a_failed_clone foreign_backup killed_runs unseen_labels
+    from_standby identity
     streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"

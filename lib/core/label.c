@@ -184,17 +184,25 @@ is_uuid(const char *s)
 	return s[UUID_LEN] == '\0';
 }
 
-bool
-label_is_ours(const char *label, const char *uuid)
+const char *
+label_uuid(const char *label)
 {
 	size_t ours = strlen(OURS) + UUID_LEN, n = strlen(label);
 	const char *tail = label + n - MIN_OF(n, ours);
 
 	if (n < ours || (tail > label && tail[-1] != ' ') ||
 	    strncmp(tail, OURS, strlen(OURS)) != 0)
-		return false;
+		return NULL;
 	tail += strlen(OURS);
-	return is_uuid(tail) && (uuid == NULL || strcmp(tail, uuid) == 0);
+	return is_uuid(tail) ? tail : NULL;
+}
+
+bool
+label_is_ours(const char *label, const char *uuid)
+{
+	const char *its = label_uuid(label);
+
+	return its != NULL && (uuid == NULL || strcmp(its, uuid) == 0);
 }
 
 /* --- tablespace_map --- */

@@ -38,6 +38,8 @@ void label_make(char *to, size_t size, const char *text, const char *uuid);
  * any?  What is before it says nothing: the server has converted it to the
  * encoding of a database. */
 bool label_is_ours(const char *label, const char *uuid);
+/* That UUID, inside of label; NULL: it is not ours. */
+const char *label_uuid(const char *label);
 
 /* How a tablespace path maps: the new path, or NULL to keep it. */
 typedef const char *label_map_fn(void *arg, uint32_t oid, const char *path);

@@ -11,6 +11,13 @@
 #include "base/err.h"
 #include "io/pg.h"
 
+/* The server's backup_label by another way than SQL: 1: text has it; 0: there
+ * is none; -1: e.  NULL: there is no other way. */
+struct backup_reader {
+	int (*read)(void *arg, struct buf *text, struct err *e);
+	void *arg;
+};
+
 struct backup {
 	struct pg *pg; /* owned from backup_open on */
 	const struct pg_opts
@@ -28,14 +35,15 @@ struct backup {
 	int version;
 	bool from_standby;
 	/* Exclusive: */
-	const char *pgdata;      /* of the server, or NULL; borrowed */
-	char server_started[64]; /* of the server we started on */
-	char at[300];            /* and its host:port */
-	char began[32];          /* the server's time of our start, or "" */
-	bool unanswered;         /* the session was lost while it started */
-	bool not_archived;       /* the stop was cancelled while it waited */
-	struct buf labelfile;    /* bytes of backup_label (>= 9.6) */
-	struct buf spcmap;       /* bytes of tablespace_map (>= 9.6) */
+	const char *pgdata;          /* of the server, or NULL; borrowed */
+	struct backup_reader reader; /* asked where SQL cannot tell */
+	char server_started[64];     /* of the server we started on */
+	char at[300];                /* and its host:port */
+	char began[32];              /* the server's time of our start, or "" */
+	bool unanswered;             /* the session was lost while it started */
+	bool not_archived;    /* the stop was cancelled while it waited */
+	struct buf labelfile; /* bytes of backup_label (>= 9.6) */
+	struct buf spcmap;    /* bytes of tablespace_map (>= 9.6) */
 };
 
 /* Open the session (before it: fork every worker, see architecture.md). */
@@ -87,10 +95,11 @@ int backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
 /*
  * After a stop that was cancelled: had it ended the exclusive backup before,
  * and waited for the archive?  0: none runs; -1: one does, or nobody tells.
- * Where nobody may ask (9.1 and 9.2, no superuser) a second stop tells: the
- * server says at once that none runs.
+ * Where SQL does not (9.1 and 9.2, no superuser) the reader does: a label
+ * without that uuid is 0, too.  A second stop might end somebody else's.
  */
-int backup_excl_over(struct pg *pg);
+int backup_excl_over(
+    struct pg *pg, const char *uuid, const struct backup_reader *r);
 
 void backup_free(struct backup *b); /* labelfile and spcmap; NULL-safe */
 

@@ -83,11 +83,13 @@ backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
 	return buf_ok(text) ? 0 : err_set_nomem(e);
 }
 
-/*
- * For who may not read the label: began it when ours did?  Where that cannot be
- * asked, and where a start was cancelled before it told its time: had another
- * backup been running, the server would have refused ours.
- */
+static int
+read_otherwise(const struct backup_reader *r, struct buf *text, struct err *why)
+{
+	return r->read != NULL ? r->read(r->arg, text, why) : -1;
+}
+
+/* For who may not read the label: began it when ours did? */
 static int
 began_as_ours(struct backup *b, struct err *e)
 {
@@ -95,17 +97,50 @@ began_as_ours(struct backup *b, struct err *e)
 	const char *s;
 	int rc;
 
-	if (b->unanswered)
-		return err_set(e, ERR_PRIVILEGE,
-		    "a backup runs there, and role \"%s\" may not read whose",
-		    pg_user(b->pg));
-	if (b->began[0] == '\0')
-		return 1;
 	if (backup_ask(b->pg, &r, BACKUP_BEGAN, e) == -1)
 		return -1;
 	s = pg_rows_get(r, 0, 0);
 	rc = s != NULL && strcmp(s, b->began) == 0;
 	pg_rows_free(r);
+	return rc;
+}
+
+static int
+is_ours(const struct buf *text, const char *uuid, struct err *e)
+{
+	struct label l;
+
+	if (label_parse(text->data, text->len, &l, e) == -1)
+		return -1;
+	return label_is_ours(l.label, uuid);
+}
+
+/*
+ * Nobody can be asked when it began: 9.1 and 9.2 have no function for that, and
+ * a start that was cancelled, or not answered, did not tell.  Who cannot read
+ * the label either leaves what runs alone, but for a start that was cancelled:
+ * had another backup been running, the server would have refused ours.  A start
+ * without an answer may go on there, so that no label means nothing yet.
+ */
+static int
+is_ours_otherwise(struct backup *b, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct buf text = BUF_INIT;
+	int rc = read_otherwise(&b->reader, &text, &why);
+
+	if (rc == 1)
+		rc = is_ours(&text, b->uuid, e);
+	else if (rc == -1 && b->start_lsn == 0 && !b->unanswered)
+		rc = 1;
+	else if (rc == -1 || b->unanswered)
+		rc = err_set(e, ERR_PRIVILEGE,
+		    "role \"%s\" may not read whose backup runs there",
+		    pg_user(b->pg));
+	if (rc == -1 && err_is_set(&why))
+		(void)err_detail(
+		    e, "The agent cannot read it either: %s.", why.text);
+	buf_free(&text);
 	return rc;
 }
 
@@ -115,37 +150,35 @@ ours_runs(struct backup *b, struct err *e)
 {
 	enum backup_seen seen;
 	struct buf text = BUF_INIT;
-	struct label l;
 	int rc;
 
 	rc = backup_look(b->pg, &text, &seen, deadline_in(ASK_MS), e);
-	if (rc == 0 && seen == BACKUP_UNSEEN)
-		rc = began_as_ours(b, e);
-	else if (rc == 0 && seen == BACKUP_SEEN &&
-		 (rc = label_parse(text.data, text.len, &l, e)) == 0)
-		rc = label_is_ours(l.label, b->uuid);
+	if (rc == 0 && seen == BACKUP_SEEN)
+		rc = is_ours(&text, b->uuid, e);
+	else if (rc == 0 && seen == BACKUP_UNSEEN)
+		rc = b->began[0] != '\0' ? began_as_ours(b, e)
+					 : is_ours_otherwise(b, e);
 	buf_free(&text);
 	return rc;
 }
 
 int
-backup_excl_over(struct pg *pg)
+backup_excl_over(struct pg *pg, const char *uuid, const struct backup_reader *r)
 {
-	const char *sql = pgver(pg_version(pg), PGFACT_BACKUP_STOP_EXCL);
-	struct err mine = ERR_INIT;
 	enum backup_seen seen;
+	struct buf text = BUF_INIT;
+	int rc;
 
 	if (!pg_alive(pg) ||
 	    look_whether(pg, &seen, deadline_in(ASK_MS), NULL) == -1)
 		return -1;
 	if (seen != BACKUP_UNSEEN)
 		return seen == BACKUP_NONE ? 0 : -1;
-	if (pg_query(pg, NULL, deadline_in(ASK_MS), sql, 0, NULL, &mine) == 0)
-		return 0;
-	return mine.code == ERR_SQL &&
-		       strcmp(pg_sqlstate(pg), NOT_IN_PROGRESS) == 0
-		   ? 0
-		   : -1;
+	rc = read_otherwise(r, &text, NULL);
+	if (rc == 1)
+		rc = is_ours(&text, uuid, NULL) == 0 ? 0 : -1;
+	buf_free(&text);
+	return rc;
 }
 
 /* --- what a person is told ------------------------------------------------ */
@@ -298,7 +331,8 @@ stop_at_current(struct backup *b, struct err *e)
 static int
 exclusive_failed(struct backup *b, const struct err *cause, struct err *e)
 {
-	if (cause->code == ERR_TIMEOUT && backup_excl_over(b->pg) == 0)
+	if (cause->code == ERR_TIMEOUT &&
+	    backup_excl_over(b->pg, b->uuid, &b->reader) == 0)
 		return stop_at_current(b, e);
 	if (cause->code != ERR_SQL) /* unknown: backup_end stops it again */
 		return backup_lost_by(b, cause, e);
@@ -373,7 +407,8 @@ send_stop(struct backup *b, struct err *e)
 	if (mine.code == ERR_SQL &&
 	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
 		return 0;
-	if (mine.code == ERR_TIMEOUT && backup_excl_over(b->pg) == 0)
+	if (mine.code == ERR_TIMEOUT &&
+	    backup_excl_over(b->pg, b->uuid, &b->reader) == 0)
 		return 0;
 	if (e != NULL)
 		*e = mine;
@@ -436,6 +471,8 @@ backup_excl_end(struct backup *b, struct err *e)
 	(void)err_set(e, ERR_LEFT_BEHIND,
 	    "the primary may still be in backup mode: %s", cause.text);
 	(void)err_detail(e, "The label of the backup is \"%s\".", b->label);
+	if (cause.code == ERR_PRIVILEGE)
+		(void)err_detail(e, "%s", cause.detail);
 	(void)err_hint(e,
 	    "When the primary can be reached, end it with the same command and "
 	    "--cleanup; or, as a superuser there, when its backup_label bears "

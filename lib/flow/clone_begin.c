@@ -134,6 +134,7 @@ clone_begin_backup(struct clone *c, struct err *e)
 	c->backup.pgdata = c->o->source_pgdata != NULL
 			       ? c->o->source_pgdata
 			       : c->facts.data_directory;
+	c->backup.reader = clone_excl_reader(c);
 	hook_pause("slot");
 	if (clone_excl_note(c, e) == -1)
 		return -1;

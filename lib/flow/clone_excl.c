@@ -1,6 +1,7 @@
 /* What an exclusive backup needs that no other does: word of it for the next
  * run, a look at its label, and an end when the run that made it is dead. */
 #include "base/std.h"
+#include "base/clock.h"
 #include "base/sig.h"
 #include "core/pgver.h"
 #include "flow/clone_int.h"
@@ -8,6 +9,7 @@
 #define OURS "application_name = 'standby-clone'" /* of pg_stat_activity */
 #define QUERY_MS 30000
 #define STOP_MS 60000 /* a stop that waits for the archive: cancelled then */
+#define READ_MS 20000 /* the agent: a connection and one file */
 
 static void
 source_name(const struct clone *c, char *to, size_t size)
@@ -69,7 +71,62 @@ clone_excl_ended(struct clone *c, bool refused, struct err *e)
 	return backup_note_remove(c->target.tree, c->target.sync, e);
 }
 
-/* --- our label, fetched by the agent -------------------------------------- */
+/* --- the label, fetched by the agent -------------------------------------- */
+
+struct reading {
+	int64_t deadline;
+	bool at_end; /* of a run, also one that a signal or --timeout ends */
+};
+
+static int
+read_tick(void *arg, struct err *e)
+{
+	const struct reading *r = arg;
+
+	if (!r->at_end && sig_check(e) == -1)
+		return -1;
+	if (!deadline_passed(r->deadline))
+		return 0;
+	return err_set(e, ERR_TIMEOUT, "no answer after %d s", READ_MS / 1000);
+}
+
+/* The agent reads every file.  One of its own: those of the copy may be gone,
+ * or in the middle of something. */
+static int
+read_by_agent(struct clone *c, bool at_end, struct buf *text, struct err *e)
+{
+	struct reading r = {.deadline = deadline_in(READ_MS), .at_end = at_end};
+	struct pool_source src = {.text = BUF_INIT};
+	struct pool_opts po = {.n = 1,
+	    .remote = &c->o->remote,
+	    .agent = c->o->agent,
+	    .push_agent = c->o->push_agent,
+	    .package = c->o->package,
+	    .connect_ms = READ_MS,
+	    .tick = read_tick,
+	    .arg = &r};
+	struct pool *p = pool_start(&po, e);
+	int rc = -1;
+
+	if (p != NULL && clone_open_source(c, p, &src, e) == 0)
+		rc = pool_read_file(p, "backup_label", LABEL_MAX, text, e);
+	pool_close(p);
+	pool_source_free(&src);
+	return rc;
+}
+
+/* A second signal ends the process. */
+static int
+read_at_end(void *arg, struct buf *text, struct err *e)
+{
+	return read_by_agent(arg, true, text, e);
+}
+
+struct backup_reader
+clone_excl_reader(struct clone *c)
+{
+	return (struct backup_reader){read_at_end, c};
+}
 
 static int
 not_ours(struct err *e, const char *what)
@@ -134,23 +191,6 @@ find_noted(const struct clone *c)
 	return (struct noted){m->uuid, m->label, m->source};
 }
 
-/* The agent reads every file; no session is open meanwhile. */
-static int
-ask_agent(
-    struct clone *c, struct buf *text, enum backup_seen *seen, struct err *why)
-{
-	int rc = -1;
-
-	if (clone_start_pool(c, why) == 0 && clone_open_source(c, why) == 0)
-		rc = pool_read_file(
-		    c->pool, "backup_label", LABEL_MAX, text, why);
-	pool_close(c->pool);
-	c->pool = NULL;
-	if (rc >= 0)
-		*seen = rc == 1 ? BACKUP_SEEN : BACKUP_NONE;
-	return rc == -1 ? -1 : 0;
-}
-
 static int
 cannot_tell(struct clone *c, const struct noted *n, const struct err *why,
     struct err *e)
@@ -187,17 +227,19 @@ find_label(struct clone *c, struct pg **pg, const struct noted *n,
 {
 	enum backup_seen seen;
 	struct err why = ERR_INIT;
+	int rc;
 
 	if (backup_look(*pg, text, &seen, clone_deadline(c, QUERY_MS), e) == -1)
 		return -1;
 	if (seen == BACKUP_UNSEEN) {
 		pg_close(*pg);
 		*pg = NULL;
-		if (ask_agent(c, text, &seen, &why) == -1)
+		if ((rc = read_by_agent(c, false, text, &why)) == -1)
 			return sig_check(e) == -1 ? -1
 						  : cannot_tell(c, n, &why, e);
 		if (pg_open(pg, &c->pg, e) == -1)
 			return -1;
+		return rc;
 	}
 	return seen == BACKUP_SEEN ? 1 : 0;
 }
@@ -276,6 +318,7 @@ static int
 stop_it(struct clone *c, struct pg *pg, const char *label, struct err *e)
 {
 	const char *sql = pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL);
+	const struct backup_reader reader = clone_excl_reader(c);
 	struct err cause = ERR_INIT;
 
 	if (pg_query(pg, NULL, clone_deadline(c, STOP_MS), sql, 0, NULL,
@@ -283,7 +326,8 @@ stop_it(struct clone *c, struct pg *pg, const char *label, struct err *e)
 		clone_note(c, "exclusive backup \"%s\" ended", label);
 		return 0;
 	}
-	if (cause.code == ERR_TIMEOUT && backup_excl_over(pg) == 0) {
+	if (cause.code == ERR_TIMEOUT &&
+	    backup_excl_over(pg, label_uuid(label), &reader) == 0) {
 		clone_note(c,
 		    "exclusive backup \"%s\" ended; the primary does not "
 		    "archive its WAL: look at archive_command and the log "

@@ -128,8 +128,9 @@ int clone_cleanup(struct clone *c, struct err *e);
 
 /* clone_prepare.c: the target and the server, for all tasks */
 int clone_look(struct clone *c, struct err *e);
-/* clone_prepare.c: OPEN of the source's data directory by all agents */
-int clone_open_source(struct clone *c, struct err *e);
+/* clone_prepare.c: OPEN of the source's data directory by all agents of p */
+int clone_open_source(
+    struct clone *c, struct pool *p, struct pool_source *src, struct err *e);
 /* clone_prepare.c: S0, all that can be known without changing anything */
 int clone_prepare(struct clone *c, struct err *e);
 /* clone_judge.c: the judgements of S0.  What is found goes into c->pf; they
@@ -168,6 +169,8 @@ int clone_begin_backup(struct clone *c, struct err *e);
  * one was in the way, perhaps that of the note which was there before. */
 int clone_excl_note(struct clone *c, struct err *e);
 int clone_excl_ended(struct clone *c, bool refused, struct err *e);
+/* For c->backup: an agent of its own reads the label. */
+struct backup_reader clone_excl_reader(struct clone *c);
 /* The source's backup_label, if it is ours; and only the check, nothing for any
  * other backup.  ERR_BACKUP_LOST. */
 int clone_excl_label(struct clone *c, struct buf *text, struct err *e);

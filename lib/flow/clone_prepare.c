@@ -101,7 +101,8 @@ out:
 }
 
 int
-clone_open_source(struct clone *c, struct err *e)
+clone_open_source(
+    struct clone *c, struct pool *p, struct pool_source *src, struct err *e)
 {
 	const char *dir = c->o->source_pgdata != NULL ? c->o->source_pgdata
 						      : c->facts.data_directory;
@@ -123,9 +124,9 @@ clone_open_source(struct clone *c, struct err *e)
 	}
 	if (c->o->max_rate > 0)
 		open.max_rate =
-		    MAX_OF(c->o->max_rate / pool_size(c->pool), UINT64_C(1024));
+		    MAX_OF(c->o->max_rate / pool_size(p), UINT64_C(1024));
 	open.pgdata = (struct wire_str){dir, strlen(dir)};
-	return pool_open(c->pool, &open, &c->src, e);
+	return pool_open(p, &open, src, e);
 }
 
 static bool
@@ -333,8 +334,8 @@ clone_prepare(struct clone *c, struct err *e)
 	if (clone_start_pool(c, e) == -1)
 		return -1;
 	hook_pause("connected");
-	if (clone_open_source(c, e) == -1 || check_source(c, e) == -1 ||
-	    read_history(c, e) == -1)
+	if (clone_open_source(c, c->pool, &c->src, e) == -1 ||
+	    check_source(c, e) == -1 || read_history(c, e) == -1)
 		return -1;
 	set_excludes(c);
 	tell_source(c);

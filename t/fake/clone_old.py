@@ -91,8 +91,9 @@ class Primary:
         self.add("has_function_privilege", [[True]])
         self.add("FROM pg_settings WHERE name = ANY", self.settings())
         self.add("FROM pg_control_system", [[self.system()]])
+        began = [True, "1795327555"] if "9.3" <= self.v < "9.6" else []
         self.add(r"^SELECT pg_is_in_recovery\(\), pg_backend_pid\(\)",
-                 [[False, "{pid}", "1", "{lsn}", True, "1795327555"]])
+                 [[False, "{pid}", "1", "{lsn}"] + began])
         self.add("^SELECT CASE WHEN NOT .*pg_xlogfile_name", [["1"]])
         self.add("^SELECT pg_current_xlog_location", [["{lsn}"]])
         self.add("^SELECT pg_last_xlog_(receive|replay)", [[self.start]])
@@ -157,8 +158,11 @@ class Primary:
             files["tablespace_map"] = self.map()
             gone.append("tablespace_map")
         running = {"state": "t"}
-        self.add("pg_ls_dir", [[True]], when=running)
-        self.add("pg_ls_dir", [[False]])
+        if self.o.role == "super":
+            self.add("pg_ls_dir", [[True]], when=running)
+            self.add("pg_ls_dir", [[False]])
+        self.add("pg_ls_dir", error="42501 must be superuser to get directory "
+                 "listings")
         self.add(r"pg_is_in_backup\(\)$", [[True]], when=running)
         self.add(r"pg_is_in_backup\(\)$", [[False]])
         if self.o.role == "super":
