@@ -403,6 +403,7 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 	if (map_source(s, conf, o, owned, e) == -1)
 		return -1;
 	o->agent = opt_text(s, "agent");
+	o->agent_named = opt_get(s, "agent")->set;
 	if (opt_flag(s, "push-agent")) {
 		if ((owned->agent = own_agent()) == NULL)
 			return err_set_nomem(e);

@@ -331,9 +331,10 @@ stop_denied() {
 	label=$(label_of)
 	signalled TERM
 	is "$rc" 7 "$name: a person must act"
-	is "$(json 'len([l for l in d["left_behind"] if "'"$label"'" in l and
-	    "SELECT pg_stop_backup()" in l and "--cleanup" in l])')" 1 \
-	    "$name: left_behind says what, and what to type"
+	is "$(json '[len([l for l in d["left_behind"] if "'"$label"'" in l and
+	    what in l]) for what in ("may still be in backup mode",
+	    "SELECT pg_stop_backup()", "with: standby-clone --cleanup")]')" \
+	    "[1, 1, 1]" "$name: left_behind says what, and what to type"
 	is "$(label_of)" "$label" "$name: the backup runs"
 	as plain --cleanup
 	rc_is 4 "$name: --cleanup of the same role"
@@ -370,6 +371,25 @@ stop_blocked() {
 	is "$(label_of)" "$label" "$name: the backup runs on"
 	as postgres --cleanup
 	rc_is 0 "$name: --cleanup"
+	ended "$name"
+}
+
+# The command that is shown is the whole of it.
+shown() {
+	local name="a backup of a run that left no note here" cmd
+	fresh
+	held transfer -U postgres || return
+	killed
+	forget y
+	as postgres --exclusive-backup
+	rc_is 3 "$name: a clone is refused"
+	like "$err" 'an exclusive backup of standby-clone runs' \
+	    "$name: whose it is"
+	cmd=$(typed standby-clone)
+	like "$cmd" "^standby-clone --cleanup .*-D $T/y( |\$)" \
+	    "$name: what to type"
+	run bash -c "${cmd/#standby-clone/$STANDBY_CLONE}"
+	rc_is 0 "$name: it is typed"
 	ended "$name"
 }
 
@@ -543,8 +563,8 @@ setup() {
 		    pg_stop_backup(), pg_stop_backup(boolean, boolean) TO plain"
 }
 
-all=(whole kills starts signals sessions foreign alive stop_denied stop_blocked
-    unarchived unknown crashes)
+all=(whole kills starts signals sessions foreign shown alive stop_denied
+    stop_blocked unarchived unknown crashes)
 [ $# -eq 0 ] || all=("$@")
 
 majors=12

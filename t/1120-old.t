@@ -357,7 +357,8 @@ unseen_label() {
 		ok "$name: none is ended" asks_not "SELECT pg_stop_backup"
 	fi
 	[ "$code" != 7 ] || like "$(cat "$T/bg.out")" \
-	    "left behind: .*$label.*SELECT pg_stop_backup" "$name: what to type"
+	    "left behind: .*$label.*with: standby-clone --cleanup" \
+	    "$name: what to type"
 }
 
 unseen_labels() {

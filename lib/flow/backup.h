@@ -37,13 +37,14 @@ struct backup {
 	/* Exclusive: */
 	const char *pgdata;          /* of the server, or NULL; borrowed */
 	struct backup_reader reader; /* asked where SQL cannot tell */
-	char server_started[64];     /* of the server we started on */
-	char at[300];                /* and its host:port */
-	char began[32];              /* the server's time of our start, or "" */
-	bool unanswered;             /* the session was lost while it started */
-	bool not_archived;    /* the stop was cancelled while it waited */
-	struct buf labelfile; /* bytes of backup_label (>= 9.6) */
-	struct buf spcmap;    /* bytes of tablespace_map (>= 9.6) */
+	const char *cleanup;     /* ends one of ours, to be typed, or NULL */
+	char server_started[64]; /* of the server we started on */
+	char at[300];            /* and its host:port */
+	char began[32];          /* the server's time of our start, or "" */
+	bool unanswered;         /* the session was lost while it started */
+	bool not_archived;       /* the stop was cancelled while it waited */
+	struct buf labelfile;    /* bytes of backup_label (>= 9.6) */
+	struct buf spcmap;       /* bytes of tablespace_map (>= 9.6) */
 };
 
 /* Open the session (before it: fork every worker, see architecture.md). */

@@ -10,6 +10,7 @@
 #include "core/pgver.h"
 #include "core/text.h"
 #include "flow/backup_int.h"
+#include "flow/preflight.h"
 
 #define ARCHIVE_WAIT_MS 60000 /* a stop: then it is cancelled */
 #define END_MS 10000          /* a stop during clean-up */
@@ -224,36 +225,20 @@ backup_excl_say(const struct backup *b, struct err *e)
 	buf_free(&rm);
 }
 
-static void
-say_label(const struct buf *text, struct err *e)
-{
-	struct label l;
-
-	if (label_parse(text->data, text->len, &l, NULL) == -1)
-		return;
-	(void)err_detail(e, "Its label is \"%s\".", l.label);
-	if (!label_is_ours(l.label, NULL))
-		return;
-	(void)err_hint(e,
-	    "An earlier run of ours left it. If no standby-clone runs against "
-	    "this primary, end it with:");
-	(void)err_command(e, "standby-clone --cleanup");
-}
-
 /* What is known of a running exclusive backup. */
 static void
 say_running(struct backup *b, struct err *e)
 {
 	enum backup_seen seen = BACKUP_UNSEEN;
 	struct buf text = BUF_INIT;
+	struct label l = {.label = ""};
 
 	if (backup_look(b->pg, &text, &seen, deadline_in(ASK_MS), NULL) == 0 &&
-	    seen == BACKUP_SEEN)
-		say_label(&text, e);
+	    seen == BACKUP_SEEN &&
+	    label_parse(text.data, text.len, &l, NULL) == 0)
+		(void)err_detail(e, "Its label is \"%s\".", l.label);
 	buf_free(&text);
-	(void)err_hint(e, "Wait until it ends, or, when it is nobody's, end it "
-			  "on the primary with:");
-	(void)err_command(e, "%s;", stop_sql(b));
+	preflight_hint_running(e, l.label, b->cleanup, stop_sql(b));
 }
 
 /* --- start ---------------------------------------------------------------- */
@@ -473,9 +458,11 @@ backup_excl_end(struct backup *b, struct err *e)
 	(void)err_detail(e, "The label of the backup is \"%s\".", b->label);
 	if (cause.code == ERR_PRIVILEGE)
 		(void)err_detail(e, "%s", cause.detail);
+	(void)err_hint(e, "When the primary can be reached, end it with:");
+	(void)err_command(e, "%s",
+	    b->cleanup != NULL ? b->cleanup : "standby-clone --cleanup");
 	(void)err_hint(e,
-	    "When the primary can be reached, end it with the same command and "
-	    "--cleanup; or, as a superuser there, when its backup_label bears "
+	    "Or, as a superuser there, when its backup_label bears "
 	    "that label:");
 	(void)err_command(e, "%s;", stop_sql(b));
 	if (cause.code == ERR_DB_CONNECT || cause.code == ERR_TIMEOUT)

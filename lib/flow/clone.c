@@ -205,6 +205,21 @@ end_slot(struct clone *c)
 	    c, "replication slot \"%s\": %s %s", c->slot.name, e.text, e.hint);
 }
 
+/* What to type is behind a sentence, at the end of a line each. */
+static void
+left_backup(struct clone *c, const struct err *own)
+{
+	const char *at = own->hint;
+	struct buf line = BUF_INIT;
+
+	clone_left(
+	    c, "exclusive backup \"%s\": %s", c->backup.label, own->text);
+	while (text_line(&at, &line))
+		clone_left(c, "exclusive backup \"%s\": %s", c->backup.label,
+		    buf_str(&line));
+	buf_free(&line);
+}
+
 static void
 end_backup(struct clone *c, struct err *e)
 {
@@ -217,8 +232,7 @@ end_backup(struct clone *c, struct err *e)
 			clone_left(c, "%s", own.text);
 		return;
 	}
-	clone_left(c, "exclusive backup \"%s\": %s. %s", c->backup.label,
-	    own.text, own.hint);
+	left_backup(c, &own);
 	if (!err_is_set(e))
 		*e = own;
 	err_raise(e, STATUS_INCOMPLETE);
@@ -266,6 +280,7 @@ release(struct clone *c)
 	buf_free(&c->pg_control);
 	clone_external_free(c->external);
 	free(c->source_pgdata);
+	free(c->cleanup);
 	distro_free(&c->distro);
 	free(c->keep);
 	free(c->digests);

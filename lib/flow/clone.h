@@ -22,6 +22,7 @@ struct clone_opts {
 	const char *bindir;        /* or NULL: found */
 	struct remote_opts remote;
 	const char *agent, *push_agent;
+	bool agent_named; /* it is not the built-in one */
 	bool copy_external_config;
 	bool delta, force, dry_run, sync, verify, conf_only, cleanup;
 	bool verify_checksums; /* of the source's pages */

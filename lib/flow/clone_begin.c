@@ -135,6 +135,7 @@ clone_begin_backup(struct clone *c, struct err *e)
 			       ? c->o->source_pgdata
 			       : c->facts.data_directory;
 	c->backup.reader = clone_excl_reader(c);
+	c->backup.cleanup = c->cleanup;
 	hook_pause("slot");
 	if (clone_excl_note(c, e) == -1)
 		return -1;

@@ -40,6 +40,7 @@ struct clone {
 	struct buf history; /* of the source's timeline, "" none */
 	uint64_t seed;
 	uint32_t block_size;
+	char *cleanup;         /* the command, as it is typed */
 	const char *waits_for; /* what the server is asked for */
 	char uuid[37];
 	char name[64]; /* of the standby: slot, application_name */
@@ -110,6 +111,8 @@ int clone_new_tablespaces(struct clone *c, struct err *e);
 const char *clone_map_path(void *arg, uint32_t oid, const char *path);
 /* clone_plan.c: the plan in words, for --dry-run */
 void clone_tell_plan(struct clone *c);
+/* clone_command.c: fills c->cleanup; after clone_look has asked the source */
+int clone_make_cleanup(struct clone *c, struct err *e);
 /* clone_conf.c */
 int clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e);
 

@@ -183,7 +183,8 @@ clone_judge_server(struct clone *c, struct err *e)
 	    .application_name = clone_application_name(c),
 	    .mapped = c->o->nmapping > 0,
 	    .replication_user = c->o->replication_user,
-	    .source_pgdata = c->o->source_pgdata};
+	    .source_pgdata = c->o->source_pgdata,
+	    .cleanup = c->cleanup};
 
 	if (preflight_source(&c->pf, &c->facts, &want) == -1)
 		return err_set_nomem(e);

@@ -317,7 +317,9 @@ clone_look(struct clone *c, struct err *e)
 	if (c->target.tree != NULL &&
 	    backup_note_read(c->target.tree, &c->old_note, e) == -1)
 		return -1;
-	return ask_server(c, e);
+	if (ask_server(c, e) == -1)
+		return -1;
+	return clone_make_cleanup(c, e);
 }
 
 int

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/buf.h"
+#include "core/label.h"
 #include "core/pgver.h"
 #include "core/text.h"
 #include "flow/preflight_int.h"
@@ -330,6 +331,26 @@ check_data_directory(
 	return FOUND_PROBLEM;
 }
 
+void
+preflight_hint_running(
+    struct err *e, const char *label, const char *cleanup, const char *stop)
+{
+	if (label_is_ours(label, NULL))
+		(void)err_hint(e,
+		    "If no standby-clone runs against this primary any more, a "
+		    "killed one left it: end it with:");
+	else if (label[0] == '\0')
+		(void)err_hint(e, "If a killed run of ours left it:");
+	if (label_is_ours(label, NULL) || label[0] == '\0')
+		(void)err_command(e, "%s",
+		    cleanup != NULL ? cleanup : "standby-clone --cleanup");
+	if (label_is_ours(label, NULL))
+		return;
+	(void)err_hint(e, "Wait until it ends, or, when it is nobody's, end it "
+			  "on the primary with:");
+	(void)err_command(e, "%s;", stop);
+}
+
 /* B2 */
 static enum found
 check_exclusive(
@@ -338,6 +359,7 @@ check_exclusive(
 	bool only = pgver(f->version, PGFACT_BACKUP_EXCLUSIVE) != NULL;
 	const char *stop = pgver(f->version, PGFACT_BACKUP_STOP_EXCL);
 	char major[16];
+	bool ours;
 
 	if (w->conf_only || !(w->exclusive || only))
 		return FOUND_NOTHING;
@@ -349,14 +371,13 @@ check_exclusive(
 	}
 	if (!f->exclusive_running)
 		return FOUND_NOTHING;
+	ours = label_is_ours(f->running_label, NULL);
 	(void)err_set(e, ERR_BACKUP_RUNNING,
-	    "an exclusive backup runs on the source already");
+	    "an exclusive backup %sruns on the source already",
+	    ours ? "of standby-clone " : "");
 	if (f->running_label[0] != '\0')
 		(void)err_detail(e, "Its label is \"%s\".", f->running_label);
-	(void)err_hint(e, "If a killed run of ours left it:");
-	(void)err_command(e, "standby-clone --cleanup");
-	(void)err_hint(e, "If it is nobody's, on the source:");
-	(void)err_command(e, "%s;", stop);
+	preflight_hint_running(e, f->running_label, w->cleanup, stop);
 	return FOUND_PROBLEM;
 }
 

@@ -40,12 +40,18 @@ struct preflight_want {
 	bool conf_only;               /* no backup is made */
 	const char *application_name; /* of the standby */
 	bool mapped;                  /* --tablespace-mapping */
+	const char *cleanup;          /* ends a backup of ours, to be typed */
 };
 /* A8, A10, A11, B2, C3: wal_level, senders, slots, hot_standby, rights,
  * recovery on <= 9.5, archiver, trigger file wanted on 16+, synchronous
  * names that would hang us, tablespaces inside PGDATA. */
 int preflight_source(
     struct preflight *p, const struct probe *f, const struct preflight_want *w);
+
+/* B2: what to type about an exclusive backup that runs, with that label ("": it
+ * may not be seen).  cleanup: as in preflight_want; stop: the statement. */
+void preflight_hint_running(
+    struct err *e, const char *label, const char *cleanup, const char *stop);
 
 /* A10: configuration of the source outside its data directory: refused when the
  * standby would not start for it, else told. */

@@ -47,6 +47,8 @@ good_want(void)
 	    .role = "repl", .slot = true, .to_standby = true};
 }
 
+#define OURS "standby-clone 0f8fad5b-d9cb-469f-a165-70867728950e"
+
 typedef void change_fn(struct probe *f, struct preflight_want *w);
 
 #define CHANGE(name, what)                                                     \
@@ -112,6 +114,12 @@ CHANGE(no_directory_9_6, (f->version = 90624, f->data_directory = NULL))
 CHANGE(no_directory_named,
     (f->data_directory = NULL, w->source_pgdata = "/srv/pg"))
 CHANGE(exclusive_9_4, (f->version = 90426, f->exclusive_running = true))
+CHANGE(exclusive_ours, (f->version = 90426, f->exclusive_running = true,
+			   w->cleanup = "standby-clone --cleanup -D '/a b'",
+			   memcpy(f->running_label, OURS, sizeof(OURS))))
+CHANGE(exclusive_theirs, (f->version = 90426, f->exclusive_running = true,
+			     w->cleanup = "standby-clone --cleanup -D '/a b'",
+			     memcpy(f->running_label, "nightly", 8)))
 CHANGE(exclusive_10, (f->version = 100023, f->exclusive_running = true))
 CHANGE(exclusive_10_wanted,
     (f->version = 100023, f->exclusive_running = true, w->exclusive = true))
@@ -221,6 +229,11 @@ static const struct {
     NOTHING(no_directory_named),
     ROW(exclusive_9_4, 'P', ERR_BACKUP_RUNNING, "exclusive backup runs",
 	"SELECT pg_stop_backup()::text;\n"),
+    ROW(exclusive_ours, 'P', ERR_BACKUP_RUNNING, "of standby-clone runs",
+	"end it with: standby-clone --cleanup -D '/a b'\n"),
+    ROW(exclusive_theirs, 'P', ERR_BACKUP_RUNNING, "exclusive backup runs",
+	"^Wait until it ends, or, when it is nobody's, end it on the primary "
+	"with: SELECT pg_stop_backup()::text;\n"),
     NOTHING(exclusive_10),
     ROW(exclusive_10_wanted, 'P', ERR_BACKUP_RUNNING, "exclusive",
 	"--cleanup\n"),
@@ -266,7 +279,7 @@ each_fact_of_the_source_is_judged_alone(void **state)
 			    rows[i].name, p.nproblems, p.nwarnings,
 			    got != NULL ? got->text : "");
 		if (got != NULL)
-			(void)snprintf(hint, sizeof(hint), "%s\n", got->hint);
+			(void)snprintf(hint, sizeof(hint), "^%s\n", got->hint);
 		if (rows[i].as != 0 &&
 		    (got->code != rows[i].code ||
 			strstr(got->text, rows[i].text) == NULL ||
