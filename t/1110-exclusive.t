@@ -374,6 +374,36 @@ stop_blocked() {
 	ended "$name"
 }
 
+# The note proves that what runs is of the run that was killed here.
+next_run() {
+	local role=$1 name="B24: the next run after SIGKILL, $1" label
+	fresh
+	held transfer -U "$role" || return
+	killed
+	label=$(label_of)
+	as "$role" --exclusive-backup --dry-run
+	rc_is 0 "$name: --dry-run"
+	like "$err" "\"$label\" .* would be ended" "$name: --dry-run says it"
+	is "$(label_of)" "$label" "$name: --dry-run does nothing"
+	cp "$T/y/$NOTE" "$T/note"
+	sed -i 's/^server_started .*/server_started 1/' "$T/y/$NOTE"
+	as "$role" --exclusive-backup
+	rc_is 3 "$name: it is refused when the primary is another process"
+	is "$(label_of)" "$label" "$name: and the backup runs on"
+	cat "$T/note" >"$T/y/$NOTE"
+	as "$role" --exclusive-backup
+	rc_is 0 "$name"
+	like "$err" "\"$label\" ended" "$name: it says what it has ended"
+	ok "$name: it streams" poll_until 30 pg_streams y
+	ended "$name"
+}
+
+next_runs() {
+	next_run plain
+	[ "$WORLD" != 1 ] || next_run postgres
+	fresh
+}
+
 # The command that is shown is the whole of it.
 shown() {
 	local name="a backup of a run that left no note here" cmd
@@ -563,8 +593,8 @@ setup() {
 		    pg_stop_backup(), pg_stop_backup(boolean, boolean) TO plain"
 }
 
-all=(whole kills starts signals sessions foreign shown alive stop_denied
-    stop_blocked unarchived unknown crashes)
+all=(whole kills starts signals sessions foreign next_runs shown alive
+    stop_denied stop_blocked unarchived unknown crashes)
 [ $# -eq 0 ] || all=("$@")
 
 majors=12

@@ -304,9 +304,9 @@ held() {
 	poll_until 60 test -e "$hold"
 }
 
-# killed PHASE: a clone that waits there is killed with -9.
+# killed PHASE [OPTION]...: a clone that waits there is killed with -9.
 killed() {
-	held "$1" || return 1
+	held "$@" || return 1
 	kill -KILL "$HELD"
 	wait "$HELD" 2>/dev/null
 	rm -f "$T/hold"
@@ -329,6 +329,31 @@ killed_runs() {
 			rc_is 0 "B24 $v: the next run is as any other"
 		done
 	done
+}
+
+# The next run ends what its note tells of, on the same server process only.
+next_run() {
+	local v=$1 name="B24 $1, $2" note=$T/s/.standby-clone.backup
+	primary "$v" --role "$2"
+	ok "$name: killed, the backup stays" \
+	    killed transfer --source-pgdata="$T/p"
+	sed -i 's/^server_started .*/server_started 1/' "$note"
+	clone --no-start --source-pgdata="$T/p"
+	rc_is 3 "$name: the primary was started since: it is refused"
+	ok "$name: and nothing is ended" test -e "$T/p/backup_label"
+	sed -i 's/^server_started .*/server_started 1795327000/' "$note"
+	clone --no-start --source-pgdata="$T/p"
+	rc_is 0 "$name: the next run"
+	like "$err" 'exclusive backup "[^"]*" ended' "$name: it says so"
+	ok "$name: none is left" test ! -e "$T/p/backup_label"
+}
+
+next_runs() {
+	local v
+	for v in $(old 9.3 "9.0 9.5"); do
+		next_run "$v" super
+	done
+	next_run 9.2 replication
 }
 
 # 9.1 and 9.2: a role that is no superuser cannot ask whether a backup runs, nor
@@ -503,7 +528,8 @@ streams() {
 }
 
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
-    slot_of_a_failed_clone foreign_backup killed_runs unseen_labels
+    slot_of_a_failed_clone foreign_backup killed_runs next_runs
+    unseen_labels
     from_standby identity
     streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||

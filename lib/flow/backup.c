@@ -229,6 +229,20 @@ take_start(struct backup *b, const struct pg_rows *r, struct err *e)
 }
 
 int
+backup_prepare(struct backup *b, bool force_exclusive, struct err *e)
+{
+	if (b->prepared)
+		return 0;
+	if (force_exclusive &&
+	    pgver(b->version, PGFACT_BACKUP_START_EXCL) != NULL)
+		b->exclusive = true;
+	if (b->exclusive && backup_excl_prepare(b, e) == -1)
+		return -1;
+	b->prepared = true;
+	return 0;
+}
+
+int
 backup_start(struct backup *b, const char *label, const char *uuid, bool fast,
     bool force_exclusive, int64_t deadline, struct err *e)
 {
@@ -240,10 +254,7 @@ backup_start(struct backup *b, const char *label, const char *uuid, bool fast,
 
 	label_make(b->label, sizeof(b->label), label, uuid);
 	(void)snprintf(b->uuid, sizeof(b->uuid), "%s", uuid);
-	if (force_exclusive &&
-	    pgver(b->version, PGFACT_BACKUP_START_EXCL) != NULL)
-		b->exclusive = true;
-	if (b->exclusive && backup_excl_prepare(b, e) == -1)
+	if (backup_prepare(b, force_exclusive, e) == -1)
 		return -1;
 	sql = pgver(b->version,
 	    b->exclusive ? PGFACT_BACKUP_START_EXCL : PGFACT_BACKUP_START);

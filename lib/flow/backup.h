@@ -23,6 +23,7 @@ struct backup {
 	const struct pg_opts
 	    *opts; /* borrowed: reconnect for an exclusive stop */
 	bool exclusive;
+	bool prepared; /* backup_prepare */
 	bool running;
 	bool pinging;                 /* a ping is under way */
 	int64_t ping_sent, ping_next; /* clock_ms */
@@ -38,7 +39,7 @@ struct backup {
 	const char *pgdata;          /* of the server, or NULL; borrowed */
 	struct backup_reader reader; /* asked where SQL cannot tell */
 	const char *cleanup;     /* ends one of ours, to be typed, or NULL */
-	char server_started[64]; /* of the server we started on */
+	char server_started[24]; /* of the server we started on */
 	char at[300];            /* and its host:port */
 	char began[32];          /* the server's time of our start, or "" */
 	bool unanswered;         /* the session was lost while it started */
@@ -49,6 +50,12 @@ struct backup {
 
 /* Open the session (before it: fork every worker, see architecture.md). */
 int backup_open(struct backup *b, const struct pg_opts *o, struct err *e);
+/*
+ * Before word of it is left anywhere: which mode, and in exclusive mode,
+ * whether another backup runs (ERR_BACKUP_RUNNING), and since when the server
+ * does. backup_start does it where nobody has.
+ */
+int backup_prepare(struct backup *b, bool force_exclusive, struct err *e);
 /* fast: checkpoint now, else spread.  deadline bounds the checkpoint. */
 int backup_start(struct backup *b, const char *label, const char *uuid,
     bool fast, bool force_exclusive, int64_t deadline, struct err *e);
@@ -90,6 +97,9 @@ int backup_end(struct backup *b, struct err *e);
  * server does not answer.
  */
 enum backup_seen { BACKUP_NONE, BACKUP_SEEN, BACKUP_UNSEEN };
+/* The start of the server, in s: since then only can a backup run there. */
+int backup_server_started(
+    struct pg *pg, char *to, size_t size, int64_t deadline, struct err *e);
 #define BACKUP_READ_LABEL "SELECT pg_read_file('backup_label', 0, 65536)"
 int backup_look(struct pg *pg, struct buf *text, enum backup_seen *seen,
     int64_t deadline, struct err *e);

@@ -254,6 +254,28 @@ backup_excl_refuse(struct backup *b, const struct err *cause, struct err *e)
 	return -1;
 }
 
+int
+backup_server_started(
+    struct pg *pg, char *to, size_t size, int64_t deadline, struct err *e)
+{
+	static const char sql[] = "SELECT extract(epoch FROM "
+				  "pg_postmaster_start_time())::bigint::text";
+	struct pg_rows *r = NULL;
+	const char *s;
+	int rc = 0;
+
+	if (pg_query(pg, &r, deadline, sql, 0, NULL, e) == -1)
+		return -1;
+	s = pg_rows_n(r) == 1 ? pg_rows_get(r, 0, 0) : NULL;
+	if (s == NULL || strlen(s) >= size)
+		rc = err_set(
+		    e, ERR_SQL, "%s: no row from: %s", pg_name(pg), sql);
+	else
+		(void)snprintf(to, size, "%s", s);
+	pg_rows_free(r);
+	return rc;
+}
+
 /* Exclusive mode: nobody else's may run, and the server's start time tells
  * later whether a server that we find again is still this one. */
 int
@@ -277,12 +299,9 @@ backup_excl_prepare(struct backup *b, struct err *e)
 	}
 	if (running)
 		return backup_excl_refuse(b, NULL, e);
-	if (backup_ask(
-		b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
+	if (backup_server_started(b->pg, b->server_started,
+		sizeof(b->server_started), deadline_in(ASK_MS), e) == -1)
 		return -1;
-	(void)snprintf(b->server_started, sizeof(b->server_started), "%s",
-	    pg_rows_get(r, 0, 0) != NULL ? pg_rows_get(r, 0, 0) : "");
-	pg_rows_free(r);
 	(void)snprintf(b->at, sizeof(b->at), "%s", pg_name(b->pg));
 	return 0;
 }
@@ -367,17 +386,12 @@ reopen(struct backup *b, struct err *e)
 static int
 same_server(struct backup *b, struct err *e)
 {
-	struct pg_rows *r;
-	const char *s;
-	int rc;
+	char started[sizeof(b->server_started)];
 
-	if (backup_ask(
-		b->pg, &r, "SELECT pg_postmaster_start_time()::text", e) == -1)
+	if (backup_server_started(
+		b->pg, started, sizeof(started), deadline_in(ASK_MS), e) == -1)
 		return -1;
-	s = pg_rows_get(r, 0, 0);
-	rc = s != NULL && strcmp(s, b->server_started) == 0;
-	pg_rows_free(r);
-	return rc;
+	return strcmp(started, b->server_started) == 0;
 }
 
 /* 0: the backup is ended, by us or before. */

@@ -137,7 +137,8 @@ clone_begin_backup(struct clone *c, struct err *e)
 	c->backup.reader = clone_excl_reader(c);
 	c->backup.cleanup = c->cleanup;
 	hook_pause("slot");
-	if (clone_excl_note(c, e) == -1)
+	if (backup_prepare(&c->backup, c->o->exclusive, e) == -1 ||
+	    clone_excl_note(c, e) == -1)
 		return -1;
 	hook_pause("noted");
 	if (backup_start(&c->backup, c->o->label, c->uuid,

@@ -36,9 +36,6 @@ tell_old_note(struct clone *c, const char *source)
 int
 clone_excl_note(struct clone *c, struct err *e)
 {
-	bool exclusive = c->backup.exclusive ||
-			 (c->o->exclusive &&
-			     pgver(c->backup.version, PGFACT_BACKUP_STOP_EXCL));
 	char source[512], label[sizeof(c->backup.label)];
 	struct marker m = {.system_identifier = c->rec->system_identifier,
 	    .timeline = c->rec->timeline,
@@ -47,11 +44,13 @@ clone_excl_note(struct clone *c, struct err *e)
 	    .source = source,
 	    .label = label};
 
-	if (!exclusive)
+	if (!c->backup.exclusive)
 		return 0;
 	source_name(c, source, sizeof(source));
 	tell_old_note(c, source);
 	(void)snprintf(m.uuid, sizeof(m.uuid), "%s", c->uuid);
+	(void)snprintf(m.server_started, sizeof(m.server_started), "%s",
+	    c->backup.server_started);
 	label_make(label, sizeof(label), c->o->label, c->uuid);
 	if (backup_note_write(c->target.tree, &m, c->target.sync, e) == -1)
 		return -1;
@@ -362,6 +361,76 @@ judge_label(struct clone *c, struct pg *pg, const struct noted *n,
 		    l.label);
 		return none_here(c, n, e);
 	}
+}
+
+/* --- the next run (B24) --------------------------------------------------- */
+
+/*
+ * Is what runs there the backup of the note, and its run dead?  By a uuid that
+ * nobody else has; on the server process that it was started on; and the run
+ * had the lock of the directory that we have now.  Whatever cannot be told is
+ * no: then the start is refused, with what to type.
+ */
+static int
+is_noted(struct clone *c, struct pg **pg, char *label, size_t size)
+{
+	const struct marker *m = &c->old_note;
+	const struct noted n = find_noted(c);
+	struct err why = ERR_INIT;
+	struct buf text = BUF_INIT;
+	char started[sizeof(m->server_started)];
+	struct label l;
+	int rc;
+
+	rc = backup_server_started(*pg, started, sizeof(started),
+		 clone_deadline(c, QUERY_MS), &why) == 0 &&
+	     strcmp(started, m->server_started) == 0 &&
+	     find_label(c, pg, &n, &text, &why) == 1 &&
+	     label_parse(text.data, text.len, &l, &why) == 0 &&
+	     label_is_ours(l.label, m->uuid);
+	if (rc == 1)
+		(void)snprintf(label, size, "%s", l.label);
+	buf_free(&text);
+	return rc;
+}
+
+static int
+end_noted(struct clone *c, struct pg *pg, const char *label, struct err *e)
+{
+	c->facts.exclusive_running = false;
+	if (c->o->dry_run) {
+		clone_note(c,
+		    "the exclusive backup \"%s\" of an earlier run would be "
+		    "ended first",
+		    label);
+		return 0;
+	}
+	if (stop_it(c, pg, label, e) == -1)
+		return -1;
+	marker_free(&c->old_note);
+	return backup_note_remove(c->target.tree, c->o->sync, e);
+}
+
+int
+clone_excl_next(struct clone *c, struct err *e)
+{
+	bool told = pgver(c->facts.version, PGFACT_IS_IN_BACKUP) != NULL;
+	uint64_t id = c->facts.system_identifier;
+	struct pg *pg = NULL;
+	char label[256];
+	int rc = 0;
+
+	if (c->old_note.label == NULL || c->facts.in_recovery ||
+	    (id != 0 && id != c->old_note.system_identifier) ||
+	    pgver(c->facts.version, PGFACT_BACKUP_STOP_EXCL) == NULL ||
+	    (told && !c->facts.exclusive_running))
+		return 0;
+	if (pg_open(&pg, &c->pg, e) == -1)
+		return -1;
+	if (is_noted(c, &pg, label, sizeof(label)))
+		rc = end_noted(c, pg, label, e);
+	pg_close(pg);
+	return rc == -1 ? -1 : sig_check(e);
 }
 
 int

@@ -178,6 +178,9 @@ struct backup_reader clone_excl_reader(struct clone *c);
  * other backup.  ERR_BACKUP_LOST. */
 int clone_excl_label(struct clone *c, struct buf *text, struct err *e);
 int clone_excl_check(struct clone *c, struct err *e);
+/* The next run: end what the note tells of, where that is certain.  Before the
+ * source is judged. */
+int clone_excl_next(struct clone *c, struct err *e);
 /* --cleanup: end what a killed run of ours left; the session may be another one
  * afterwards. */
 int clone_excl_clean(struct clone *c, struct pg **pg, struct err *e);

@@ -326,7 +326,7 @@ int
 clone_prepare(struct clone *c, struct err *e)
 {
 	if (set_keep(c, e) == -1 || clone_config_find(c, e) == -1 ||
-	    clone_judge_server(c, e) == -1)
+	    clone_excl_next(c, e) == -1 || clone_judge_server(c, e) == -1)
 		return -1;
 	hook_pause("preflight");
 	/* Without its directory nothing more can be asked. */

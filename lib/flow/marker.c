@@ -58,6 +58,8 @@ marker_render(const struct marker *m, struct buf *b)
 	add_text(b, "slot", m->slot);
 	add_text(b, "slot_at", m->slot_at);
 	add_text(b, "label", m->label);
+	if (m->server_started[0] != '\0')
+		add_text(b, "server_started", m->server_started);
 	if (m->old_system_identifier != 0) {
 		add_number(
 		    b, "old_system_identifier", m->old_system_identifier);
@@ -266,6 +268,9 @@ set_value(struct marker *m, const char *key, char *value)
 		rc = get_number(value, UINT64_MAX, &m->old_system_identifier);
 	else if (strcmp(key, "old_checkpoint") == 0)
 		rc = lsn_parse(value, &m->old_checkpoint);
+	else if (strcmp(key, "server_started") == 0)
+		rc = get_word(value, "0123456789", m->server_started,
+		    sizeof(m->server_started));
 	else if (strcmp(key, "old_timeline") == 0)
 		rc = get_u32(value, &m->old_timeline);
 	else

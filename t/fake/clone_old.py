@@ -105,7 +105,7 @@ class Primary:
         self.add("FROM pg_tablespace", [
             [oid, "space " + oid, where]
             for oid, _, where in (t.partition("=") for t in o.tablespace)])
-        self.add("pg_postmaster_start_time", [[STARTED]])
+        self.add("pg_postmaster_start_time", [["1795327000"]])
         self.add("FROM pg_stat_replication", [
             ["4711", o.sender, "127.0.0.1", "streaming"] + [ahead(o)] * 4]
             if o.sender else [])
@@ -170,9 +170,8 @@ class Primary:
                 "$1", "{label}")]], when=running)
         self.add("pg_read_file", error='58P01 could not open file '
                  '"backup_label" for reading: No such file or directory')
-        if self.o.running:
-            self.add("pg_start_backup", error="55000 a backup is already in "
-                     "progress")
+        self.add("pg_start_backup", error="55000 a backup is already in "
+                 "progress", when=running)
         if self.o.slow:  # the checkpoint; the label comes after it
             self.add("pg_start_backup", hang=True)
         self.add("pg_start_backup", [[self.start]],

@@ -36,7 +36,8 @@
 #define IDENTIFIER ROW1("SELECT system_identifier", "7281936400112233445")
 #define NO_REPLICATION {.call = FAKE_CONNECT, .version = 0}, FAKE_CLOSE
 #define NOT_RUNNING ROW1("SELECT pg_is_in_backup()", "f")
-#define STARTED_AT(t) ROW1("SELECT pg_postmaster_start_time()", t)
+#define STARTED_AT(t)                                                          \
+	ROW1("SELECT extract(epoch FROM pg_postmaster_start_time())", t)
 #define START_EXCL ROW1("SELECT pg_start_backup($1", "0/2000028")
 #define START_15 ROW1("SELECT pg_backup_start(", "0/2000028")
 #define PING                                                                   \

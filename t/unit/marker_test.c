@@ -15,6 +15,7 @@ static const char golden[] = "standby-clone-marker 1\n"
 			     "pid 4711\n"
 			     "slot db2\n"
 			     "label it's \\134 \\012me\n"
+			     "server_started 1795327555\n"
 			     "old_system_identifier 18446744073709551615\n"
 			     "old_checkpoint 16/B374D848\n"
 			     "old_timeline 2\n"
@@ -46,6 +47,7 @@ what_is_written_is_read_again(void **state)
 	assert_int_equal(m.pid, 4711);
 	assert_string_equal(m.slot, "db2");
 	assert_string_equal(m.label, "it's \\ \nme");
+	assert_string_equal(m.server_started, "1795327555");
 	assert_true(m.old_system_identifier == UINT64_MAX);
 	assert_int_equal(m.old_checkpoint, UINT64_C(0x16B374D848));
 	assert_int_equal(m.old_timeline, 2);

@@ -24,7 +24,7 @@ SELECT set_config(name, CASE WHEN name <> 'synchronous_commit' THEN '0' WHEN 'lo
 SELECT pg_is_in_recovery();
 -- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
-SELECT pg_postmaster_start_time()::text;
+SELECT extract(epoch FROM pg_postmaster_start_time())::bigint::text;
 SELECT pg_start_backup($1::text, $2::boolean)::text;
 -- $1 standby-clone UUID
 -- $2 true

@@ -58,7 +58,7 @@ SELECT slot_type, active, restart_lsn::text, NULL::text,
 FROM pg_replication_slots WHERE slot_name = $1::name;
 -- $1 db2
 SELECT pg_is_in_backup();
-SELECT pg_postmaster_start_time()::text;
+SELECT extract(epoch FROM pg_postmaster_start_time())::bigint::text;
 SELECT pg_start_backup($1::text, $2::boolean)::text;
 -- $1 standby-clone UUID
 -- $2 true
