@@ -463,6 +463,16 @@ identity() {
 		like "$err" "--upstream.*is another cluster" "$v: and said"
 		ok "$v: before the backup" asks_not "SELECT pg_start_backup"
 	done
+	for v in $(old 9.2 9.5); do
+		primary "$v"
+		ok "$v: killed" killed transfer
+		echo "set primary {\"system\": \"$other\"}" >&8
+		poll_until 10 grep -q ok "$T/ports"
+		clone --cleanup
+		rc_is 3 "$v: --cleanup on another cluster is refused"
+		ok "$v: nothing is ended there" asks_not "SELECT pg_stop_backup"
+		like "$err" "another cluster" "$v: and said"
+	done
 	primary 9.3
 	clone --no-start
 	rc_is 0 "9.3: a clone"
