@@ -256,16 +256,16 @@ for kind in ("libssh2", "openssh"):
        kind + ": 50 MB there and back, keys exchanged anew on the way", r)
     r = run(sd, kind, flood, data=b"x" * 1_000_000)
     ok(r.code == 0 and len(r.out) == 1_000_000 and
-       r.has("stderr kept 65536"), kind + ": 10 MB on stderr lock nothing", r)
+       r.has("stderr kept 65536"), kind + ": B21: 10 MB on stderr", r)
     r = run(sd, kind, seven)
     ok(r.code == 7 and r.out == b"hello", kind + ": exit status arrives", r)
     r = run(sd, kind, dies)
     good = r.has("signal=KILL") if kind == "libssh2" else r.code == 255
     ok(good and r.out == b"alive\n",
-       kind + ": death by signal is not success", r)
+       kind + ": B21: death by signal is not success", r)
     r = run(sd, kind, "/nonexistent/agent")
     ok(r.code == 5 and r.has("[agent]", "agent on " + USER + "@127.0.0.1"),
-       kind + ": a command that is not there is named", r)
+       kind + ": A15: a command that is not there is named", r)
     r = run(sd, kind, waits, x=True, w="2000")
     ok(r.out == b"ready\n" and not r.has("too long"),
        kind + ": an end with the command still running is bounded", r)
@@ -283,17 +283,17 @@ for kind in ("libssh2", "openssh"):
     r = run(sd, kind, K=write("k1", ""))
     ok(r.code == 5 and r.has("[ssh-hostkey]", "is not known", print_,
                              "--host-fingerprint="),
-       kind + ": an unknown host is refused, its fingerprint shown", r)
+       kind + ": A13: an unknown host is refused, its fingerprint shown", r)
     r = run(sd, kind, K=write("k2", known(sd, "host2")))
     ok(r.code == 5 and r.has("[ssh-hostkey]", "not the one in known_hosts"),
-       kind + ": a changed host key is refused", r)
+       kind + ": A13: a changed host key is refused", r)
     r = run(sd, kind, K=write("k3", known(sd, "host") + "@revoked * " +
                               pub("host") + "\n"))
     ok(r.code == 5 and r.has("[ssh-hostkey]", "revoked"),
-       kind + ": a revoked key is refused although it is listed", r)
+       kind + ": A13: a revoked key is refused although it is listed", r)
     r = run(sd, kind, K=write("k4", known(sd, "host_ecdsa")))
     ok(r.code == 5 and r.has("[ssh-hostkey]"),
-       kind + ": a host of which another key type is known is refused", r)
+       kind + ": A13: a host of which another key type is known is refused", r)
     r = run(sd, kind, K=path("k1"), F=print_)
     ok(r.code == 0 and r.out == b"hello",
        kind + ": the fingerprint admits an unknown host", r)
@@ -312,7 +312,7 @@ for kind in ("libssh2", "openssh"):
 r = run(sd, "libssh2", K=write("k5", "%s ssh-ed25519 %s\n%s" % (
     sd.host, "A" * 5000, known(sd, "host"))))
 ok(r.code == 0 and r.has("note: 1 unusable line"),
-   "a bad line of 5 kB costs itself only", r)
+   "A13: a bad line of 5 kB costs itself only", r)
 hashed = write("k6", known(sd, "host"))
 subprocess.run(["ssh-keygen", "-q", "-H", "-f", hashed], check=True,
                capture_output=True)
@@ -339,25 +339,25 @@ ok(r.code == 0 and r.out == b"hello",
    "a name is resolved, and each of its addresses tried", r)
 r = run(sd, "libssh2", host="no-such-host.invalid", t="5000")
 ok(r.code in (5, 6) and r.has("no-such-host.invalid"),
-   "a name that does not exist is an error in bounded time", r)
+   "A12: a name that does not exist is an error in bounded time", r)
 
 # --- login (A14) ------------------------------------------------------------
 r = run(sd, "libssh2", i=path("user_ecdsa"))
 ok(r.code == 0, "an ecdsa key logs in", r)
 r = run(sd, "libssh2", i=path("stranger"))
 ok(r.code == 5 and r.has("[ssh-auth]", path("stranger"), "offers publickey"),
-   "libssh2: a key that is not authorized is named", r)
+   "libssh2: A14: a key that is not authorized is named", r)
 r = run(sd, "openssh", i=path("stranger"))
 ok(r.code == 5 and r.has("[ssh-auth]"),
-   "openssh: a key that is not authorized is an authentication error", r)
+   "openssh: A14: a key that is not authorized is an authentication error", r)
 os.chmod(path("user"), 0o644)
 r = run(sd, "libssh2")
 os.chmod(path("user"), 0o600)
 ok(r.code == 5 and r.has("is open to others", "chmod 600"),
-   "a private key that others may read is refused", r)
+   "A14: a private key that others may read is refused", r)
 r = run(sd, "libssh2", i=path("user_locked"))
 ok(r.code == 5 and r.has("encrypted", "ssh-add"),
-   "an encrypted key without an agent: no prompt, a clear error", r)
+   "A14: an encrypted key without an agent: no prompt, a clear error", r)
 r = run(sd, "libssh2", i=path("nothing"))
 ok(r.code == 5 and r.has("there is no key"), "a missing key is named", r)
 
@@ -376,7 +376,7 @@ else:
 r = run(sd, "auto", i=path("user_rsa"))
 ok(r.code == 0 and r.out == b"hello" and old == (
     r.err.count("note: using the ssh program: libssh2") == 1),
-   "RSA key, auto: works, by the ssh program where it must, said once", r)
+   "A14: RSA key, auto: works, by the ssh program where it must, said once", r)
 
 agent_sock = path("agent")
 agent = subprocess.Popen(["ssh-agent", "-D", "-a", agent_sock],
@@ -508,15 +508,15 @@ def timed(server, kind, **kw):
 
 r, s = timed(Hostile(silent).port, "libssh2", t="1500")
 ok(r.code == 6 and r.has("timed out") and s < 30,
-   "libssh2: a server that says nothing: time is up", r, s)
+   "libssh2: A12: a server that says nothing: time is up", r, s)
 r, s = timed(Hostile(silent).port, "openssh", t="1500")
 ok(r.code == 6 and r.has("timed out") and s < 30,
-   "openssh: a server that says nothing: time is up", r, s)
+   "openssh: A12: a server that says nothing: time is up", r, s)
 r, s = timed(Hostile(endless).port, "libssh2", t="20000")
 ok(r.code == 5 and r.has("kB before login"),
-   "a banner without end is cut off", r, s)
+   "A12: a banner without end is cut off", r, s)
 r, s = timed(Hostile(drip).port, "libssh2", t="1500")
-ok(r.code == 6 and r.has("timed out"), "a banner that drips: time is up", r)
+ok(r.code == 6 and r.has("timed out"), "A12: a banner that drips", r)
 r = run(Hostile(garbage).port, "libssh2", t="3000")
 ok(r.code in (5, 6), "garbage instead of keys is an error", r)
 for kind in ("libssh2", "openssh"):
@@ -525,7 +525,7 @@ for kind in ("libssh2", "openssh"):
        kind + ": a server that hangs up is a connection error", r)
     r = run(free_port(), kind)
     ok(r.code == 5 and r.has("[ssh-connect]", "refused"),
-       kind + ": nobody listens", r)
+       kind + ": A12: nobody listens", r)
 
 for kind in ("libssh2", "openssh"):
     p = subprocess.Popen(args(sd, kind, {"-w": "5000"}, waits),
@@ -545,7 +545,7 @@ for kind in ("libssh2", "openssh"):
         good, err = False, b"hangs"
     for c in stopped:
         kill(c, signal.SIGCONT)
-    ok(good, kind + ": with a stopped sshd the end is bounded", first, err)
+    ok(good, kind + ": B20: with a stopped sshd it ends", first, err)
     for _ in range(200):
         if not children(sd.p.pid):
             break
@@ -581,7 +581,7 @@ for kind in ("libssh2", "openssh"):
             break
         time.sleep(0.05)
     ok(first == b"x" and not left,
-       kind + ": killed ourselves, nothing stays on either side", left)
+       kind + ": B22: killed ourselves, nothing stays on either side", left)
 
 for kind in ("libssh2", "openssh"):
     p = subprocess.Popen(args(sd, kind, {}, waits), stdin=subprocess.PIPE,
@@ -591,7 +591,7 @@ for kind in ("libssh2", "openssh"):
     for c in children(sd.p.pid):
         kill(c, signal.SIGKILL)
     out, err = p.communicate(timeout=60)
-    ok(p.returncode != 0, kind + ": a killed sshd is not success", err)
+    ok(p.returncode != 0, kind + ": B20: a killed sshd is not success", err)
 
 print("1..%d" % count)
 sys.exit(1 if failed else 0)

@@ -27,7 +27,7 @@ clone_under_load() {
 	ok "$m: the primary is written to during the clone" load_passes 2
 	clone_resume
 	clone_wait
-	rc_is 0 "$m: standby-clone ends with 0" || { load_stop; return 1; }
+	rc_is 0 "$m: B11 B12 B13: standby-clone ends with 0" || { load_stop; return 1; }
 	like "$out" '"status": *"ok"' "$m: the run record says ok"
 	like "$out" '"streaming": *true' "$m: and that it streams"
 	ok "$m: the load still runs" load_passes 1
@@ -39,7 +39,7 @@ check_standby() {
 	ok "$m: the standby streams" poll_until 30 pg_streams "$s"
 	is "$(pg_sql "$p" "SELECT active FROM pg_replication_slots
 	    WHERE slot_name = 'slot_$s'")" t "$m: its slot is active"
-	ok "$m: the content is equal" oracle_compare "$p" "$s"
+	ok "$m: B11 B12 B13 B14: the content is equal" oracle_compare "$p" "$s"
 	ok "$m: the standby restarts" pg_restart "$s"
 	ok "$m: and streams" poll_until 30 pg_streams "$s"
 	ok "$m: the content is equal after the restart" oracle_compare "$p" "$s"
@@ -88,7 +88,7 @@ unlogged_index() {
 	poll_until 30 pg_is "$p" "SELECT count(*) FROM pg_locks
 	    WHERE locktype = 'advisory' AND NOT granted" 1
 	clone_paused transferred "$p" "$s"
-	is "$?" 0 "$m: a clone copies while an unlogged index is built"
+	is "$?" 0 "$m: B31: a clone copies while an unlogged index is built"
 	eval "exec ${LOCK[1]}>&-"
 	wait "$LOCK_PID" "$pid"
 	clone_resume
@@ -100,7 +100,7 @@ unlogged_index() {
 	fi
 	ok "$m: it streams" poll_until 30 pg_streams "$s"
 	ok "$m: it replays the index" pg_wait_replay "$s" "$p"
-	ok "$m: it is promoted" pg_promote "$s"
+	ok "$m: B31: it is promoted" pg_promote "$s"
 	is "$(pg_sql "$s" "SELECT count(*) FROM wide")" 0 \
 	    "$m: and its unlogged table is empty"
 	ok "$m: and its index can be used" pg_sql "$s" \

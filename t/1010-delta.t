@@ -95,9 +95,9 @@ refresh_linked() {
 	pg_sql "$p" "UPDATE acc SET bal = bal + 1 WHERE id <= 5000;
 	    UPDATE in_ts SET pad = 'n' WHERE id <= 500;"
 	clone_run "$p" "$s" --delta --stats
-	rc_is 0 "$m: --delta over files with hard links ends with 0"
+	rc_is 0 "$m: B32: --delta over files with hard links ends with 0"
 	is "$(tree_content "$T/linked$m" "$T/linked$m.ts")" "$before" \
-	    "$m: the tree that shares the inodes is as it was"
+	    "$m: B32: the tree that shares the inodes is as it was"
 	ok "$m: the content is equal" oracle_compare "$p" "$s"
 	rm -rf "$T/linked$m" "$T/linked$m.ts"
 }
@@ -120,10 +120,10 @@ old_primary_returns() {
 	    UPDATE acc SET bal = -2 WHERE id BETWEEN 2000 AND 4000;"
 	ok "$m: the old primary stops" pg_stop "$p"
 	clone_run "$s" "$p"
-	rc_is 3 "$m: without --delta its directory is refused"
+	rc_is 3 "$m: A3: without --delta its directory is refused"
 	like "$err" "--delta" "$m: with the hint to use it"
 	clone_run "$s" "$p" --delta
-	rc_is 0 "$m: with --delta it comes back"
+	rc_is 0 "$m: A6: with --delta it comes back"
 	ok "$m: it streams from the new primary" poll_until 30 pg_streams "$p"
 	is "$(pg_sql "$p" "SELECT count(*) FROM acc WHERE pad = 'lost'")" 0 \
 	    "$m: what only it had is gone"

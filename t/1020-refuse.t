@@ -45,7 +45,7 @@ pg_node s "$m"
 
 # --- who and where
 if [ -s "${STANDBY_TEST_AS_ROOT:-/nonexistent}/rc" ]; then
-	is "$(cat "$STANDBY_TEST_AS_ROOT/rc")" 3 "root: exit status 3"
+	is "$(cat "$STANDBY_TEST_AS_ROOT/rc")" 3 "A1 root: exit status 3"
 	like "$(cat "$STANDBY_TEST_AS_ROOT/stderr")" 'root' "root: says why"
 	ok "root: no directory was made" test ! -e "$STANDBY_TEST_AS_ROOT/target"
 	isnt "$(cat "$STANDBY_TEST_AS_ROOT/agent.rc")" 0 "root: agent refuses too"
@@ -58,13 +58,13 @@ fi
 # --- the target directory
 mkdir "$T/s" "$T/s.ts"
 echo precious >"$T/s/file"
-refused 3 "foreign files in the target" 'not empty'
-refused 3 "foreign files, --delta" 'PG_VERSION|not a (PostgreSQL )?data directory' --delta
+refused 3 "A3 foreign files in the target" 'not empty'
+refused 3 "A3 foreign files, --delta" 'PG_VERSION|not a (PostgreSQL )?data directory' --delta
 rm -rf "$T/s"
 
 cp -a "$T/o" "$T/s"
-refused 3 "data directory without --delta" '--delta'
-refused 3 "data directory of another cluster" 'another cluster: system' --delta
+refused 3 "A3 data directory without --delta" '--delta'
+refused 3 "A5 data directory of another cluster" 'another cluster: system' --delta
 rm -rf "$T/s"
 
 # A server that runs in the target: a copy of the primary with a tablespace of
@@ -78,7 +78,7 @@ pg_start s
 pid=$(pg_pid s)
 for force in '' --force; do
 	clone_run p s --delta $force
-	rc_is 3 "running server in the target $force: exit status 3"
+	rc_is 3 "A4 running server in the target $force: exit status 3"
 	like "$err" 'running' "running server in the target $force: says so"
 	like "$err" "$pid" "running server in the target $force: names its pid"
 	is "$(pg_pid s)" "$pid" "running server in the target $force: still runs"
@@ -93,12 +93,12 @@ mkdir "$T/s.ts"
 before=$(tree_hash "$T/p.ts")
 clone_args p s
 run "${CLONE[@]}" -D "$T/p" --delta
-rc_is 3 "source is the target: exit status 3"
+rc_is 3 "A6 source is the target: exit status 3"
 like "$err" '"?.*/p"?' "source is the target: named"
 ok "source is the target: the primary lives" pg_sql p "SELECT 1"
 is "$(tree_hash "$T/p.ts")" "$before" "source is the target: untouched"
 run "${CLONE[@]}" -D "$T/p" --delta --force
-rc_is 3 "source is the target, --force: exit status 3"
+rc_is 3 "A6 source is the target, --force: exit status 3"
 
 mkdir "$T/s"
 echo x >"$T/s.ts/file"
@@ -110,7 +110,7 @@ if [ "$other" != "$m" ]; then
 	clone_args p s
 	before=$(state)
 	run "${CLONE[@]}" --pg-bindir="$(pg_bin "$other")"
-	rc_is 3 "server programs of another major: exit status 3"
+	rc_is 3 "A7 server programs of another major: exit status 3"
 	like "$err" "$other" "server programs of another major: says which"
 	is "$(state)" "$before" "server programs of another major: nothing changed"
 else
@@ -120,7 +120,7 @@ refused 2 "unknown option" 'no-such-option' --no-such-option
 refused 2 "size that is none" '12 parsecs' --max-rate='12 parsecs'
 refused 2 "jobs that are none" 'jobs' --jobs=0
 if [ "$m" -ge 16 ]; then
-	refused 3 "trigger file from 16" 'trigger' --trigger-file="$T/trigger"
+	refused 3 "C3 trigger file from 16" 'trigger' --trigger-file="$T/trigger"
 fi
 
 # --- slots
@@ -128,14 +128,14 @@ clone_args p s
 pg_sql p "SELECT pg_create_physical_replication_slot('there')" >/dev/null
 before=$(state)
 run "${CLONE[@]/--slot=slot_s/--slot=there}"
-rc_is 3 "--create-slot, but it exists: exit status 3"
+rc_is 3 "B33 --create-slot, but it exists: exit status 3"
 like "$err" 'there' "--create-slot, but it exists: named"
 is "$(state)" "$before" "--create-slot, but it exists: nothing changed"
 drop_slots p >/dev/null
 clone_args p s
 CLONE=("${CLONE[@]/--create-slot/-q}")
 run "${CLONE[@]/--slot=slot_s/--slot=absent}"
-rc_is 3 "--slot that does not exist: exit status 3"
+rc_is 3 "B33 --slot that does not exist: exit status 3"
 like "$err" 'absent' "--slot that does not exist: named"
 
 # --- SSH
@@ -143,14 +143,14 @@ clone_args p s
 : >"$T/empty"
 before=$(state)
 run "${CLONE[@]/--known-hosts=*/--known-hosts=$T/empty}"
-rc_is 5 "unknown host key: exit status 5"
+rc_is 5 "A13 unknown host key: exit status 5"
 like "$err" 'SHA256:[A-Za-z0-9+/]{43}' "unknown host key: prints its fingerprint"
 is "$(state)" "$before" "unknown host key: nothing changed"
 
 sshd_start second
 sed "s/:${SSHD_PORT[second]} /:$SSH_PORT /" "${SSHD_KNOWN[second]}" >"$T/changed"
 run "${CLONE[@]/--known-hosts=*/--known-hosts=$T/changed}"
-rc_is 5 "changed host key: exit status 5"
+rc_is 5 "A13 changed host key: exit status 5"
 like "$err" 'changed|does not match|mismatch|differs' "changed host key: says so"
 like "$err" "$T/changed" "changed host key: names the file"
 is "$(state)" "$before" "changed host key: nothing changed"
@@ -158,23 +158,23 @@ is "$(state)" "$before" "changed host key: nothing changed"
 sed 's/^/@revoked /' "${SSHD_KNOWN[main]}" | cat - "${SSHD_KNOWN[main]}" \
     >"$T/revoked"
 run "${CLONE[@]/--known-hosts=*/--known-hosts=$T/revoked}"
-rc_is 5 "revoked host key: exit status 5"
+rc_is 5 "A13 revoked host key: exit status 5"
 like "$err" 'revoked' "revoked host key: says so"
 
 sshd_keygen ed25519 "$T/stranger"
 run "${CLONE[@]/--ssh-identity=*/--ssh-identity=$T/stranger}"
-rc_is 5 "key that is not admitted: exit status 5"
+rc_is 5 "A14 key that is not admitted: exit status 5"
 like "$err" "$T/stranger" "key that is not admitted: named"
 is "$(state)" "$before" "key that is not admitted: nothing changed"
 
 run "${CLONE[@]/--agent=*/--agent=$T/no-agent}"
-rc_is 5 "no agent: exit status 5"
+rc_is 5 "A15 no agent: exit status 5"
 like "$err" 'agent' "no agent: says so"
 is "$(state)" "$before" "no agent: nothing changed"
 
 dead=$(port_of_ours)
 run "${CLONE[@]/--ssh=*/--ssh=$SSHD_USER@127.0.0.1:$dead}"
-rc_is 5 "no sshd: exit status 5"
+rc_is 5 "A12 no sshd: exit status 5"
 like "$err" "$dead" "no sshd: names the port"
 
 # --- the primary
@@ -186,7 +186,7 @@ is "$(state)" "$before" "no primary: nothing changed"
 pg_sql p "ALTER SYSTEM SET max_wal_senders = 0" >/dev/null
 pg_sql p "ALTER SYSTEM SET wal_level = minimal" >/dev/null
 pg_restart p
-refused 3 "primary not prepared" 'wal_level'
+refused 3 "A8 primary not prepared" 'wal_level'
 like "$err" 'max_wal_senders' "primary not prepared: all problems at once"
 like "$err" 'hint: .*(ALTER SYSTEM|primary-prepare)' \
     "primary not prepared: with the commands"
@@ -198,7 +198,7 @@ before=$(state)
 clone_args p s
 CLONE=("${CLONE[@]/#postgres/plain}")
 run "${CLONE[@]}"
-rc_is 3 "role without rights: exit status 3"
+rc_is 3 "A8 role without rights: exit status 3"
 like "$err" 'plain' "role without rights: named"
 is "$(state)" "$before" "role without rights: nothing changed"
 
@@ -209,7 +209,7 @@ if [ -d "$small" ]; then
 	mkdir "$T/small.ts"
 	clone_args p s
 	run "${CLONE[@]/#$T\/s/$small\/data}"
-	rc_is 3 "no space: exit status 3"
+	rc_is 3 "A9 no space: exit status 3"
 	like "$err" 'space' "no space: says so"
 	is "$(find "$small" -mindepth 1 ! -name lost+found)" "" \
 	    "no space: nothing is left there"

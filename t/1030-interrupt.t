@@ -54,7 +54,7 @@ no_active_slot() {
 interrupt() {
 	local sig=$1 phase=$2 p=$3 s=$4 before name kind
 	shift 4
-	name="$sig at $phase${1:+ ($*)}"
+	name="$([ "$sig" = KILL ] && echo B24 || echo B23) $sig at $phase${1:+ ($*)}"
 	kind=$(kind_of "$phase")
 	before=$(target_state "$s")
 	if ! clone_paused "$phase" "$p" "$s" "$@"; then
@@ -72,7 +72,7 @@ interrupt() {
 	else
 		is "$rc" "$(code_of "$sig")" "$name: exit status"
 	fi
-	ok "$name: no agent is left" poll_until 30 no_agents
+	ok "$name: B22 no agent is left" poll_until 30 no_agents
 	ok "$name: no worker is left" poll_until 30 no_clones
 	ok "$name: the primary is not in backup mode" \
 	    poll_until 30 pg_no_backup "$p"
@@ -85,10 +85,10 @@ interrupt() {
 		if slot_may_stay "$sig" "$phase"; then
 			ok "$name: no slot is active" no_active_slot "$p"
 		else
-			is "$(pg_slots "$p")" "" "$name: no slot is left"
+			is "$(pg_slots "$p")" "" "$name: C9 no slot is left"
 		fi
 		ok "$name: no pg_control" test ! -e "$T/$s/global/pg_control"
-		ok "$name: PostgreSQL refuses to start" pg_refuses "$s"
+		ok "$name: C5 PostgreSQL refuses to start" pg_refuses "$s"
 		[ "$sig" = KILL ] || like "$err" "$T/$s" \
 		    "$name: says what is left behind" ;;
 	esac
@@ -178,7 +178,7 @@ for phase in marked transfer control synced; do
 	kill -KILL "$CLONE_PID"
 	clone_resume
 	clone_wait
-	ok "killed at $phase on the same target: refuses to start" pg_refuses s
+	ok "B24 C5 killed at $phase on the same target: refuses to start" pg_refuses s
 done
 again synced p s "after four kills"
 

@@ -111,7 +111,7 @@ check_left_out() {
 	got=$(planted "$m" | while read -r f; do
 		[ ! -e "$T/s/$f" ] || [ "$f" = base/pgsql_tmp ] || echo "$f"
 	done)
-	is "$got" "" "$m: planted files are left out"
+	is "$got" "" "$m: B26: planted files are left out"
 	for f in pg_wal pg_wal/archive_status pg_replslot pg_stat_tmp pg_notify \
 	    pg_serial pg_snapshots pg_subtrans pg_dynshmem pg_twophase \
 	    pg_logical/snapshots pg_logical/mappings pg_tblspc log; do
@@ -137,15 +137,15 @@ check_recovery_files() {
 		    "$m: standby_mode"
 		like "$(cat "$conf")" "^recovery_target_timeline *= *'latest'" \
 		    "$m: recovery_target_timeline"
-		ok "$m: no standby.signal" test ! -e "$T/s/standby.signal"
+		ok "$m: C1: no standby.signal" test ! -e "$T/s/standby.signal"
 	else
 		ok "$m: standby.signal" test -e "$T/s/standby.signal"
 		ok "$m: no recovery.signal" test ! -e "$T/s/recovery.signal"
-		ok "$m: no recovery.conf" test ! -e "$T/s/recovery.conf"
+		ok "$m: C1: no recovery.conf" test ! -e "$T/s/recovery.conf"
 		is "$(grep -c '^primary_conninfo' "$conf")" 1 \
 		    "$m: primary_conninfo stands there once"
 		unlike "$(cat "$conf")" '^[^#]*192\.0\.2\.1' \
-		    "$m: the stale primary_conninfo does not count"
+		    "$m: C2: the stale primary_conninfo does not count"
 	fi
 	like "$(cat "$conf")" "^primary_slot_name *= *'slot_s'" "$m: slot name"
 	unlike "$(cat "$T"/s/*.conf)" 'p..?w..?.?d "x"' "$m: no password in it"
@@ -187,7 +187,7 @@ for m in $(pg_majors); do
 	ok "$m: the standby starts" pg_start s
 	ok "$m: it streams" poll_until 30 pg_streams s
 	is "$(pg_sql s "SELECT pg_is_in_recovery()")" t \
-	    "$m: stale recovery settings do not promote it"
+	    "$m: C2: stale recovery settings do not promote it"
 	is "$(pg_sql p "SELECT application_name FROM pg_stat_replication")" \
 	    "$odd_name" "$m: the odd application name arrives"
 	is "$(pg_sql p "SELECT usename FROM pg_stat_replication")" "re pl" \
@@ -197,7 +197,7 @@ for m in $(pg_majors); do
 		is "$(pg_sql s "SELECT string_agg(setting, '') FROM pg_settings
 		    WHERE name IN ('recovery_target', 'recovery_target_lsn',
 		    'recovery_target_name', 'recovery_target_time',
-		    'recovery_target_xid')")" "" "$m: recovery targets are empty"
+		    'recovery_target_xid')")" "" "$m: C2: recovery targets are empty"
 		is "$(pg_sql s "SHOW recovery_target_timeline")" latest \
 		    "$m: recovery_target_timeline is latest"
 	fi
@@ -218,7 +218,7 @@ for m in $(pg_majors); do
 	ok "$m: conf.d is kept" test -e "$T/s/conf.d/own.conf"
 	if [ "$m" -ge 12 ]; then
 		is "$(pg_sql s "SHOW maintenance_work_mem")" 17MB \
-		    "$m: its own postgresql.auto.conf is kept"
+		    "$m: C2: its own postgresql.auto.conf is kept"
 		is "$(grep -c '^primary_conninfo' \
 		    "$T/s/postgresql.auto.conf")" 1 \
 		    "$m: primary_conninfo still stands there once"
@@ -231,11 +231,11 @@ for m in $(pg_majors); do
 	touch "$T/trigger"
 	clone_run p s --delta --trigger-file="$T/trigger"
 	if [ "$m" -ge 16 ]; then
-		rc_is 3 "$m: --trigger-file is refused"
+		rc_is 3 "$m: C3: --trigger-file is refused"
 		like "$err" 'pg_promote' "$m: with what to use instead"
 	else
 		rc_is 0 "$m: --trigger-file"
-		ok "$m: a stale trigger file is removed" test ! -e "$T/trigger"
+		ok "$m: C4: a stale trigger file is removed" test ! -e "$T/trigger"
 		is "$(pg_sql s "SELECT pg_is_in_recovery()")" t \
 		    "$m: and does not promote"
 		pg_detach s

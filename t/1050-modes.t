@@ -322,7 +322,7 @@ slots() {
 	mkdir "$T/t.ts"
 	base t
 	run "${CLONE[@]}" -S there
-	refused "-S that is active" '"there" is active'
+	refused "B33 -S that is active" '"there" is active'
 	ok "-S that is active: no directory is made" test ! -e "$T/t"
 	like "$err" 'hint: .*pg_replication_slots' "-S that is active: the hint"
 	ok "-S that is active: its standby still streams" pg_streams s
@@ -366,7 +366,7 @@ cascade() {
 	base t s
 	CLONE+=(-T "$T/p.ts=$T/t.ts" -T "$T/s.ts=$T/t.ts")
 	run "${CLONE[@]}" --create-slot -S of_t
-	rc_is 0 "from a standby"
+	rc_is 0 "C8 from a standby"
 	good "from a standby" t
 	is "$(sender_port t)" "${PG_PORT[s]}" "from a standby: it streams from it"
 	is "$(pg_slots s)" of_t "from a standby: its slot is there"
@@ -416,7 +416,7 @@ verify() {
 	printf 'XXXX' | dd of="$T/s/$file" bs=1 seek=4096 conv=notrunc
 	clone_resume
 	clone_wait
-	rc_is 5 "--verify: what differs on disk is found"
+	rc_is 5 "B17 --verify: what differs on disk is found"
 	like "$err" "$file" "--verify: and named"
 	ok "--verify: it cannot be started" pg_refuses s
 	clone_run p s --verify --itemize-changes
@@ -641,7 +641,7 @@ cleanup() {
 		base s
 		run "${CLONE[@]}" --cleanup
 		rc_is 0 "--cleanup at $phase"
-		is "$(pg_slots p)" foreign "--cleanup at $phase: only ours is gone"
+		is "$(pg_slots p)" foreign "B34 --cleanup at $phase: only ours is gone"
 		is "$(pg_sql p "SELECT restart_lsn FROM pg_replication_slots
 		    WHERE slot_name = 'foreign'")" "$before" \
 		    "--cleanup at $phase: the other one is as it was"

@@ -155,7 +155,7 @@ torn() {
 		repair d4 9
 		clone_resume
 		clone_wait
-		silent "$m: torn page, --pages=$pages"
+		silent "$m: B14: torn page, --pages=$pages"
 		is "$(sums "$s" d4)" "$(sums "$s" d0)" \
 		    "$m: torn page, --pages=$pages: the standby has it"
 		stop_standby "$m"

@@ -80,7 +80,7 @@ exactly() {
 	"${PLANT[@]}" expect "$T/p" "$T/where" "${ours[@]}" >"$T/expected"
 	"${PLANT[@]}" list "$T/s" >"$T/got"
 	cmp_le 900 "$(wc -l <"$T/expected")" "$m: $1: there is something to compare"
-	ok "$m: $1: names, types and modes are exactly the expected ones" \
+	ok "$m: B26: $1: names, types and modes are exactly the expected ones" \
 	    diff "$T/expected" "$T/got"
 }
 
@@ -114,7 +114,7 @@ for m in ${STANDBY_TEST_MAJORS:-$majors}; do
 	exactly "--delta"
 	contents "--delta"
 	is "$(cat "$T/s.ts/own file")" "planted $(cd "$T/s" &&
-	    echo pg_tblspc/*/"own file")" "$m: --delta: what stays is as it was"
+	    echo pg_tblspc/*/"own file")" "$m: B25: --delta: what stays is as it was"
 
 	ok "$m: it starts" pg_start s
 	ok "$m: it streams" poll_until 30 pg_streams s

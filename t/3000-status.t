@@ -67,7 +67,7 @@ numbers_agree() {
 		    "$m: $n: role, state, timeline"
 	done
 	is "$(js '[n[x]["upstream"] for x in ("s1", "s2", "c")]')" "p p s1" \
-	    "$m: who is below whom"
+	    "$m: E8: who is below whom"
 	is "$(js '[n[x]["slot"] for x in ("s1", "s2", "c")]')" "s1 null null" \
 	    "$m: slots"
 	for n in p s1; do
@@ -205,7 +205,7 @@ under_writes() {
 	kill_now "$pid"
 	is "$bad" 0 "$m: under writes: always OK"
 	is "$none" 0 "$m: under writes: every lag is known"
-	is "$least" 0 "$m: under writes: none is negative or beyond reason"
+	is "$least" 0 "$m: E9: under writes: none is negative or beyond reason"
 }
 
 idle_is_not_late() {
@@ -294,13 +294,13 @@ stdout_fails() {
 	local m=$1 f
 	for f in $FORMATS; do
 		run bash -c '"$@" >&-' - "$REPL_STATUS" -f "$T/conf" -F "$f"
-		rc_is 3 "$m: -F $f: stdout is closed: exit status 3"
+		rc_is 3 "$m: E12: -F $f: stdout is closed: exit status 3"
 		run bash -c '"$@" >/dev/full' - "$REPL_STATUS" -f "$T/conf" -F "$f"
-		rc_is 3 "$m: -F $f: stdout is full: exit status 3"
+		rc_is 3 "$m: E12: -F $f: stdout is full: exit status 3"
 	done
 	run bash -c 'set -o pipefail; trap "" PIPE; { sleep 0.3; "$@"; echo $? >&2; } | :' \
 	    - "$REPL_STATUS" -f "$T/conf"
-	is "$(tail -n 1 <<<"$err")" 3 "$m: nobody reads stdout: exit status 3"
+	is "$(tail -n 1 <<<"$err")" 3 "$m: E12: nobody reads stdout: exit status 3"
 	run bash -c '"$@" 2>&-' - "$REPL_STATUS" -f "$T/conf"
 	rc_is 0 "$m: a closed stderr does no harm"
 	run bash -c '"$@" <&-' - "$REPL_STATUS" -f "$T/conf"
@@ -331,7 +331,7 @@ state_file_is_kept() {
 	done
 	head -c 20000000 /dev/zero >"$f"
 	run "$REPL_STATUS" -f "$T/conf" --state-file="$f"
-	rc_is 0 "$m: a state file of 20 MB is ignored"
+	rc_is 0 "$m: E11: a state file of 20 MB is ignored"
 	cmp_le "$(stat -c %s "$f")" 100000 "$m: and written again"
 	truncate -s 60 "$f"
 	run "$REPL_STATUS" -f "$T/conf" --state-file="$f"

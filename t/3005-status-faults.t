@@ -54,7 +54,7 @@ replay_is_paused() {
 	    "SELECT pg_current_wal_flush_lsn()")'" t
 	poll_until 10 shows -f "$T/conf" -w 1MB -c 1GB -- WARNING replay-lag s2
 	rc_is 1 "$m: paused: a warning"
-	found WARNING replay-paused s2 "$m: paused: is named"
+	found WARNING replay-paused s2 "$m: E6: paused: is named"
 	found WARNING replay-lag s2 "$m: paused: and so is the lag"
 	not_found receive-lag "$m: paused: nothing is missing at the receiver"
 	is "$(js '[n[x]["paused"] for x in ("s1", "s2", "c")]')" \
@@ -257,7 +257,7 @@ receiver_is_stopped() {
 	receiver_stops s2
 	ok "$m: no receiver" poll_until 60 shows -f "$T/conf" -- \
 	    CRITICAL not-streaming s2
-	rc_is 2 "$m: no receiver: critical"
+	rc_is 2 "$m: E5: no receiver: critical"
 	unlike "$(js 'n["s2"]["state"]')" '^streaming$' "$m: no receiver: its state"
 	is "$(js '[n[x]["state"] for x in ("s1", "c")]')" "streaming streaming" \
 	    "$m: no receiver: the others stream"
@@ -266,7 +266,7 @@ receiver_is_stopped() {
 	look -f "$T/conf"
 	is "$(js 'n["s2"]["replay_lag_bytes"] > 500000 and
 	    n["s2"]["receive_lag_bytes"] > 500000')" true \
-	    "$m: no receiver: received = replayed is not 0 behind the primary"
+	    "$m: E5: no receiver: received = replayed is not 0 behind the primary"
 	look -f "$T/conf" --min-standbys=3
 	found CRITICAL few-standbys - "$m: no receiver: fewer standbys"
 	is "$(js 'p[0].split()[0]')" CRITICAL "$m: no receiver: the worst first"
@@ -288,9 +288,9 @@ node_is_stopped() {
 	local m=$1
 	pg_stop s2
 	poll_until 20 status_is 2 -f "$T/conf"
-	every_format 2 not-streaming CRITICAL s2 "$m: stopped" -f "$T/conf"
+	every_format 2 not-streaming CRITICAL s2 "$m: E4: stopped" -f "$T/conf"
 	look -f "$T/conf"
-	found UNKNOWN unreachable s2 "$m: stopped: it does not answer"
+	found UNKNOWN unreachable s2 "$m: E1: stopped: it does not answer"
 	is "$(js '[n["s2"][x] for x in ("reachable", "received_lsn",
 	    "replay_lag_bytes", "delay_seconds")]')" "false null null null" \
 	    "$m: stopped: nothing is known of it"
@@ -316,7 +316,7 @@ cascade_is_broken() {
 	    -f "$T/conf" -- CRITICAL not-streaming s1
 	write_mb 20
 	look -f "$T/conf" -w 1MB -c 1GB
-	found WARNING receive-lag c "$m: broken cascade: c is late as well"
+	found WARNING receive-lag c "$m: E8: broken cascade: c is late as well"
 	is "$(js 'len([x for x in d["problems"] if x["node"] == "c" and
 	    x["id"] == "replay-lag"])')" 0 "$m: broken cascade: its replay is not"
 	like "$(js '[x["hint"] for x in d["problems"] if x["node"] == "c" and
@@ -344,7 +344,7 @@ primary_is_stopped() {
 	local m=$1
 	pg_stop p
 	poll_until 20 shows -f "$T/conf" -- CRITICAL no-primary -
-	every_format 2 no-primary CRITICAL - "$m: primary stopped" -f "$T/conf"
+	every_format 2 no-primary CRITICAL - "$m: E1: primary stopped" -f "$T/conf"
 	look -f "$T/conf"
 	found UNKNOWN unreachable p "$m: primary stopped: it is named, too"
 	unlike "$(lags s1) $(lags s2) $(lags c)" '(^| )0( |$)' \
@@ -363,7 +363,7 @@ standby_hangs() {
 	freeze s2
 	timed "$REPL_STATUS" -F json -f "$T/conf" -t 1500ms
 	rc_is 3 "$m: hung standby: unknown"
-	found UNKNOWN hung s2 "$m: hung standby: is named"
+	found UNKNOWN hung s2 "$m: E2: hung standby: is named"
 	bound "$ms" 2200 "$m: hung standby: it takes the timeout"
 	cmp_le 700 "$ms" "$m: hung standby: and not much less"
 	is "$(js '[n[x]["state"] for x in ("p", "s1", "c")]')" \
@@ -422,7 +422,7 @@ statement_hangs() {
 		    AND mode = 'AccessExclusiveLock'" 1
 	done
 	timed "$REPL_STATUS" -F json -f "$T/conf" -t 1500ms
-	rc_is 2 "$m: statements hang: no primary"
+	rc_is 2 "$m: E2: statements hang: no primary"
 	bound "$ms" 2200 "$m: statements hang: it takes the timeout once"
 	is "$(problems | grep -c '^UNKNOWN hung \(p\|s1\|s2\|c\)$')" 4 \
 	    "$m: statements hang: all four are named" || diag "$(problems)"
@@ -441,7 +441,7 @@ primary_hangs() {
 	rc_is 2 "$m: hung primary: critical"
 	bound "$ms" 2200 "$m: hung primary: it takes the timeout"
 	found CRITICAL no-primary - "$m: hung primary: no primary"
-	found UNKNOWN hung p "$m: hung primary: is named"
+	found UNKNOWN hung p "$m: E2: hung primary: is named"
 	is "$(js '[n[x]["role"] for x in ("s1", "s2", "c")]')" \
 	    "standby standby standby" "$m: hung primary: the standbys are shown"
 	every_format 2 no-primary CRITICAL - "$m: hung primary" -f "$T/conf" \
@@ -469,7 +469,7 @@ runs_overlap() {
 	ok "$m: a run is active" poll_until 5 pg_is p "SELECT count(*) > 0 FROM
 	    pg_stat_activity WHERE application_name LIKE 'repl-status%'" t
 	run "$REPL_STATUS" -d "$(status_conninfo p)" --state-file="$f" -t 500ms
-	rc_is 3 "$m: a second one with the same state file: exit status 3"
+	rc_is 3 "$m: E11: a second one with the same state file: exit status 3"
 	like "$out$err" 'previous run|another run' "$m: which says why"
 	thaw s2
 	wait "$first"
@@ -513,7 +513,7 @@ role_without_rights() {
 	write_mb 1
 	quiet
 	sed 's/user = "postgres"/user = "mon"/' "$T/conf" >"$T/mon.conf"
-	every_format 3 rights UNKNOWN p "$m: no rights" -f "$T/mon.conf"
+	every_format 3 rights UNKNOWN p "$m: E3: no rights" -f "$T/mon.conf"
 	look -f "$T/mon.conf"
 	hint=$(js '[x["hint"] for x in d["problems"] if x["id"] == "rights" and
 	    x["node"] == "p"][0]')
@@ -524,7 +524,7 @@ role_without_rights() {
 	look -h 127.0.0.1 -p "${PG_PORT[p]}" -U mon
 	is "$(js '[x[k] for x in d["nodes"] if x["role"] != "primary" for k in
 	    ("receive_lag_bytes", "replay_lag_bytes", "delay_seconds")
-	    if x[k] is not None]')" "" "$m: no rights: unknown is not 0"
+	    if x[k] is not None]')" "" "$m: E3: no rights: unknown is not 0"
 	not_found few-standbys "$m: no rights: nobody is called missing"
 	is "$(js 'd["cluster"]["streaming"]')" null \
 	    "$m: no rights: how many stream is not known"
@@ -557,7 +557,7 @@ login_fails() {
 	quiet
 	sed 's/user = "postgres"/user = "seer"/' "$T/conf" >"$T/seer.conf"
 	run env PGPASSWORD=wr0ng-s3cret "$REPL_STATUS" -F json -f "$T/seer.conf"
-	rc_is 3 "$m: wrong password: unknown"
+	rc_is 3 "$m: E1: wrong password: unknown"
 	found UNKNOWN unreachable s2 "$m: wrong password: not reachable"
 	isnt "$(js '[x["hint"] for x in d["problems"] if x["node"] == "s2"][0]')" \
 	    null "$m: wrong password: there is a hint"
@@ -617,7 +617,7 @@ slot_is_inactive() {
 	quiet
 	pg_sql p "SELECT pg_create_physical_replication_slot('left', true)"
 	# The checkpoints of a busy machine write some MB as well.
-	every_format 1 slot-inactive WARNING p "$m: inactive slot" \
+	every_format 1 slot-inactive WARNING p "$m: E6: inactive slot" \
 	    -f "$T/conf" -w 1GB -c 2GB
 	look -f "$T/conf" -w 1GB -c 2GB
 	not_found slot-retains "$m: inactive slot: it keeps little"
@@ -668,7 +668,7 @@ slot_is_lost() {
 	done
 	is "$(pg_sql p "SELECT wal_status FROM pg_replication_slots
 	    WHERE slot_name = 'lost1'")" lost "$m: a slot has lost its WAL"
-	every_format 2 slot-lost CRITICAL p "$m: lost slot" -f "$T/conf"
+	every_format 2 slot-lost CRITICAL p "$m: E6: lost slot" -f "$T/conf"
 	look -f "$T/conf"
 	not_found slot-retains "$m: lost slot: it retains nothing"
 	like "$(js '[x["message"] for x in d["problems"] if x["id"] == "slot-lost"]')" \
@@ -693,7 +693,7 @@ other_cluster() {
 	    "$m: another cluster's primary" -f "$T/x.conf"
 	look -f "$T/x.conf"
 	is "$(js 'd["cluster"]["primary"]')" p \
-	    "$m: another cluster's primary is not ours"
+	    "$m: E7: another cluster's primary is not ours"
 	pg_stop x
 	if [ "$m" -ge 12 ]; then
 		touch "$T/x/standby.signal"
@@ -717,7 +717,7 @@ second_primary() {
 	look -f "$T/conf"
 	ok "$m: s1 is promoted" pg_promote s1
 	poll_until 20 shows -f "$T/conf" -- CRITICAL two-primaries -
-	every_format 2 two-primaries CRITICAL - "$m: two primaries" -f "$T/conf"
+	every_format 2 two-primaries CRITICAL - "$m: E7: two primaries" -f "$T/conf"
 	look -f "$T/conf"
 	is "$(js 'p[0].split()[1]')" two-primaries "$m: two primaries: first of all"
 	is "$(js '[n[x]["role"] for x in ("p", "s1")]')" "primary primary" \
@@ -732,7 +732,7 @@ second_primary() {
 	status_conf "$T/two.conf" s1 c
 	ok "$m: c stays on the old timeline" poll_until 30 shows -f "$T/two.conf" \
 	    -- CRITICAL timeline c
-	rc_is 2 "$m: timelines differ: critical"
+	rc_is 2 "$m: E7: timelines differ: critical"
 	is "$(lags c)" "null null null" \
 	    "$m: timelines differ: positions do not compare"
 	not_found lag-unknown "$m: timelines differ: which is the problem"

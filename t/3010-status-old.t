@@ -121,8 +121,8 @@ for v in 9.0.23 9.1.24 9.2.24 9.3.25 9.4.26 9.5.25 9.6.24; do
 	is "$(of db2 received) $(of db2 replayed)" "${low}FFFF80 ${low}FFFF00" \
 	    "$m: the standby's positions"
 	is "$(of db2 receive_lag) $(of db2 replay_lag)" '384 512' \
-	    "$m: the distance over the end of a log id"
-	is "$(of db2 clamped)" 0 "$m: the end is not older than the standby's"
+	    "$m: E10: the distance over the end of a log id"
+	is "$(of db2 clamped)" 0 "$m: E9: the end is not older than the standby's"
 	is "$(of db2 upstream)" db1 "$m: the standby hangs below the primary"
 	if [ "$m" = 9.0 ]; then
 		unlike "$(below db1)" sender "$m: there are no sender rows"
