@@ -145,7 +145,7 @@ standby() {
 	[ "$rc" = 0 ]
 }
 
-# --- A1: a target whose links lead into the primary
+# --- A6: a target whose links lead into the primary
 
 # What is in the primary's WAL directory, and what of it cannot change: the
 # segments before the present one.  Kept by wal_keep_size.
@@ -194,18 +194,18 @@ source_dirs() {
 		wal_note || fail "there is WAL to look after"
 		before=$(target)
 		clone_run p s --delta
-		refused "A1: pg_wal -> ${link#"$T/"}" 'WAL'
-		ok "A1: pg_wal -> ${link#"$T/"}: the primary's WAL is untouched" \
+		refused "A6: pg_wal -> ${link#"$T/"}" 'WAL'
+		ok "A6: pg_wal -> ${link#"$T/"}: the primary's WAL is untouched" \
 		    wal_unchanged
-		is "$(target)" "$before" "A1: pg_wal -> ${link#"$T/"}: target too"
-		is "$(pg_slots p)" "" "A1: pg_wal -> ${link#"$T/"}: no slot is left"
+		is "$(target)" "$before" "A6: pg_wal -> ${link#"$T/"}: target too"
+		is "$(pg_slots p)" "" "A6: pg_wal -> ${link#"$T/"}: no slot is left"
 	done
-	ok "A1: the primary starts after kill -9" crash p
+	ok "A6: the primary starts after kill -9" crash p
 	is "$(pg_sql p "SELECT count(*) FROM acc")" "$rows" \
-	    "A1: and has what it had"
+	    "A6: and has what it had"
 
 	# The target's old tablespace is gone; its directory holds a new one.
-	pg_psql p -v ON_ERROR_STOP=1 <<-END || fail "A1: another tablespace"
+	pg_psql p -v ON_ERROR_STOP=1 <<-END || fail "A6: another tablespace"
 		DROP TABLE in_ts;
 		DROP TABLESPACE ts;
 		CREATE TABLESPACE newer LOCATION '$T/p.ts';
@@ -218,46 +218,46 @@ source_dirs() {
 	rm "$T/s/pg_wal"
 	mkdir "$T/s/pg_wal"
 	is "$(readlink "$T"/s/pg_tblspc/*)" "$T/p.ts" \
-	    "A1: a stale link leads to the primary's new tablespace"
+	    "A6: a stale link leads to the primary's new tablespace"
 	before=$(tree_hash "$T/p.ts")
 	clone_run p s --delta --max-delete=90%
-	rc_is 0 "A1: --delta over the stale link"
+	rc_is 0 "A6: --delta over the stale link"
 	is "$(tree_hash "$T/p.ts")" "$before" \
-	    "A1: stale link: the primary's tablespace is untouched"
+	    "A6: stale link: the primary's tablespace is untouched"
 	is "$(cd "$T/s/pg_tblspc" && for l in *; do
 	    echo "$l $(readlink "$l")"; done)" \
 	    "$(pg_sql p "SELECT oid FROM pg_tablespace
 		WHERE spcname = 'newer'") $T/s.ts" \
-	    "A1: stale link: it is gone, the new one leads to s.ts"
-	good "A1" s
-	ok "A1: the primary reads its tablespace" \
+	    "A6: stale link: it is gone, the new one leads to s.ts"
+	good "A6" s
+	ok "A6: the primary reads its tablespace" \
 	    pg_is p "SELECT count(*) FROM in_ts" 40000
 }
 
-# --- B1: settings of the standby in a file that it includes
+# --- W9: settings of the standby in a file that it includes
 
 included_settings() {
-	standby s || fail "B1: a standby"
+	standby s || fail "W9: a standby"
 	pg_stop s
 	sed -i '/^max_connections/d' "$T/s/postgresql.conf"
 	pg_set s "include_dir = 'conf.d'"
 	mkdir "$T/s/conf.d"
 	echo "max_connections = 50" >"$T/s/conf.d/own.conf"
 	clone_run p s --delta
-	refused "B1: an included setting that is too small" 'max_connections'
+	refused "W9: an included setting that is too small" 'max_connections'
 	echo "max_connections = 200" >"$T/s/conf.d/own.conf"
 	clone_run p s --delta
-	rc_is 0 "B1: an included setting counts"
+	rc_is 0 "W9: an included setting counts"
 	is "$(cat "$T/s/conf.d/own.conf")" "max_connections = 200" \
-	    "B1: the included file is the standby's own"
-	good "B1" s
+	    "W9: the included file is the standby's own"
+	good "W9" s
 }
 
-# --- A6, B6: the slot is on another server
+# --- B34, A5: the slot is on another server
 
 upstream() {
 	local before mine
-	standby s || fail "A6: a standby"
+	standby s || fail "B34: a standby"
 	mine="host=127.0.0.1 port=${PG_PORT[s]} user=postgres"
 	forget t
 	mkdir "$T/t.ts"
@@ -265,40 +265,40 @@ upstream() {
 	    >/dev/null
 	before=$(slot p same)
 	killed_at stopped p t -S same --upstream="$mine"
-	isnt "$(slot s same)" "" "A6: killed: our slot is on the upstream"
+	isnt "$(slot s same)" "" "B34: killed: our slot is on the upstream"
 	base t
 	run "${CLONE[@]}" --cleanup
 	is "$(slot p same)" "$before" \
-	    "A6: --cleanup: the source's slot of that name stays"
-	isnt "$(slot s same)" "" "A6: --cleanup: ours is elsewhere, and stays"
-	like "$err" "${PG_PORT[s]}" "A6: --cleanup: says where it is"
+	    "B34: --cleanup: the source's slot of that name stays"
+	isnt "$(slot s same)" "" "B34: --cleanup: ours is elsewhere, and stays"
+	like "$err" "${PG_PORT[s]}" "B34: --cleanup: says where it is"
 	run "${CLONE[@]}" --cleanup --upstream="$mine"
-	rc_is 0 "A6: --cleanup --upstream"
+	rc_is 0 "B34: --cleanup --upstream"
 	is "$(slot p same)" "$before" \
-	    "A6: --cleanup --upstream: the source's slot stays"
-	is "$(pg_slots s)" "" "A6: --cleanup --upstream: ours is dropped"
+	    "B34: --cleanup --upstream: the source's slot stays"
+	is "$(pg_slots s)" "" "B34: --cleanup --upstream: ours is dropped"
 	forget t
 	drop_slots p >/dev/null
 
-	pg_up o "${PG_MAJOR[p]}" >/dev/null || fail "B6: another cluster starts"
+	pg_up o "${PG_MAJOR[p]}" >/dev/null || fail "A5: another cluster starts"
 	mkdir "$T/t.ts"
 	before=$(at_rest)
 	base t
 	run "${CLONE[@]}" \
 	    --upstream="host=127.0.0.1 port=${PG_PORT[o]} user=postgres"
-	refused "B6: --upstream of another cluster" 'cluster|system'
-	is "$(at_rest)" "$before" "B6: no checkpoint, no slot on the source"
-	is "$(pg_slots o)" "" "B6: no slot on the other one"
-	ok "B6: no directory is made" test ! -e "$T/t"
+	refused "A5: --upstream of another cluster" 'cluster|system'
+	is "$(at_rest)" "$before" "A5: no checkpoint, no slot on the source"
+	is "$(pg_slots o)" "" "A5: no slot on the other one"
+	ok "A5: no directory is made" test ! -e "$T/t"
 	forget o
 	forget t
 }
 
-# --- A2: --waldir
+# --- --waldir (A6)
 
 # waldir_refused NAME REGEX DIR [OPTION]...
 waldir_refused() {
-	local name="A2: --waldir: $1" regex=$2 dir=$3 before state=3
+	local name="--waldir: $1" regex=$2 dir=$3 before state=3
 	shift 3
 	[ "${dir#/}" != "$dir" ] || state=2
 	before=$(target; tree_hash "$T/foreign"; ls -A "$T/p")
@@ -333,17 +333,17 @@ below_refused() {
 below() {
 	fresh s
 	mkdir "$T/p.ts/below"
-	below_refused "A1: -D in the primary's PGDATA" -D "$T/p/below"
-	below_refused "A1: -D in the primary's tablespace" -D "$T/p.ts/below"
-	below_refused "A1: -T to the primary's PGDATA" -T "$T/p.ts=$T/p/below"
-	below_refused "A1: -T to the primary's tablespace" \
+	below_refused "A6: -D in the primary's PGDATA" -D "$T/p/below"
+	below_refused "A6: -D in the primary's tablespace" -D "$T/p.ts/below"
+	below_refused "A6: -T to the primary's PGDATA" -T "$T/p.ts=$T/p/below"
+	below_refused "A6: -T to the primary's tablespace" \
 	    -T "$T/p.ts=$T/p.ts/below"
-	below_refused "A1: -T to the primary's WAL" -T "$T/p.ts=$T/p.wal/below"
-	below_refused "A2: --waldir in the primary's WAL" \
+	below_refused "A6: -T to the primary's WAL" -T "$T/p.ts=$T/p.wal/below"
+	below_refused "A6: --waldir in the primary's WAL" \
 	    --waldir="$T/p.wal/below"
-	below_refused "A2: --waldir in the primary's PGDATA" \
+	below_refused "A6: --waldir in the primary's PGDATA" \
 	    --waldir="$T/p/below"
-	below_refused "A2: --waldir in the primary's tablespace" \
+	below_refused "A6: --waldir in the primary's tablespace" \
 	    --waldir="$T/p.ts/below"
 	rmdir "$T/p.ts/below"
 }
@@ -356,7 +356,7 @@ waldir() {
 	wal_note
 	waldir_refused "the primary's own" 'WAL' "$T/p.wal"
 	waldir_refused "the primary's own, over its link" 'WAL' "$T/p/pg_wal"
-	ok "A2: --waldir: the primary's WAL is untouched" wal_unchanged
+	ok "--waldir: the primary's WAL is untouched" wal_unchanged
 	waldir_refused "a directory with files" 'not empty' "$T/foreign"
 	waldir_refused "a relative path" 'absolute' "wal"
 	waldir_refused "inside PGDATA" 'inside' "$T/s/wal"
@@ -366,107 +366,107 @@ waldir() {
 	before=$(target)
 	clone_run p s --waldir="$T/deep/s.wal" --no-start
 	if [ "$rc" != 0 ]; then
-		refused "A2: --waldir: its parent is missing" "$T/deep"
+		refused "--waldir: its parent is missing" "$T/deep"
 		is "$(target)" "$before" \
-		    "A2: --waldir: its parent is missing: nothing is changed"
+		    "--waldir: its parent is missing: nothing is changed"
 	else
 		is "$(readlink "$T/s/pg_wal")" "$T/deep/s.wal" \
-		    "A2: --waldir: its parent is missing: made"
+		    "--waldir: its parent is missing: made"
 	fi
 	fresh s
 	rm -rf "$T/s.wal" "$T/deep"
 
 	killed_at transfer p s --waldir="$T/s.wal"
-	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "A2: --waldir: a new one is used"
+	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "--waldir: a new one is used"
 	clone_run p s --waldir="$T/s.wal"
-	rc_is 0 "A2: --waldir: continues after a kill"
-	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "A2: --waldir: is still used"
-	good "A2: --waldir" s
+	rc_is 0 "--waldir: continues after a kill"
+	is "$(readlink "$T/s/pg_wal")" "$T/s.wal" "--waldir: is still used"
+	good "--waldir" s
 	pg_stop s
 	drop_slots p >/dev/null
 	rm "$T/s/pg_wal"
 	mv "$T/s.wal" "$T/s/pg_wal"
 	waldir_refused "the target has a pg_wal" 'pg_wal' "$T/s.wal" --delta
-	ok "A2: --waldir: no such directory is made" test ! -e "$T/s.wal"
+	ok "--waldir: no such directory is made" test ! -e "$T/s.wal"
 	rm -rf "$T/foreign"
 	forget s
 }
 
-# --- A5: --verify
+# --- B17: --verify
 
 verify() {
 	local file ts
 	fresh s
 	file=$(pg_sql p "SELECT pg_relation_filepath('pg_proc')")
 	ts=$(pg_sql p "SELECT pg_relation_filepath('in_ts')")
-	clone_paused stopped p s --verify || fail "A5: the phase is reached"
-	ok "A5: a file is removed" rm "$T/s/$file"
+	clone_paused stopped p s --verify || fail "B17: the phase is reached"
+	ok "B17: a file is removed" rm "$T/s/$file"
 	clone_resume
 	clone_wait
-	unsealed "A5: --verify, a file is gone" s
-	like "$err" "$file" "A5: --verify, a file is gone: named"
-	clone_paused stopped p s --verify || fail "A5: the phase is reached"
-	ok "A5: one bit is changed" flip "$T/s/$ts" 9000
+	unsealed "B17: --verify, a file is gone" s
+	like "$err" "$file" "B17: --verify, a file is gone: named"
+	clone_paused stopped p s --verify || fail "B17: the phase is reached"
+	ok "B17: one bit is changed" flip "$T/s/$ts" 9000
 	clone_resume
 	clone_wait
-	unsealed "A5: --verify, a bit differs" s
-	like "$err" "$ts" "A5: --verify, a bit differs: named"
-	is "$(pg_slots p)" "" "A5: no slot is left"
+	unsealed "B17: --verify, a bit differs" s
+	like "$err" "$ts" "B17: --verify, a bit differs: named"
+	is "$(pg_slots p)" "" "B17: no slot is left"
 }
 
-# --- A9, A10: killed after the slot was made permanent
+# --- B34: killed after the slot was made permanent
 
 slots() {
 	local before
 	fresh s
 	killed_at stopped p s
 	before=$(slot p slot_s)
-	isnt "$before" "" "A9: killed at stopped: there is a slot"
+	isnt "$before" "" "B34: killed at stopped: there is a slot"
 	clone_paused transfer p s --create-slot ||
-	    fail "A9: the same command continues"
-	is "$(slot p slot_s)" "$before" "A9: run again: the slot is used again"
+	    fail "B34: the same command continues"
+	is "$(slot p slot_s)" "$before" "B34: run again: the slot is used again"
 	kill -TERM "$CLONE_PID"
 	clone_wait
 	clone_resume
-	rc_is 143 "A9: run again, terminated"
-	is "$(pg_slots p)" "" "A9: run again, terminated: the slot is dropped"
+	rc_is 143 "B34: run again, terminated"
+	is "$(pg_slots p)" "" "B34: run again, terminated: the slot is dropped"
 
 	killed_at label p s --create-slot
 	before=$(slot p slot_s)
-	isnt "$before" "" "A10: killed at label: there is a slot"
+	isnt "$before" "" "B34: killed at label: there is a slot"
 	clone_run p s --create-slot
-	rc_is 0 "A10: running it again completes"
-	good "A10" s
+	rc_is 0 "B34: running it again completes"
+	good "B34" s
 	is "$(pg_sql p "SELECT slot_name FROM pg_replication_slots
-	    WHERE active")" slot_s "A10: through the slot"
+	    WHERE active")" slot_s "B34: through the slot"
 
 	pg_stop s
 	drop_slots p >/dev/null
 	killed_at sealed p s --delta
-	isnt "$(slot p slot_s)" "" "A10: killed after the seal: the slot stays"
+	isnt "$(slot p slot_s)" "" "B34: killed after the seal: the slot stays"
 	base s
 	run "${CLONE[@]}" --cleanup
 	isnt "$(slot p slot_s)" "" \
-	    "A10: killed after the seal: --cleanup leaves it too"
-	ok "A10: killed after the seal: it starts" pg_start s
-	good "A10: killed after the seal" s
+	    "B34: killed after the seal: --cleanup leaves it too"
+	ok "B34: killed after the seal: it starts" pg_start s
+	good "B34: killed after the seal" s
 
 	pg_stop s
 	drop_slots p >/dev/null
 	ended_at TERM sealed p s --delta
-	like "$rc" '^(0|7|143)$' "A10: terminated after the seal: exit status"
-	isnt "$(slot p slot_s)" "" "A10: terminated after the seal: the slot stays"
+	like "$rc" '^(0|7|143)$' "B34: terminated after the seal: exit status"
+	isnt "$(slot p slot_s)" "" "B34: terminated after the seal: the slot stays"
 	forget s
 	drop_slots p >/dev/null
 }
 
-# --- A8: a tablespace that is made during the copy
+# --- B9: a tablespace that is made during the copy
 
 new_tablespace() {
 	local before
 	fresh s
 	mkdir "$T/dur" "$T/dur.s"
-	clone_paused transfer p s || fail "A8: the phase is reached"
+	clone_paused transfer p s || fail "B9: the phase is reached"
 	pg_sql p "CREATE TABLESPACE dur LOCATION '$T/dur'"
 	pg_sql p "CREATE TABLE in_dur TABLESPACE dur AS
 	    SELECT i, md5(i::text) FROM generate_series(1, 500) i"
@@ -475,23 +475,23 @@ new_tablespace() {
 	before=$(tree_hash "$T/dur")
 	clone_resume
 	clone_wait
-	rc_is 7 "A8: tablespace made during the copy: exit status 7"
-	like "$err" "^standby-clone: error: .*$T/dur" "A8: names its directory"
+	rc_is 7 "B9: tablespace made during the copy: exit status 7"
+	like "$err" "^standby-clone: error: .*$T/dur" "B9: names its directory"
 	like "$err" "^standby-clone: hint: .*--tablespace-mapping=$T/dur=" \
-	    "A8: and the option"
-	is "$(tree_hash "$T/dur")" "$before" "A8: the primary's is untouched"
-	ok "A8: PostgreSQL refuses to start" pg_refuses s
+	    "B9: and the option"
+	is "$(tree_hash "$T/dur")" "$before" "B9: the primary's is untouched"
+	ok "B9: PostgreSQL refuses to start" pg_refuses s
 	clone_run p s -T "$T/dur=$T/dur.s"
-	rc_is 0 "A8: running it again with -T completes"
-	is "$(tree_hash "$T/dur")" "$before" "A8: the primary's is still untouched"
-	good "A8" s
-	is "$(pg_sql s "SELECT count(*) FROM in_dur")" 500 "A8: and is there"
+	rc_is 0 "B9: running it again with -T completes"
+	is "$(tree_hash "$T/dur")" "$before" "B9: the primary's is still untouched"
+	good "B9" s
+	is "$(pg_sql s "SELECT count(*) FROM in_dur")" 500 "B9: and is there"
 	forget s
 	pg_sql p "DROP TABLE in_dur" && pg_sql p "DROP TABLESPACE dur"
 	rm -rf "$T/dur" "$T/dur.s"
 }
 
-# --- A3, A4, B8: without a slot, and not started
+# --- B29, B31, B33: without a slot, and not started
 
 # fetched NAME NODE SLOTS_BEFORE
 fetched() {
@@ -507,71 +507,71 @@ unlogged_note() {
 
 group_access() {
 	if [ "$m" -lt 11 ]; then
-		skip "B8: group access" "since 11"
+		skip "group access" "since 11"
 		return
 	fi
-	is "$(stat -c %a "$T/s")" 750 "B8: group access: PGDATA"
+	is "$(stat -c %a "$T/s")" 750 "group access: PGDATA"
 	is "$(find "$T/s" "$T/s.ts"/* -type d ! -perm 0750 -printf '%p %m\n')" "" \
-	    "B8: group access: directories"
+	    "group access: directories"
 	is "$(find "$T/s" "$T/s.ts"/* -type f ! -perm 0640 -printf '%p %m\n')" "" \
-	    "B8: group access: files"
+	    "group access: files"
 }
 
 no_slot() {
 	fresh s
 	forget t
 	mkdir "$T/t.ts"
-	load_start p || fail "A3: the load starts"
+	load_start p || fail "B29: the load starts"
 	base s
 	run "${CLONE[@]}" --no-slot --no-start --json
-	fetched "A3: --no-slot" s ""
-	unlogged_note "A4: --no-start: nobody looks for unlogged relations"
+	fetched "B29: --no-slot" s ""
+	unlogged_note "B31: --no-start: nobody looks for unlogged relations"
 	group_access
 	base t
 	run "${CLONE[@]}" --no-slot --wal=fetch --no-wait --json
-	fetched "A3: --no-slot --wal=fetch" t ""
-	unlogged_note "A4: --no-wait: nobody looks for unlogged relations"
+	fetched "B29: --no-slot --wal=fetch" t ""
+	unlogged_note "B31: --no-wait: nobody looks for unlogged relations"
 	load_stop
 	pg_start s
-	good "A3: --no-slot" s
-	good "A3: --no-slot --wal=fetch" t
+	good "B29: --no-slot" s
+	good "B29: --no-slot --wal=fetch" t
 	forget t
 }
 
 no_room() {
 	fresh s
 	set_primary max_replication_slots 0
-	load_start p || fail "A3: the load starts"
+	load_start p || fail "B33: the load starts"
 	base s
 	run "${CLONE[@]}" --json
 	load_stop
-	fetched "A3: max_replication_slots = 0" s ""
-	good "A3: max_replication_slots = 0" s
+	fetched "B33: max_replication_slots = 0" s ""
+	good "B33: max_replication_slots = 0" s
 
 	forget s
 	mkdir "$T/s.ts"
 	set_primary max_replication_slots 1
 	pg_sql p "SELECT pg_create_physical_replication_slot('other', true)" \
 	    >/dev/null
-	load_start p || fail "A3: the load starts"
+	load_start p || fail "B33: the load starts"
 	base s
 	run "${CLONE[@]}" --json
 	load_stop
-	fetched "A3: all slots in use" s other
-	good "A3: all slots in use" s
+	fetched "B33: all slots in use" s other
+	good "B33: all slots in use" s
 
 	# A temporary one during the copy must not take the only room.
 	fresh s
 	base s
 	run "${CLONE[@]}"
-	rc_is 0 "A3: one slot is free: exit status 0"
-	good "A3: one slot is free" s
+	rc_is 0 "B33: one slot is free: exit status 0"
+	good "B33: one slot is free" s
 	forget s
 	drop_slots p >/dev/null
 	set_primary max_replication_slots 10
 }
 
-# --- A11: --conf-only on a copy of a running server
+# --- --conf-only on a copy of a running server
 
 conf_only() {
 	local before
@@ -582,24 +582,24 @@ conf_only() {
 	before=$(tree_hash "$T/l")
 	base l
 	run "${CLONE[@]}" --conf-only
-	refused "A11: --conf-only on a live copy" 'backup_label'
-	is "$(tree_hash "$T/l")" "$before" "A11: nothing is changed"
-	is "$(pg_slots p)" "" "A11: no slot is made"
+	refused "--conf-only on a live copy" 'backup_label'
+	is "$(tree_hash "$T/l")" "$before" "nothing is changed"
+	is "$(pg_slots p)" "" "no slot is made"
 	run "${CLONE[@]}" --conf-only --force
-	rc_is 0 "A11: --conf-only --force"
-	ok "A11: --conf-only --force: it is written" \
+	rc_is 0 "--conf-only --force"
+	ok "--conf-only --force: it is written" \
 	    grep -rqs "port=${PG_PORT[p]}" "$T/l/postgresql.auto.conf" \
 	    "$T/l/recovery.conf"
 	forget l
 	drop_slots p >/dev/null
 }
 
-# --- B2: space, per file system
+# --- A9: space, per file system
 
 space() {
 	local small=${STANDBY_TEST_SMALL:-/nonexistent} ts
 	if [ ! -d "$small" ]; then
-		skip "B2: space" "t/run could not mount a small file system"
+		skip "A9: space" "t/run could not mount a small file system"
 		return
 	fi
 	fresh s
@@ -607,15 +607,15 @@ space() {
 	pg_sql p "CREATE TABLE big TABLESPACE $ts AS
 	    SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, 30000) i"
 	clone_run p s -T "$T/p.ts=$small/ts"
-	refused "B2: no space for a tablespace" "$small.*(space|free)"
+	refused "A9: no space for a tablespace" "$small.*(space|free)"
 	is "$(find "$small" -mindepth 1 ! -name lost+found)" "" \
-	    "B2: nothing is left there"
-	ok "B2: and nothing in PGDATA" test ! -e "$T/s/global"
-	is "$(pg_slots p)" "" "B2: no slot is left"
+	    "A9: nothing is left there"
+	ok "A9: and nothing in PGDATA" test ! -e "$T/s/global"
+	is "$(pg_slots p)" "" "A9: no slot is left"
 	pg_sql p "DROP TABLE big"
 }
 
-# --- B4, B5: what can be known early
+# --- what can be known early
 
 early() {
 	local before
@@ -623,17 +623,17 @@ early() {
 	before=$(at_rest)
 	base s
 	run "${CLONE[@]}" --dry-run -S absent
-	refused "B4: --dry-run -S absent" absent
+	refused "B33: --dry-run -S absent" absent
 	run "${CLONE[@]}" --max-delete=abc
-	refused "B5: --max-delete=abc" 'max-delete.*abc' 2
+	refused "--max-delete=abc" 'max-delete.*abc' 2
 	run "${CLONE[@]}" -T nonsense
-	refused "B5: -T nonsense" 'nonsense' 2
+	refused "-T nonsense" 'nonsense' 2
 	run "${CLONE[@]}" -T "$T/p.ts=relative"
-	refused "B5: -T to a relative path" 'relative' 2
+	refused "-T to a relative path" 'relative' 2
 	run "${CLONE[@]}" --upstream="no such thing"
-	refused "B5: --upstream that is none" 'upstream' 2
-	is "$(at_rest)" "$before" "B4, B5: no checkpoint, no slot"
-	ok "B4, B5: no directory is made" test ! -e "$T/s"
+	refused "--upstream that is none" 'upstream' 2
+	is "$(at_rest)" "$before" "no checkpoint, no slot"
+	ok "no directory is made" test ! -e "$T/s"
 }
 
 # --- all results arrive at once: what was not handed out yet still is
@@ -668,7 +668,7 @@ all_at_once() {
 	good "all results at once" s
 }
 
-# --- A7: an exclusive backup that was killed before there was a marker
+# --- B3: an exclusive backup that was killed before there was a marker
 
 label_of() { sed -n 's/^LABEL: //p' "$T/$1/backup_label" 2>/dev/null; }
 
@@ -679,33 +679,33 @@ exclusive() {
 		m=
 	done
 	if [ -z "$m" ]; then
-		skip "A7: exclusive backup" "no PostgreSQL up to 14"
+		skip "B3: exclusive backup" "no PostgreSQL up to 14"
 		return
 	fi
-	pg_up x "$m" >/dev/null || fail "A7: $m starts"
+	pg_up x "$m" >/dev/null || fail "B3: $m starts"
 	pg_node y "$m"
 
 	clone_paused plan x y --exclusive-backup ||
-	    fail "A7: the phase is reached"
-	like "$(label_of x)" '^standby-clone ' "A7: an exclusive backup runs"
+	    fail "B3: the phase is reached"
+	like "$(label_of x)" '^standby-clone ' "B3: an exclusive backup runs"
 	base y x
 	run "${CLONE[@]}" --cleanup -D "$T/z"
 	like "$(label_of x)" '^standby-clone ' \
-	    "A7: --cleanup leaves it while its run lives"
+	    "B3: --cleanup leaves it while its run lives"
 	kill -KILL "$CLONE_PID"
 	clone_resume
 	clone_wait
 	poll_until 30 no_agents
-	like "$(label_of x)" '^standby-clone ' "A7: killed: it still runs"
-	ok "A7: killed: there is no marker" test ! -e "$T/y/PG_VERSION"
+	like "$(label_of x)" '^standby-clone ' "B3: killed: it still runs"
+	ok "B3: killed: there is no marker" test ! -e "$T/y/PG_VERSION"
 	run "${CLONE[@]}" --cleanup
-	rc_is 0 "A7: --cleanup"
-	ok "A7: --cleanup ends it" test ! -e "$T/x/backup_label"
+	rc_is 0 "B3: --cleanup"
+	ok "B3: --cleanup ends it" test ! -e "$T/x/backup_label"
 
 	pg_sql x "SELECT pg_start_backup('mine', true)" >/dev/null
 	run "${CLONE[@]}" --cleanup
-	is "$(label_of x)" mine "A7: --cleanup leaves a foreign one"
-	like "$err" '"mine"' "A7: --cleanup names it"
+	is "$(label_of x)" mine "B3: --cleanup leaves a foreign one"
+	like "$err" '"mine"' "B3: --cleanup names it"
 	pg_sql x "SELECT pg_stop_backup()" >/dev/null
 	forget y
 	forget x
