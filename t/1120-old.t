@@ -230,6 +230,14 @@ slots() {
 		    test ! -e "$T/s/pg_xlog/000000010000000000000002"
 		like "$(cat "$T/s/recovery.conf")" "primary_slot_name = 'db2'" \
 		    "B29 $v: the standby uses it"
+		primary "$v" --lingers 3
+		clone --no-start -S db2 -C
+		rc_is 0 "B29 $v: a sender that ends a moment later is waited for"
+		primary "$v" --unflushed
+		clone --no-start -S db2 -C
+		rc_is 0 "B29 $v: a slot where the WAL is not flushed yet"
+		ok "B29 $v: it is set to the beginning of the segment" \
+		    asks "-- flush 0/2000000"
 		primary "$v" --slots 0
 		clone --no-start
 		rc_is 0 "B33 $v: max_replication_slots = 0 is no error"
@@ -290,7 +298,7 @@ HELD=
 held() {
 	local phase=$1 hold=$T/hold
 	shift
-	rm -f "$hold"
+	rm -f "$T/hold"
 	STANDBY_TEST_PAUSE=$phase STANDBY_TEST_PAUSE_FILE=$hold \
 	    "$STANDBY_CLONE" --master=127.0.0.1 -p "${PORT[primary]}" \
 	    -U postgres -D "$T/s" \
@@ -395,6 +403,21 @@ unseen_labels() {
 	done
 }
 
+# The server began it, and nobody has heard so.
+lost_start() {
+	local v
+	for v in $(old 9.3 "9.0 9.5"); do
+		primary "$v" --cut
+		clone --no-start
+		rc_is 4 "B3 $v: the answer to the start is lost"
+		ok "B3 $v: the backup that began all the same is ended" \
+		    asks "SELECT pg_stop_backup"
+		ok "B3 $v: the primary is not in backup mode" \
+		    test ! -e "$T/p/backup_label"
+		ok "B3 $v: nothing is left" test ! -e "$T/s"
+	done
+}
+
 slow_checkpoint() {
 	primary 9.2 --slow
 	clone --no-start -t 12s --progress=line
@@ -476,12 +499,62 @@ identity() {
 	primary 9.3
 	clone --no-start
 	rc_is 0 "9.3: a clone"
-	echo "set primary {\"system\": \"$other\"}" >&8
-	poll_until 10 grep -q ok "$T/ports"
+	becomes primary "$other"
 	rm "$T/s/recovery.conf"
 	clone --conf-only
 	rc_is 3 "9.3: --conf-only for another cluster is refused"
 	ok "9.3: nothing is written" test ! -e "$T/s/recovery.conf"
+}
+
+# becomes NODE ID: another cluster behind the same address.
+becomes() {
+	local n
+	n=$(grep -c ok "$T/ports")
+	echo "set $1 {\"system\": \"$2\"}" >&8
+	poll_until 10 eval "[ \$(grep -c ok '$T/ports') -gt $n ]"
+}
+
+# Later than where a clone asks first: each task compares by itself.
+identity_later() {
+	local v own other=6066000000000000001 at
+	for v in $(old 9.3 "9.0 9.5"); do
+		primary "$v"
+		ok "A5 $v: (a clone has looked at everything)" held preflight
+		becomes primary "$other"
+		rm -f "$T/hold"
+		wait "$HELD"
+		is "$?" 3 "A5 $v: another cluster answers when the backup is to start"
+		ok "A5 $v: it is not started" asks_not "SELECT pg_start_backup"
+		ok "A5 $v: nothing is left" test ! -e "$T/s"
+		primary "$v"
+		ok "B24 $v: killed at transfer" killed transfer
+		becomes primary "$other"
+		clone --cleanup
+		rc_is 3 "B24 $v: --cleanup asks another cluster"
+		ok "B24 $v: nothing is ended there" test -e "$T/p/backup_label"
+	done
+	primary 9.3 --upstream same
+	at="host=127.0.0.1 port=${PORT[upstream]} user=postgres"
+	clone --no-start --no-slot --upstream="$at"
+	rc_is 0 "9.3: a clone that will stream from another one"
+	becomes upstream "$other"
+	rm "$T/s/recovery.conf"
+	clone --conf-only --upstream="$at"
+	rc_is 3 "9.3: --conf-only, --upstream is another cluster"
+	ok "9.3: nothing is written for it" test ! -e "$T/s/recovery.conf"
+	primary 9.5 --upstream same
+	at="host=127.0.0.1 port=${PORT[upstream]} user=postgres"
+	own=$(sed -n '/"upstream"/,$s/.*"system": "\([0-9]*\)".*/\1/p' "$T/scenario")
+	ok "B34 9.5: killed with a slot upstream" killed transfer \
+	    --upstream="$at" -S db2 -C
+	becomes upstream "$other"
+	clone --cleanup --upstream="$at"
+	rc_is 3 "B34 9.5: --cleanup, --upstream is another cluster"
+	ok "B34 9.5: no slot is dropped there" asks_not pg_drop_replication_slot
+	becomes upstream "$own"
+	clone --cleanup --upstream="$at"
+	rc_is 0 "B34 9.5: --cleanup with the right one"
+	ok "B34 9.5: the slot is dropped" asks pg_drop_replication_slot
 }
 
 # --- step 7 -------------------------------------------------------------------
@@ -539,9 +612,8 @@ streams() {
 
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
     slot_of_a_failed_clone foreign_backup killed_runs next_runs
-    unseen_labels
-    from_standby identity
-    streams"
+    unseen_labels lost_start from_standby identity
+    identity_later streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"
 # shellcheck disable=SC2048	# a list of names either way

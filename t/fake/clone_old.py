@@ -5,11 +5,12 @@
                  [--slots N] [--role super|replication] [--recovery]
                  [--running LABEL] [--archive hang|failing] [--slow]
                  [--system ID] [--upstream ID] [--standby SOCKET_DIR,PORT]
-                 [--stuck] [--sender NAME]
+                 [--stuck] [--sender NAME] [--lingers N] [--unflushed]
+                 [--cut]
 
 PGDATA is that of pgdata_old.py, with the same segments.  The backup starts in
 the first of them and stops in the last one.  The standby receives WAL after a
-while, or never (--stuck).
+while, or never (--stuck).  --upstream same: one of that cluster.
 """
 import argparse
 import json
@@ -129,6 +130,10 @@ class Primary:
         self.add("pg_create_physical_replication_slot", [["{lsn}"]],
                  effect={"set": {"slot": made, "restart": self.start}})
         self.add("^SELECT CASE WHEN pg_is_in_recovery", [["{lsn}"]])
+        if self.o.unflushed:  # but what the segment begins with is
+            self.add("^START_REPLICATION SLOT .* %s$" % self.start, error="XX000 "
+                     "requested starting point %s is ahead of the WAL flush "
+                     "position of this server" % self.start)
         self.add("^START_REPLICATION SLOT", stream=True, flushed={
             "set": {"slot": "reserved", "restart": "{flush}"}})
         self.add("pg_drop_replication_slot", [[""]],
@@ -174,7 +179,8 @@ class Primary:
                  "progress", when=running)
         if self.o.slow:  # the checkpoint; the label comes after it
             self.add("pg_start_backup", hang=True)
-        self.add("pg_start_backup", [[self.start]],
+        # --cut: it begins, and its answer is lost.
+        self.add("pg_start_backup", [[self.start]], close=self.o.cut,
                  effect={"write": files, "set": {"state": "t",
                                                  "label": "$1"}})
         after = {"set": {"state": "f", "lsn": self.stop}, "unlink": gone}
@@ -203,19 +209,20 @@ class Primary:
             self.in_session()
         return {"name": "primary", "version": MINOR[self.v],
                 "system": self.system(), "pgdata": self.o.pgdata,
-                "recovery": self.o.recovery,
+                "recovery": self.o.recovery, "lingers": self.o.lingers,
                 "state": {"lsn": self.start, "slot": "none", "state": "f"},
                 "answers": self.answers}
 
 
 def upstream(o):
-    """Another server, of which only the identity counts."""
-    return {"name": "upstream", "version": MINOR[o.version],
-            "system": o.upstream, "answers": [
-                {"match": r"set_config\(", "rows": [["0"]]},
-                {"match": "FROM pg_replication_slots", "rows": []},
-                {"match": "max_replication_slots", "rows": [["10", 0]]},
-                {"match": "FROM pg_control_system", "rows": [[o.upstream]]}]}
+    """Another server, of which only the identity and the slots count."""
+    p = Primary(o)
+    system = p.system() if o.upstream == "same" else o.upstream
+    p.add(r"set_config\(", [["0"]])
+    p.add("FROM pg_control_system", [[system]])
+    p.slots()
+    return {"name": "upstream", "version": MINOR[o.version], "system": system,
+            "state": {"lsn": p.start, "slot": "none"}, "answers": p.answers}
 
 
 def standby(o):
@@ -249,6 +256,9 @@ def main():
     ap.add_argument("--standby")
     ap.add_argument("--stuck", action="store_true")
     ap.add_argument("--sender")
+    ap.add_argument("--lingers", type=int, default=0)
+    ap.add_argument("--unflushed", action="store_true")
+    ap.add_argument("--cut", action="store_true")
     o = ap.parse_args()
     nodes = [Primary(o).node()]
     if o.running:

@@ -30,6 +30,8 @@ NODE (only "name" is required):
                 {"sqlstate": ..., "message": ...}
     cancel      "hang": takes a cancel request and never closes
     system      its system identifier, for IDENTIFY_SYSTEM; and "timeline" (1)
+    lingers     N: when a replication session has ended, the next N logins of
+                that kind find no free sender
     state       {NAME: TEXT}: what answers may ask for and change
     pgdata      the directory that effects write to
 ANSWER:
@@ -174,6 +176,7 @@ class Node:
         self.state = dict(conf.get("state", {}))
         self.port = conf.get("port", 0)
         self.server = self.sock = None
+        self.lingering = 0
 
     def get(self, key, default=None):
         return self.conf.get(key, default)
@@ -269,7 +272,8 @@ class Node:
         except (End, OSError, EOFError, struct.error):
             pass  # EOFError: IncompleteReadError is one
         finally:
-            self.sessions.pop(session.pid, None)
+            if self.sessions.pop(session.pid, None) and session.replication:
+                self.lingering = self.get("lingers", 0)
             writer.close()
 
     def drop(self):
@@ -352,6 +356,10 @@ class Session:
         if self.replication and self.node.get("senders") == 0:
             raise SqlError("53300", "number of requested standby connections "
                            "exceeds max_wal_senders (currently 0)", "FATAL")
+        if self.replication and self.node.lingering > 0:
+            self.node.lingering -= 1
+            raise SqlError("53300", "number of requested standby connections "
+                           "exceeds max_wal_senders (currently 1)", "FATAL")
         for name in self.params:
             if not has(STARTUP.get(name, (NEVER, NEVER)), major):
                 raise SqlError("42704", 'unrecognized configuration '
