@@ -199,6 +199,7 @@ signals() {
 	if [ "$WORLD" != 1 ]; then
 		signal_at HUP backup plain
 		signal_at TERM transfer postgres
+		signal_at INT stopped plain
 		return
 	fi
 	for phase in noted backup manifest plan marked transfer transferred \
@@ -259,6 +260,7 @@ foreign_first() {
 		name="B2: a foreign backup runs, $role"
 		as "$role" --exclusive-backup
 		rc_is 3 "$name: a clone is refused"
+		like "$err" 'runs on the source already' "$name: before it begins"
 		untouched "$name"
 		ok "$name: nothing is left in the target" test ! -e "$T/y"
 		as "$role" --cleanup
@@ -488,10 +490,12 @@ unknown() {
 	# What is to be typed, as it stands.
 	for sql in 'SELECT pg_read_file([^)]*)' 'SELECT pg_stop_backup()'; do
 		sql=$(grep -o "$sql" <<<"$err" | head -n 1)
-		[[ $sql == *read_file* ]] &&
-		    like "$(pg_sql x "$sql")" "LABEL: $label" "$name: $sql"
-		[[ $sql == *stop_backup* ]] &&
-		    ok "$name: $sql" pg_sql x "$sql"
+		case $sql in
+		*read_file*) like "$(pg_sql x "$sql")" "LABEL: $label" \
+			"$name: $sql" ;;
+		*stop_backup*) ok "$name: $sql" pg_sql x "$sql" ;;
+		*) fail "$name: it is told what to type" ;;
+		esac
 	done
 	as plain --cleanup --agent="$T/absent"
 	rc_is 0 "$name: none runs any more, which everybody may ask"
