@@ -199,6 +199,7 @@ unmapped() {
 	run "${CLONE[@]}"
 	rc_is 3 "$m: a tablespace without -T on one host is refused"
 	like "$err" "--tablespace-mapping=$here=" "$m: the hint names the option"
+	like "$err" "source's own .same host, same path" "$m: and it says why"
 	ok "$m: nothing is written" test ! -e "$T/s"
 	if ! "${HOST[@]}" true; then
 		skip "$m: a tablespace without -T" "no name spaces here"
@@ -218,7 +219,8 @@ unmapped() {
 	good "a tablespace without -T, --delta"
 	pg_stop s
 	made_elsewhere
-	rm -rf "$T/p.ts.there" "$T/come" "$T/come.there"
+	rm -rf "$T/p.ts.there" "$T/come" "$T/come.there" "$T/none/new" \
+	    "$T/none.there/new"
 }
 
 # held_elsewhere NAME: a --delta on that host, held while files travel.
@@ -236,6 +238,8 @@ held_elsewhere() {
 # B9 on two hosts: replay makes it at the same path, which must be there.
 made_elsewhere() {
 	held_elsewhere B9
+	mkdir "$T/none/new"
+	pg_sql p "CREATE TABLESPACE new LOCATION '$T/none/new'"
 	pg_sql p "CREATE TABLESPACE come LOCATION '$T/come'"
 	pg_sql p "CREATE TABLE in_come TABLESPACE come AS
 	    SELECT i FROM generate_series(1, 500) i"
@@ -246,6 +250,8 @@ made_elsewhere() {
 	is "$(pg_sql s "SELECT count(*) FROM in_come")" 500 "$m: B9: it is there"
 	is "$(cd "$T/come.there" && ls)" "$(cd "$T/come" && ls)" \
 	    "$m: B9: in the directory of its own host"
+	is "$(cd "$T/none.there/new" && ls)" "$(cd "$T/none/new" && ls)" \
+	    "$m: B9: and in one that was made for it"
 	# B10 there: the directory stays where it is, and empty.
 	pg_stop s
 	held_elsewhere B10
@@ -315,6 +321,18 @@ come_and_go() {
 	ok "$m: B10: after a restart it still streams" pg_restart s
 	good "B10: after a restart"
 	delta "B10: the next time"
+
+	# Dropped before the list is made: only the map of the backup has it.
+	again
+	pg_sql p "CREATE TABLESPACE gone LOCATION '$T/gone'"
+	oid=$(oid gone)
+	clone_paused backup p s || fail "$m: B10: the backup has begun"
+	pg_sql p "DROP TABLESPACE gone"
+	clone_resume
+	clone_wait
+	good "B10: a tablespace dropped before its files are listed"
+	ok "$m: B10: it was given an empty directory of its own" \
+	    test -d "$T/s.dropped-$oid"
 
 	# Made and dropped again during the copy: nothing of it is needed.
 	again
