@@ -403,6 +403,17 @@ unseen_labels() {
 	done
 }
 
+two_at_once() {
+	primary 9.6
+	ok "A2 9.6: (a clone is at work)" held transfer
+	clone --no-start
+	rc_is 3 "A2 9.6: another one into the same directory is refused"
+	like "$err" "\(pid ${HELD}\)" "A2 9.6: it names who is at work there"
+	rm -f "$T/hold"
+	wait "$HELD"
+	is "$?" 0 "A2 9.6: the first one is not disturbed"
+}
+
 # The server began it, and nobody has heard so.
 lost_start() {
 	local v
@@ -612,7 +623,7 @@ streams() {
 
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
     slot_of_a_failed_clone foreign_backup killed_runs next_runs
-    unseen_labels lost_start from_standby identity
+    unseen_labels two_at_once lost_start from_standby identity
     identity_later streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"
