@@ -162,12 +162,17 @@ in_euc_kr() {
 		CREATE DATABASE :"d";
 		CREATE TABLESPACE ts LOCATION :'l';
 		CREATE TABLE t TABLESPACE ts AS SELECT generate_series(1, 100) AS i;
+		CREATE DATABASE raw ENCODING 'SQL_ASCII' TEMPLATE template0;
 	END
+	# A directory that is nothing in the encoding of the other databases.
+	mkdir "$T/p."$'\xff\xfe' "$T/s.raw"
+	"$PSQL" -X -q -h 127.0.0.1 -p "${PG_PORT[p]}" -U postgres -d raw \
+	    -v l="$T/p."$'\xff\xfe' <<<"CREATE TABLESPACE raw LOCATION :'l';"
 	pg_node s "$m"
 	clone_args p s
 	CLONE=("${CLONE[@]/#postgres/$r}")
 	run locale_run "${locales[1]:-C}" "${CLONE[@]}" --dbname="$d" \
-	    --application-name="$(euc 응용)"
+	    --application-name="$(euc 응용)" -T "$T/p."$'\xff\xfe='"$T/s.raw"
 	rc_is 0 "$m: a cluster in EUC-KR: exit status 0"
 	ok "$m: a cluster in EUC-KR: it streams" poll_until 30 pg_streams s
 	is "$(PGCLIENTENCODING=EUC_KR pg_sql p \

@@ -219,6 +219,22 @@ ready_new(struct clone *c, const char *oid, const char *dir, struct err *e)
 	return 0;
 }
 
+/* Paths are bytes: as they are, whatever the encoding of the database. */
+static int
+ask_tablespaces(struct clone *c, struct pg_rows **r, struct err *e)
+{
+	int64_t until = clone_deadline(c, QUERY_MS);
+	struct pg *pg = c->backup.pg;
+
+	if (pg_query(pg, NULL, until, "SET client_encoding = 'SQL_ASCII'", 0,
+		NULL, e) == -1 ||
+	    pg_query(pg, r, until, pgver(c->facts.version, PGFACT_TABLESPACES),
+		0, NULL, e) == -1)
+		return -1;
+	return pg_query(
+	    pg, NULL, until, "SET client_encoding = 'UTF8'", 0, NULL, e);
+}
+
 int
 clone_new_tablespaces(struct clone *c, struct err *e)
 {
@@ -226,8 +242,7 @@ clone_new_tablespaces(struct clone *c, struct err *e)
 	int rc = backup_settle(&c->backup, e);
 
 	if (rc == 0)
-		rc = pg_query(c->backup.pg, &r, clone_deadline(c, QUERY_MS),
-		    pgver(c->facts.version, PGFACT_TABLESPACES), 0, NULL, e);
+		rc = ask_tablespaces(c, &r, e);
 
 	for (int i = 0; rc == 0 && i < pg_rows_n(r); i++) {
 		const char *oid = pg_rows_get(r, i, 0);

@@ -32,7 +32,9 @@ SELECT pg_start_backup($1::text, $2::boolean)::text;
 -- $2 true
 SELECT pg_is_in_recovery(), pg_backend_pid(), (SELECT CASE WHEN NOT pg_is_in_recovery() THEN
   ('x' || substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8))::bit(32)::bigint END), CASE WHEN NOT pg_is_in_recovery() THEN (SELECT pg_current_xlog_location()::text) END;
+SET client_encoding = 'SQL_ASCII';
 SELECT oid::text, spcname::text, pg_tablespace_location(oid)
 FROM pg_tablespace
 WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
+SET client_encoding = 'UTF8';
 SELECT pg_stop_backup()::text;

@@ -65,9 +65,11 @@ ELSE greatest(
   (SELECT timeline_id FROM pg_control_checkpoint()),
   (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
 END), CASE WHEN NOT pg_is_in_recovery() THEN (SELECT pg_current_xlog_location()::text) END;
+SET client_encoding = 'SQL_ASCII';
 SELECT oid::text, spcname::text, pg_tablespace_location(oid)
 FROM pg_tablespace
 WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
+SET client_encoding = 'UTF8';
 SELECT slot_type, active, restart_lsn::text, NULL::text,
   false
 FROM pg_replication_slots WHERE slot_name = $1::name;
