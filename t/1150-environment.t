@@ -347,6 +347,91 @@ wal_space() {
 	untouched "$m A9"
 }
 
+# --- A11: WAL without full pages, which a standby cannot put back
+
+# checkpointed: a checkpoint of p has become a restart point of s.
+restart_point() {
+	pg_sql p "CHECKPOINT"
+	pg_wait_replay s p
+	pg_sql s "CHECKPOINT"
+}
+
+# full_pages off|on: s has replayed that the primary changed to it.  There the
+# checkpointer says it, some time after the signal.
+full_pages() {
+	local lsn
+	lsn=$(pg_sql p "SELECT pg_current_wal_insert_lsn()")
+	pg_sql p "ALTER SYSTEM SET full_page_writes = $1"
+	pg_reload p
+	poll_until 20 pg_is p \
+	    "SELECT pg_current_wal_insert_lsn() > '$lsn'::pg_lsn" t ||
+	    fail "$m A11: the primary says $1 in its WAL"
+	pg_wait_replay s p
+}
+
+# typed BEFORE BEHIND: what the hint has between them.
+typed() { sed -n "s/.*hint: .*$1 \(.*;\) $2.*/\1/p" <<<"$err"; }
+
+full_page_writes() {
+	local sql
+	fresh
+	forget t
+	clone_run p s
+	rc_is 0 "$m A11: a standby to clone from"
+	full_pages off
+	restart_point
+	clone_run s t
+	refused "$m A11: restart point without full pages" \
+	    'replayed WAL .*full_page_writes off'
+	ok "$m A11: nothing was made" test ! -e "$T/t/PG_VERSION"
+	like "$err" 'On the primary, type: ALTER SYSTEM SET full_page_writes = on;' \
+	    "$m A11: what to type there"
+	while read -r -d ';' sql; do
+		pg_sql p "$sql" >/dev/null
+	done <<<"$(typed 'On the primary, type:' When)"
+	pg_wait_replay s p
+	pg_sql s "$(typed 'type on the standby:' Or)"
+	clone_run s t
+	rc_is 0 "$m A11: done as told"
+	forget t
+	poll_until 30 pg_is s "SELECT count(*) FROM pg_replication_slots
+	    WHERE active" 0
+	drop_slots s >/dev/null
+
+	full_pages off
+	clone_run s t
+	refused "$m A11: switched off since" \
+	    'replayed WAL .*full_page_writes off'
+	like "$err" 'On the primary, type: ALTER SYSTEM SET full_page_writes = on;' \
+	    "$m A11: the server's refusal has our hint"
+	ok "$m A11: nothing was made" test ! -e "$T/t/PG_VERSION"
+	is "$(pg_slots s)" "" "$m A11: no slot is left there"
+	full_pages on
+	restart_point
+
+	clone_paused transfer s t || fail "$m A11: the transfer is reached"
+	full_pages off
+	clone_resume
+	clone_wait
+	is "$rc" 4 "$m A11: switched off while it is copied: exit 4"
+	like "$err" 'the backup is void: .*full_page_writes off' \
+	    "$m A11: says why"
+	like "$err" 'On the primary, type: ALTER SYSTEM SET full_page_writes = on;' \
+	    "$m A11: and what to type"
+	ok "$m A11: nothing is sealed" test ! -e "$T/t/global/pg_control"
+	ok "$m A11: no label" test ! -e "$T/t/backup_label"
+	is "$(pg_slots s)" "" "$m A11: no slot is left there"
+	full_pages on
+	restart_point
+	clone_run s t
+	rc_is 0 "$m A11: the same command goes on when it is on"
+	ok "$m A11: it streams" poll_until 30 pg_streams t
+	pg_sql p "ALTER SYSTEM RESET ALL"
+	pg_reload p
+	forget t
+	forget s
+}
+
 # --- B6, B28: a source that is a standby, and does not stay what it is
 
 # The node s, of p, and its own small worries: archive_mode = always with a
@@ -398,7 +483,7 @@ setup() {
 }
 
 all=(command_line own_files many_files lost_include unsafe_path other_builds values
-    synchronous collations wal_space from_standby)
+    synchronous collations wal_space full_page_writes from_standby)
 [ $# -eq 0 ] || all=("$@")
 
 majors='15 10'

@@ -13,6 +13,7 @@ static const char *const fact_names[] = {
     [PGFACT_IS_IN_BACKUP] = "is-in-backup",
     [PGFACT_TABLESPACE_MAP] = "tablespace-map",
     [PGFACT_STANDBY_SOURCE] = "standby-source",
+    [PGFACT_RESTART_POINT_FPW] = "restart-point-fpw",
     [PGFACT_ROLE] = "role",
     [PGFACT_COLLATION] = "collation",
     [PGFACT_COLLATION_STALE] = "stale-collations",

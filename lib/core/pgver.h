@@ -37,6 +37,9 @@ enum pgfact {
 	PGFACT_IS_IN_BACKUP,      /* bool: exclusive one runs (9.3-14) */
 	PGFACT_TABLESPACE_MAP,    /* non-NULL: the file exists (9.5) */
 	PGFACT_STANDBY_SOURCE,    /* non-NULL: backup from a standby (9.6) */
+	PGFACT_RESTART_POINT_FPW, /* of a standby: bool, the checkpoint of the
+				   * primary that its last restart point is of
+				   * had full_page_writes on (9.6) */
 	/* State of a node: each one row. */
 	PGFACT_ROLE,              /* of current_user: superuser, replication */
 	PGFACT_COLLATION,         /* of the database: lc_collate, version that

@@ -160,6 +160,10 @@ const struct pgver_row pgver_sql[] = {
     {PGFACT_IS_IN_BACKUP, 150000, "rel 15", NULL},
     {PGFACT_TABLESPACE_MAP, 90500, "rel 9.5; 9.6.10 xlog.h:310", yes},
     {PGFACT_STANDBY_SOURCE, 90600, "rel 9.6: non-exclusive only", yes},
+    /* Forced on for a backup of a primary only: the record says the setting. */
+    {PGFACT_RESTART_POINT_FPW, 90600,
+	"rel 9.6: pg_control_checkpoint; seen on 10 and 15: the start refuses",
+	"SELECT full_page_writes FROM pg_control_checkpoint()"},
     /* --- state of a node --- */
     {PGFACT_ROLE, 90000, "9.0.0 pg_authid.h: no rolreplication",
 	"SELECT rolsuper, false FROM pg_roles WHERE rolname = current_user"},

@@ -174,6 +174,37 @@ backup_lost_by(struct backup *b, const struct err *cause, struct err *e)
 	return -1;
 }
 
+/* --- a standby that replayed WAL without full pages ----------------------- */
+
+int
+backup_set_torn(struct err *e, enum err_code code, const char *what)
+{
+	(void)err_set(e, code,
+	    "%s has replayed WAL that was written with full_page_writes off",
+	    what);
+	(void)err_detail(e,
+	    "A page that changes while it is copied could not be put right "
+	    "from such WAL.");
+	/* A checkpoint that is asked for in the same moment may be written
+	 * before the reload has reached its process. */
+	(void)err_hint(e,
+	    "On the primary, type: ALTER SYSTEM SET full_page_writes = on; "
+	    "SELECT pg_reload_conf(); SELECT pg_sleep(1); CHECKPOINT; When the "
+	    "standby has replayed that, type on the standby: CHECKPOINT; Or "
+	    "clone from the primary: --master=PRIMARY.");
+	return -1;
+}
+
+/* xlog.c do_pg_start_backup, do_pg_stop_backup: the name of the setting is in
+ * the message in every language. */
+static bool
+is_torn(const struct backup *b, const struct err *cause)
+{
+	return b->from_standby && cause->code == ERR_SQL &&
+	       strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0 &&
+	       strstr(cause->text, "full_page_writes") != NULL;
+}
+
 /* --- start ---------------------------------------------------------------- */
 
 static void
@@ -208,6 +239,9 @@ start_failed(struct backup *b, const struct err *cause, struct err *e)
 	if (b->exclusive && answered &&
 	    strcmp(pg_sqlstate(b->pg), NOT_IN_PROGRESS) == 0)
 		return backup_excl_refuse(b, cause, e);
+	if (is_torn(b, cause))
+		return backup_set_torn(
+		    e, ERR_SETTING, "could not start the backup: the standby");
 	if (e != NULL && !err_is_set(e))
 		*e = *cause;
 	if (answered && strcmp(pg_sqlstate(b->pg), "42501") == 0)
@@ -481,7 +515,9 @@ stop_in_session(struct backup *b, bool wait, int64_t deadline, struct err *e)
 	if (pg_query(b->pg, NULL, deadline, "SET client_encoding = 'SQL_ASCII'",
 		0, NULL, &cause) == -1 ||
 	    pg_query(b->pg, &r, deadline, sql, n, params, &cause) == -1)
-		rc = backup_lost_by(b, &cause, e);
+		rc = is_torn(b, &cause) ? backup_set_torn(e, ERR_BACKUP_LOST,
+					      "the backup is void: the standby")
+					: backup_lost_by(b, &cause, e);
 	else
 		rc = take_label(b, r, e);
 	pg_rows_free(r);

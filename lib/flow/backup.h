@@ -59,6 +59,11 @@ int backup_prepare(struct backup *b, bool force_exclusive, struct err *e);
 /* fast: checkpoint now, else spread.  deadline bounds the checkpoint. */
 int backup_start(struct backup *b, const char *label, const char *uuid,
     bool fast, bool force_exclusive, int64_t deadline, struct err *e);
+/* "WHAT has replayed WAL ... with full_page_writes off": of a standby nothing
+ * can be backed up then, since a page that is torn in the copy is not put right
+ * by that WAL (of a primary the server forces them on).  Sets e, with what to
+ * type; returns -1. */
+int backup_set_torn(struct err *e, enum err_code code, const char *what);
 /*
  * Keep-alive for a poll loop.  backup_pollfd: descriptor to poll for reading
  * while the backup runs, else -1; call backup_tick on readiness and at least

@@ -3,6 +3,7 @@
 #include "core/label.h"
 #include "core/pgver.h"
 #include "core/text.h"
+#include "flow/backup.h"
 #include "flow/preflight_int.h"
 
 void
@@ -157,6 +158,17 @@ check_recovery(
 	    pgver_major(f->version, major, sizeof(major)),
 	    w->exclusive ? "an exclusive backup" : "a backup");
 	(void)err_hint(e, "Clone from the primary: --master=PRIMARY.");
+	return FOUND_PROBLEM;
+}
+
+/* A11: the server would refuse it too, after a checkpoint's time. */
+static enum found
+check_full_pages(
+    const struct probe *f, const struct preflight_want *w, struct err *e)
+{
+	if (!f->in_recovery || !f->restart_point_torn || w->conf_only)
+		return FOUND_NOTHING;
+	(void)backup_set_torn(e, ERR_SETTING, "the source is a standby, and");
 	return FOUND_PROBLEM;
 }
 
@@ -494,6 +506,7 @@ check_spclocation(
 static check_fn *const checks[] = {
     check_version,
     check_recovery,
+    check_full_pages,
     check_wal_level,
     check_senders,
     check_slots,

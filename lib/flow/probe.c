@@ -262,6 +262,25 @@ read_identity(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	return 0;
 }
 
+/* What a standby says of its own full_page_writes means nothing for what it
+ * replays. */
+static int
+read_restart_point(
+    struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
+{
+	struct pg_rows *r;
+	const char *s;
+
+	if (!p->in_recovery)
+		return 0;
+	if (ask_fact(pg, &r, PGFACT_RESTART_POINT_FPW, deadline, e) == -1)
+		return -1;
+	s = pg_rows_get(r, 0, 0);
+	p->restart_point_torn = s != NULL && !is_true(s);
+	pg_rows_free(r);
+	return 0;
+}
+
 static int
 read_position(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 {
@@ -425,6 +444,7 @@ read_all(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	if (read_recovery(p, pg, deadline, e) == -1 ||
 	    read_role(p, pg, deadline, e) == -1 ||
 	    read_identity(p, pg, deadline, e) == -1 ||
+	    read_restart_point(p, pg, deadline, e) == -1 ||
 	    read_position(p, pg, deadline, e) == -1 ||
 	    read_settings(p, pg, deadline, e) == -1 ||
 	    read_use(p, pg, deadline, e) == -1 ||

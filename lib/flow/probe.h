@@ -36,6 +36,8 @@ struct probe {
 	int max_connections, max_prepared_xacts, max_locks_per_xact,
 	    max_worker_processes;
 	bool data_checksums, fsync_on, full_page_writes;
+	bool restart_point_torn; /* of a standby: its last restart point is
+				  * of WAL without full pages */
 	int data_directory_mode; /* 0700, 0750 */
 	bool may_backup;         /* EXECUTE on start and stop */
 	bool archiver_failing;   /* newer failures than successes */

@@ -52,6 +52,7 @@ static const struct want {
     {PGFACT_IS_IN_BACKUP, 90300, 140000, "SELECT pg_is_in_backup()"},
     {PGFACT_TABLESPACE_MAP, 90500, 180000, "yes"},
     {PGFACT_STANDBY_SOURCE, 90600, 180000, "yes"},
+    {PGFACT_RESTART_POINT_FPW, 90600, 180000, "~pg_control_checkpoint()"},
     {PGFACT_SYSTEM_IDENTIFIER, 90600, 180000, "~pg_control_system()"},
     {PGFACT_TIMELINE, 90000, 90600,
 	"~pg_xlogfile_name(pg_current_xlog_location())"},

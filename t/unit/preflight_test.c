@@ -69,6 +69,9 @@ CHANGE(standby_9_5_conf,
     (f->in_recovery = true, f->version = 90525, w->conf_only = true))
 CHANGE(standby_exclusive,
     (f->in_recovery = true, f->version = 100023, w->exclusive = true))
+CHANGE(standby_torn, (f->in_recovery = true, f->restart_point_torn = true))
+CHANGE(standby_torn_conf,
+    (f->in_recovery = true, f->restart_point_torn = true, w->conf_only = true))
 CHANGE(wal_minimal, f->wal_level = s_minimal)
 CHANGE(wal_logical, f->wal_level = s_logical)
 CHANGE(wal_unknown, f->wal_level = NULL)
@@ -176,6 +179,9 @@ static const struct {
     NOTHING(standby_9_5_conf),
     ROW(standby_exclusive, 'P', ERR_NOT_PRIMARY, "exclusive backup",
 	"--master"),
+    ROW(standby_torn, 'P', ERR_SETTING, "full_page_writes off",
+	"On the primary, type: ALTER SYSTEM SET full_page_writes = on;"),
+    NOTHING(standby_torn_conf),
     ROW(wal_minimal, 'P', ERR_SETTING, "\"minimal\"",
 	"type this, and then restart it: ALTER SYSTEM SET wal_level = "
 	"replica;\n"),
