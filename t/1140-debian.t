@@ -201,6 +201,40 @@ copied_into_a_cluster() {
 	deb_ctl s stop
 }
 
+# W10: what is copied gives less than the primary runs with, which has not been
+# restarted since; and what stays beside it is read too.
+judged_as_copied() {
+	[ -d "$ETC/s" ] || deb_create s
+	[ -e "$T/s/standby.signal" ] || deb_empty s
+	sed -i 's/^max_connections.*/max_connections = 20/' \
+	    "$ETC/p/conf.d/10-site.conf"
+	base s
+	run "${CLONE[@]}" --delta --copy-external-config --force
+	rc_is 0 "W10: a primary that was not restarted since a change"
+	like "$err" 'max_connections: the source runs with 33, and .* 20' \
+	    "it is told"
+	ok "it streams" poll_until 20 pg_streams s
+	is "$(pg_sql s "SHOW max_connections")" 33 "as the primary runs"
+	deb_ctl s stop
+	printf '\nmax_connections = 10\n' >"$ETC/s/conf.d/zz-own.conf"
+	base s
+	run "${CLONE[@]}" --delta --copy-external-config --force --dry-run
+	# postgresql.auto.conf comes behind it, with what we wrote there.
+	rc_is 0 "W10: our own value stays the last"
+	sed -i '/^max_connections/d' "$T/s/postgresql.auto.conf"
+	sed -i 's/^max_connections.*/max_connections = 33/' \
+	    "$ETC/p/conf.d/10-site.conf"
+	run "${CLONE[@]}" --delta --copy-external-config --force --dry-run
+	rc_is 3 "W10: a file of the standby that stays beside the primary's"
+	like "$err" "\"$ETC/s/conf.d/zz-own.conf\", line 2" "file and line"
+	rm "$ETC/s/conf.d/zz-own.conf"
+	run "${CLONE[@]}" --delta --copy-external-config --force
+	rc_is 0 "W10: without it there is nothing to say"
+	unlike "$err" 'the source runs with' "nothing is said"
+	is "$(pg_sql s "SHOW max_connections")" 33 "and it runs"
+	deb_ctl s stop
+}
+
 copied_into_the_data_directory() {
 	mkdir -p "$T/outside/site.d" "$ETC/p/more.d"
 	echo "work_mem = '5MB'" >"$T/outside/site.conf"
@@ -308,7 +342,7 @@ no_primary_in_any_phase() {
 
 the_primary
 all=(refused_early cluster_of_ones_own copied_into_a_cluster
-    copied_into_the_data_directory no_primary_in_any_phase)
+    judged_as_copied copied_into_the_data_directory no_primary_in_any_phase)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || all+=(by_a_unit)
 [ $# -eq 0 ] || all=("$@")
 for f in "${all[@]}"; do

@@ -151,6 +151,46 @@ own_files() {
 	forget s
 }
 
+# The source's configuration lies elsewhere, and was changed since its start.
+copied_outside() {
+	fresh
+	pg_stop p
+	mkdir "$T/etcp"
+	mv "$T/p/postgresql.conf" "$T/etcp/"
+	option p "-c config_file=$T/etcp/postgresql.conf"
+	pg_start p || fail "the primary starts with its configuration elsewhere"
+	sed -i 's/^max_connections = 30/max_connections = 20/' \
+	    "$T/etcp/postgresql.conf"
+	clone_run p s --copy-external-config
+	if [ "$m" -ge 12 ]; then
+		rc_is 0 "$m W10: --copy-external-config, from 12 on it is done"
+		like "$err" 'max_connections: the source runs with 30, and .* 20' \
+		    "$m W10: said in a line"
+		streams "$m W10"
+		is "$(pg_sql s "SHOW max_connections")" 30 \
+		    "$m W10: the standby has it"
+	else
+		refused "$m W10: --copy-external-config, below 12" \
+		    'would be 20, and the source has 30'
+		like "$err" 'ALTER SYSTEM SET max_connections = 30;' \
+		    "$m W10: what to type"
+		untouched "$m W10"
+		pg_sql p "ALTER SYSTEM SET max_connections = 30"
+		clone_run p s --copy-external-config
+		rc_is 0 "$m W10: done as told"
+		streams "$m W10"
+		pg_sql p "ALTER SYSTEM RESET ALL"
+	fi
+	forget s
+	pg_stop p
+	sed -i 's/^max_connections = 20/max_connections = 30/' \
+	    "$T/etcp/postgresql.conf"
+	mv "$T/etcp/postgresql.conf" "$T/p/"
+	rmdir "$T/etcp"
+	pg_scripts p
+	pg_start p
+}
+
 # The server asks nobody whose its files are, or how many.
 many_files() {
 	local i
@@ -482,8 +522,8 @@ setup() {
 	pg_start p && pg_node s "$m" && pg_node t "$m"
 }
 
-all=(command_line own_files many_files lost_include unsafe_path other_builds values
-    synchronous collations wal_space full_page_writes from_standby)
+all=(command_line own_files copied_outside many_files lost_include unsafe_path
+    other_builds values synchronous collations wal_space full_page_writes from_standby)
 [ $# -eq 0 ] || all=("$@")
 
 majors='15 10'

@@ -121,6 +121,73 @@ clone_external_replaces(const struct clone *c)
 	       !confmap_inside(&x->map, x->map.main_file);
 }
 
+/* --- the configuration as the copy will leave it -------------------------- */
+
+/* Will that file be the source's? */
+static const struct config_file *
+find_to(const struct clone_external *x, const char *path)
+{
+	const struct config_file *found = NULL;
+	struct buf to = BUF_INIT;
+
+	if (x == NULL || x->keeps_main)
+		return NULL;
+	for (size_t i = 0; i < x->n && found == NULL; i++) {
+		if (x->v[i].kind > WIRE_CONFIG_INCLUDED)
+			continue;
+		buf_reset(&to);
+		confmap_path(&x->map, x->v[i].path, &to);
+		if (strcmp(buf_str(&to), path) == 0)
+			found = &x->v[i];
+	}
+	buf_free(&to);
+	return found;
+}
+
+bool
+clone_external_has(const struct clone *c, const char *path, bool stays)
+{
+	const struct config_file *f = find_to(c->external, path);
+
+	return f != NULL &&
+	       (!stays || (c->o->force &&
+			      !confmap_inside(&c->external->map, f->path)));
+}
+
+int
+clone_external_read(
+    const struct clone *c, const char *path, struct buf *text, struct err *e)
+{
+	const struct config_file *f = find_to(c->external, path);
+
+	if (f == NULL)
+		return 0;
+	return confmap_text(&c->external->map, f->path, f->text, text, e) == -1
+		   ? -1
+		   : 1;
+}
+
+void
+clone_external_names(const struct clone *c, const char *dir, struct buf *names)
+{
+	const struct clone_external *x = c->external;
+	size_t n = strlen(dir);
+	struct buf to = BUF_INIT;
+
+	for (size_t i = 0; x != NULL && !x->keeps_main && i < x->n; i++) {
+		const char *path;
+
+		buf_reset(&to);
+		confmap_path(&x->map, x->v[i].path, &to);
+		path = buf_str(&to);
+		if (x->v[i].kind <= WIRE_CONFIG_INCLUDED &&
+		    strncmp(path, dir, n) == 0 && path[n] == '/' &&
+		    strchr(path + n + 1, '/') == NULL)
+			buf_add(names, path + n + 1, strlen(path + n + 1) + 1);
+	}
+	buf_free(&to);
+}
+
 /* Two files for one place would leave one of them out. */
 static int
 check_places(const struct clone_external *x, struct err *e)

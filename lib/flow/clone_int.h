@@ -152,6 +152,15 @@ int clone_external_ask(struct clone *c, struct err *e);   /* S0 */
 int clone_external_write(struct clone *c, struct err *e); /* S3 */
 /* Will the main file be the source's? */
 bool clone_external_replaces(const struct clone *c);
+/* The files that set something, as the standby will find them: does one of the
+ * source's become that one (stays: one is there that would stay otherwise)?
+ * Its text, as it will be, is added (1, 0 there is none, -1); the names of
+ * those that will be in a directory, each with its NUL, are added. */
+bool clone_external_has(const struct clone *c, const char *path, bool stays);
+int clone_external_read(
+    const struct clone *c, const char *path, struct buf *text, struct err *e);
+void clone_external_names(
+    const struct clone *c, const char *dir, struct buf *names);
 void clone_external_free(struct clone_external *x);
 /* The directory that has the standby's postgresql.conf. */
 const char *clone_config_dir(const struct clone *c);

@@ -1,7 +1,8 @@
 /* Settings that a standby must not have smaller than the primary: what would
  * hold with the configuration that it will find, and where that is set.  Files
  * of the configuration are the target's own, the source's (which will be
- * copied), or elsewhere on this host. */
+ * copied, with the data or by --copy-external-config), or elsewhere on this
+ * host. */
 #include "base/std.h"
 #include "core/confwalk.h"
 #include "core/path.h"
@@ -22,6 +23,7 @@ struct view {
 	bool own[8];          /* an earlier run of ours wrote it */
 	unsigned first, last; /* lines of our block in this file */
 	bool copied;          /* the source's files are among them */
+	bool made;            /* --copy-external-config makes what is listed */
 	bool hot_off;         /* no queries: then they may be smaller */
 	bool is_local;        /* the main file is here */
 	struct confread *files;
@@ -65,15 +67,33 @@ to_be_copied(const struct clone *c, const char *path)
 		   : NULL;
 }
 
+/* --copy-external-config puts the source's there. */
+static bool
+is_replaced(const struct clone *c, const char *path)
+{
+	size_t n = strlen(c->target.path);
+	bool below = strncmp(path, c->target.path, n) == 0 && path[n] == '/';
+
+	return clone_external_has(c, path,
+	    below ? is_kept(c, path + n + 1) : access(path, F_OK) == 0);
+}
+
+static bool
+is_source(const struct clone *c, const char *path)
+{
+	return to_be_copied(c, path) != NULL || is_replaced(c, path);
+}
+
 static int
 view_read(void *arg, const char *path, struct buf *text, struct err *e)
 {
 	struct view *v = arg;
 	const char *name = to_be_copied(v->c, path);
+	bool external = is_replaced(v->c, path);
 	int rc;
 
 	buf_reset(text);
-	if (name == NULL)
+	if (name == NULL && !external)
 		return v->here.read(v->here.arg, path, text, e);
 	/* As those of this host: they may include each other for ever. */
 	v->files->bound = ++v->files->files > CONFREAD_FILES;
@@ -81,7 +101,8 @@ view_read(void *arg, const char *path, struct buf *text, struct err *e)
 		return err_set(e, ERR_SETTING,
 		    "configuration of more than %d files: \"%s\"",
 		    CONFREAD_FILES, path);
-	rc = pool_read_file(v->c->pool, name, CONFREAD_MAX, text, e);
+	rc = external ? clone_external_read(v->c, path, text, e)
+		      : pool_read_file(v->c->pool, name, CONFREAD_MAX, text, e);
 	v->copied = v->copied || rc == 1;
 	return rc;
 }
@@ -107,10 +128,15 @@ view_list(void *arg, const char *dir, struct buf *names, struct err *e)
 {
 	struct view *v = arg;
 	const char *name = to_be_copied(v->c, dir);
+	int rc;
 
 	buf_reset(names);
-	return name == NULL ? v->here.list(v->here.arg, dir, names, e)
-			    : list_there(v->c, name, names, e);
+	rc = name == NULL ? v->here.list(v->here.arg, dir, names, e)
+			  : list_there(v->c, name, names, e);
+	if (rc == -1)
+		return -1;
+	clone_external_names(v->c, dir, names);
+	return rc == 1 || names->len > 0 || v->made;
 }
 
 /* --- what they say -------------------------------------------------------- */
@@ -131,6 +157,7 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 	(void)e;
 	if (l->kind == CONFWALK_FILE)
 		pgconf_block(l->text, &v->first, &v->last);
+	v->made = l->kind == CONFWALK_INCLUDE_DIR && is_replaced(v->c, l->file);
 	if (l->kind != CONFWALK_SETTING)
 		return 0;
 	if (strcasecmp(l->name, "hot_standby") == 0)
@@ -147,7 +174,7 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 		}
 		s->have = (int)strtol(l->value, NULL, 10);
 		s->line = l->number;
-		s->copied = to_be_copied(v->c, l->file) != NULL;
+		s->copied = is_source(v->c, l->file);
 		(void)snprintf(s->file, sizeof(s->file), "%s", l->file);
 	}
 	return 0;
@@ -193,7 +220,7 @@ look(struct view *v, struct err *e)
 	buf_addf(&path, "%s/" CONF_MAIN, dir);
 	rc = view_read(v, buf_str(&path), &text, e);
 	if (rc == 1) {
-		v->is_local = to_be_copied(c, buf_str(&path)) == NULL;
+		v->is_local = !is_source(c, buf_str(&path));
 		rc = confwalk(&io, buf_str(&path), c->facts.version, see, v, e);
 		rc = rc == 0 ? 1 : -1;
 	}
@@ -290,9 +317,6 @@ clone_judge_settings(struct clone *c)
 	struct err own = ERR_INIT;
 	int rc;
 
-	/* The primary's own are enough. */
-	if (clone_external_replaces(c))
-		return 0;
 	for (size_t i = 0; i < NELEM(s); i++)
 		s[i].have = -1;
 	rc = look(&v, &own);
