@@ -64,6 +64,48 @@ written_anew() {
 	pg_sql p "ALTER SYSTEM RESET ALL"
 }
 
+# raised N: the primary runs with that, by its command line; a clone follows.
+raised() {
+	pg_stop s
+	pg_stop p
+	option p "-c max_connections=$1"
+	pg_start p || fail "the primary starts with more"
+	clone_run p s --delta
+}
+
+# ALTER SYSTEM writes the file anew, and no comment of it.
+alter_system() {
+	[ "$m" -ge 12 ] || return 0
+	fresh
+	pg_stop p
+	option p '-c max_connections=77'
+	pg_start p || fail "the primary starts with its options"
+	clone_run p s
+	rc_is 0 "$m W10: a standby with a value that we wrote"
+	pg_sql s "ALTER SYSTEM SET work_mem = '5MB'"
+	unlike "$(cat "$T/s/postgresql.auto.conf")" 'standby-tools' \
+	    "$m W10: ALTER SYSTEM takes our marks away"
+	raised 88
+	rc_is 0 "$m W10: --delta, and what we wrote is still ours to raise"
+	is "$(pg_sql s "SHOW max_connections")" 88 "$m W10: it was raised"
+	is "$(grep -c '^max_connections' "$T/s/postgresql.auto.conf")" 1 \
+	    "$m W10: it stands there once"
+	pg_sql s "ALTER SYSTEM SET max_connections = 90"
+	raised 99
+	refused "$m W10: a value of the operator's" \
+	    'max_connections of the standby is 90, and the source has 99'
+	sed -i '/^max_connections/d' "$T/s/postgresql.auto.conf"
+	pg_set s 'max_connections = 99'
+	clone_run p s --delta
+	rc_is 0 "$m W10: in the standby's postgresql.conf"
+	unlike "$(cat "$T/s/postgresql.auto.conf")" max_connections \
+	    "$m W10: then we write none"
+	pg_stop p
+	pg_scripts p
+	pg_start p
+	forget s
+}
+
 # The source runs with more than its files say: with a word of its command
 # line, or because they were changed since.
 command_line() {
@@ -522,8 +564,9 @@ setup() {
 	pg_start p && pg_node s "$m" && pg_node t "$m"
 }
 
-all=(command_line own_files copied_outside many_files lost_include unsafe_path
-    other_builds values synchronous collations wal_space full_page_writes from_standby)
+all=(command_line alter_system own_files copied_outside many_files
+    lost_include unsafe_path other_builds values synchronous collations
+    wal_space full_page_writes from_standby)
 [ $# -eq 0 ] || all=("$@")
 
 majors='15 10'

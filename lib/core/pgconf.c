@@ -370,13 +370,55 @@ pgconf_block(const char *text, unsigned *first, unsigned *last)
 	}
 }
 
+void
+pgconf_own_lines(const char *text, struct buf *out)
+{
+	bool in_block = false;
+	const char *next;
+	enum key_kind kind;
+
+	for (; *text != '\0'; text = next) {
+		next = pgconf_next_line(text);
+		if (is_marker(text, BLOCK_BEGIN) || is_marker(text, BLOCK_END))
+			in_block = is_marker(text, BLOCK_BEGIN);
+		kind = in_block ? key_kind(text) : KEY_NONE;
+		if (kind != KEY_NONE && kind != KEY_ALWAYS)
+			buf_add(out, text, (size_t)(next - text));
+	}
+}
+
+bool
+pgconf_has(const char *text, const char *name, const char *value, int version)
+{
+	struct buf have = BUF_INIT;
+	bool has = pgconf_get(text, name, version, &have) == 1 &&
+		   strcmp(buf_str(&have), value) == 0;
+
+	buf_free(&have);
+	return has;
+}
+
+static bool
+is_wrote(const struct pgconf_recovery *r, const char *line)
+{
+	struct buf name = BUF_INIT, value = BUF_INIT;
+	bool is =
+	    r->wrote != NULL &&
+	    pgconf_line(line, r->version, &name, &value) == 1 &&
+	    pgconf_has(r->wrote, buf_str(&name), buf_str(&value), r->version);
+
+	buf_free(&name);
+	buf_free(&value);
+	return is;
+}
+
 /* The lines of others; of our block, what stays in it is added to ours.  A
  * block without an end loses nothing but our keys. */
 static void
 add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out,
     struct buf *ours)
 {
-	bool in_block = false, more;
+	bool in_block = false, more, mine;
 	const char *next;
 	enum key_kind kind;
 
@@ -388,9 +430,10 @@ add_kept(const struct pgconf_recovery *r, const char *old, struct buf *out,
 		}
 		kind = key_kind(old);
 		more = is_more(r, old);
-		if (in_block && kind == KEY_MORE && !more && !r->all_more)
+		mine = in_block || is_wrote(r, old);
+		if (mine && kind == KEY_MORE && !more && !r->all_more)
 			buf_add(ours, old, (size_t)(next - old));
-		if (in_block && (kind != KEY_NONE || more))
+		if (mine && (kind != KEY_NONE || more))
 			continue;
 		/* The reader without escapes takes what is behind its longest
 		 * line for a line of its own. */

@@ -26,6 +26,10 @@ struct pgconf_recovery {
 	/* `more` is all that is needed: what an earlier run wrote of the kind
 	 * goes; else it stays in the block. */
 	bool all_more;
+	/* What pgconf_own_lines gave of an earlier run's output: such a line is
+	 * ours wherever it stands, since ALTER SYSTEM writes the file anew
+	 * without the marks of our block; NULL: not known. */
+	const char *wrote;
 	/* Below 12: text of the recovery.conf that is there and whose other
 	 * lines stay; NULL: a new file. */
 	const char *old;
@@ -79,6 +83,12 @@ int pgconf_line(
 /* The lines, from 1, of our block in a text; 0 and 0: there is none.  One
  * without an end goes on to UINT_MAX. */
 void pgconf_block(const char *text, unsigned *first, unsigned *last);
+/* The lines of our block that nothing but its marks tells from an operator's
+ * (not primary_conninfo and the like), added to out. */
+void pgconf_own_lines(const char *text, struct buf *out);
+/* Is that the value set for name in a text (pgconf_get)? */
+bool pgconf_has(
+    const char *text, const char *name, const char *value, int version);
 /* Start of the next line, or the end of the text. */
 const char *pgconf_next_line(const char *line);
 

@@ -76,6 +76,9 @@ clone_write_recovery(struct clone *c, struct err *e)
 
 	if (c->slot.want != SLOT_NONE && (c->slot.made || c->slot.existed))
 		r.slot = c->slot.name;
+	/* Lines of the source's are none of ours, whatever they say. */
+	if (c->auto_copied)
+		(void)tree_unlink(c->target.tree, RECOVERY_OWN);
 	if (clone_conninfo(c, true, &conninfo, e) == 0) {
 		r.primary_conninfo = buf_str(&conninfo);
 		rc = recovery_write(

@@ -50,7 +50,8 @@ struct clone {
 	/* Settings that no copied file gives (12). */
 	struct pgconf_more more[8];
 	size_t nmore;
-	bool all_more; /* all of them were judged */
+	bool all_more;    /* all of them were judged */
+	bool auto_copied; /* postgresql.auto.conf comes from the source */
 	const char *wal_dir;
 	char log_dir[1100], stats_temp[1100], trigger[1100], tblspc_dir[64];
 	struct exclude exclude;

@@ -10,6 +10,7 @@
 #include "core/pgver.h"
 #include "flow/clone_int.h"
 #include "flow/confread.h"
+#include "flow/recovery.h"
 
 #define SETTING_MS 5000
 #define CONF_MAIN "postgresql.conf"
@@ -24,8 +25,10 @@ struct view {
 	unsigned first, last; /* lines of our block in this file */
 	bool copied;          /* the source's files are among them */
 	bool made;            /* --copy-external-config makes what is listed */
-	bool hot_off;         /* no queries: then they may be smaller */
-	bool is_local;        /* the main file is here */
+	bool in_auto;         /* that is the file now */
+	struct buf wrote; /* recovery_own: what an earlier run wrote there */
+	bool hot_off;     /* no queries: then they may be smaller */
+	bool is_local;    /* the main file is here */
 	struct confread *files;
 	struct confwalk_io here;
 };
@@ -82,6 +85,14 @@ static bool
 is_source(const struct clone *c, const char *path)
 {
 	return to_be_copied(c, path) != NULL || is_replaced(c, path);
+}
+
+static bool
+auto_comes(const struct clone *c)
+{
+	const char *name = pgver(c->facts.version, PGFACT_AUTO_CONF);
+
+	return name != NULL && !is_kept(c, name);
 }
 
 static int
@@ -149,6 +160,16 @@ is_off(const char *value)
 	       strcasecmp(value, "no") == 0 || strcmp(value, "0") == 0;
 }
 
+/* A line that this run writes anew, or drops: of our block, which ALTER SYSTEM
+ * may have left without its marks. */
+static bool
+is_own(const struct view *v, const struct confwalk_line *l)
+{
+	return (l->number >= v->first && l->number <= v->last) ||
+	       (v->in_auto && pgconf_has(buf_str(&v->wrote), l->name, l->value,
+				  v->c->facts.version));
+}
+
 static int
 see(void *arg, const struct confwalk_line *l, struct err *e)
 {
@@ -167,8 +188,7 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 
 		if (strcasecmp(l->name, s->name) != 0)
 			continue;
-		/* This run writes our block anew. */
-		if (l->number >= v->first && l->number <= v->last) {
+		if (is_own(v, l)) {
 			v->own[i] = true;
 			continue;
 		}
@@ -205,13 +225,36 @@ ask_programs(struct clone *c, const char *dir, struct view *v)
 	buf_free(&value);
 }
 
+/* The file that is read last, with what an earlier run left there.  1, -1. */
+static int
+look_at_auto(struct view *v, const struct confwalk_io *io, struct err *e)
+{
+	struct clone *c = v->c;
+	const char *name = pgver(c->facts.version, PGFACT_AUTO_CONF);
+	struct buf path = BUF_INIT, text = BUF_INIT;
+	int rc = 1;
+
+	if (name == NULL)
+		return 1;
+	buf_addf(&path, "%s/%s", c->target.path, name);
+	v->in_auto = true;
+	if (!c->auto_copied && c->target.tree != NULL)
+		rc = recovery_own(c->target.tree, &v->wrote, e);
+	if (rc != -1)
+		rc = view_read(v, buf_str(&path), &text, e);
+	if (rc == 1)
+		rc = confwalk(io, buf_str(&path), c->facts.version, see, v, e);
+	buf_free(&path);
+	buf_free(&text);
+	return rc == -1 ? -1 : 1;
+}
+
 /* 1, 0 there is no configuration that we know of, -1. */
 static int
 look(struct view *v, struct err *e)
 {
 	struct clone *c = v->c;
 	const char *dir = clone_config_dir(c);
-	const char *auto_conf = pgver(c->facts.version, PGFACT_AUTO_CONF);
 	const struct confwalk_io io = {
 	    .read = view_read, .list = view_list, .arg = v};
 	struct buf path = BUF_INIT, text = BUF_INIT;
@@ -230,15 +273,8 @@ look(struct view *v, struct err *e)
 			(void)snprintf(v->v[i].file, sizeof(v->v[i].file), "%s",
 			    buf_str(&path));
 		}
-	buf_reset(&path);
-	buf_addf(
-	    &path, "%s/%s", c->target.path, auto_conf != NULL ? auto_conf : "");
-	if (rc == 1 && auto_conf != NULL &&
-	    (rc = view_read(v, buf_str(&path), &text, e)) != -1)
-		rc = rc == 0 || confwalk(&io, buf_str(&path), c->facts.version,
-				    see, v, e) == 0
-			 ? 1
-			 : -1;
+	if (rc == 1)
+		rc = look_at_auto(v, &io, e);
 	if (rc == 1 && !v->copied)
 		ask_programs(c, dir, v);
 	buf_free(&path);
@@ -317,9 +353,11 @@ clone_judge_settings(struct clone *c)
 	struct err own = ERR_INIT;
 	int rc;
 
+	c->auto_copied = auto_comes(c);
 	for (size_t i = 0; i < NELEM(s); i++)
 		s[i].have = -1;
 	rc = look(&v, &own);
+	buf_free(&v.wrote);
 	if (rc == -1 && files.bound)
 		return not_judged(c, &own);
 	if (rc == -1)

@@ -207,16 +207,47 @@ write_recovery_conf(
 	return rc;
 }
 
-static int
-write_signal_and_settings(
-    struct tree *t, const struct pgconf_recovery *r, bool sync, struct err *e)
+int
+recovery_own(struct tree *t, struct buf *text, struct err *e)
 {
-	const char *conf = pgver(r->version, PGFACT_AUTO_CONF);
-	struct buf old = BUF_INIT, text = BUF_INIT;
+	return read_conf(t, RECOVERY_OWN, text, e);
+}
+
+/* Behind what it is about: until then the marks tell. */
+static int
+write_own(struct tree *t, const char *conf, bool sync, struct err *e)
+{
+	struct buf own = BUF_INIT;
+	int rc = 0;
+
+	pgconf_own_lines(conf, &own);
+	if (!buf_ok(&own))
+		rc = err_set_nomem(e);
+	else if (own.len > 0)
+		rc = tree_write_file(
+		    t, RECOVERY_OWN, own.data, own.len, file_mode(t), sync, e);
+	else if (tree_unlink(t, RECOVERY_OWN) == -1 && errno != ENOENT)
+		rc = err_set_errno(e, ERR_RECOVERY_CONF,
+		    "could not remove file \"%s/" RECOVERY_OWN "\"",
+		    tree_path(t));
+	buf_free(&own);
+	return rc;
+}
+
+static int
+write_signal_and_settings(struct tree *t, const struct pgconf_recovery *given,
+    bool sync, struct err *e)
+{
+	const char *conf = pgver(given->version, PGFACT_AUTO_CONF);
+	struct buf old = BUF_INIT, text = BUF_INIT, own = BUF_INIT;
+	struct pgconf_recovery with = *given, *r = &with;
 	mode_t mode = file_mode(t);
 	int rc = -1;
 
 	/* The text first: a refusal must leave things as they are. */
+	if (recovery_own(t, &own, e) == -1)
+		goto out;
+	r->wrote = buf_str(&own);
 	if (read_conf(t, conf, &old, e) == -1 ||
 	    pgconf_auto_conf(r, buf_str(&old), &text, e) == -1)
 		goto out;
@@ -225,7 +256,10 @@ write_signal_and_settings(
 	if (rc == 0)
 		rc = tree_write_file(
 		    t, conf, text.data, text.len, mode, sync, e);
+	if (rc == 0)
+		rc = write_own(t, buf_str(&text), sync, e);
 out:
+	buf_free(&own);
 	buf_free(&old);
 	buf_free(&text);
 	return rc;

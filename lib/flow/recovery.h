@@ -29,6 +29,11 @@
  */
 int recovery_write(struct tree *t, const struct pgconf_recovery *r, bool sync,
     struct buf *notes, struct err *e);
+/* What the last recovery_write into that directory wrote and nothing but the
+ * marks of our block tells from an operator's lines (pgconf_own_lines), for
+ * when ALTER SYSTEM has taken those away: 1, 0 nothing, -1. */
+#define RECOVERY_OWN ".standby-clone.settings"
+int recovery_own(struct tree *t, struct buf *text, struct err *e);
 /* Notes, as above, on settings that came with the data and act on a standby:
  * archive_mode always, restore_command, ... */
 int recovery_report(struct tree *t, const struct pgconf_recovery *r,

@@ -472,6 +472,21 @@ static const struct {
 	"max_wal_senders = 7\n" BEGIN
 	"primary_conninfo = 'x'\nmax_connections = 77\n" END,
 	"max_wal_senders = 7\n" BLOCK15},
+    {"ours, from which ALTER SYSTEM took the marks, is taken up again",
+	{.version = 150018,
+	    .primary_conninfo = "host=db1",
+	    .wrote = "max_connections = 77\nmax_wal_senders = 5\n"},
+	"max_connections = '77'\nmax_wal_senders = '6'\nport = '1'\n",
+	"max_wal_senders = '6'\nport = '1'\n" BEGIN
+	"primary_conninfo = 'host=db1'\n"
+	"primary_slot_name = ''\n"
+	"promote_trigger_file = ''\n" TARGETS "max_connections = '77'\n" END},
+    {"and goes when it is not wanted any more",
+	{.version = 150018,
+	    .primary_conninfo = "host=db1",
+	    .wrote = "restore_command = 'x y'\nmax_connections = 77\n",
+	    .all_more = true},
+	"max_connections = '77'\nrestore_command = 'x y'\n", BLOCK15},
     {"hostile values stay values",
 	{.version = 150018,
 	    .primary_conninfo = "application_name='x\\'\nport = 1'"},
@@ -502,6 +517,26 @@ our_block_is_found(void **state)
 		assert_int_equal(first, t[i].first);
 		assert_int_equal(last, t[i].last);
 	}
+}
+
+static void
+lines_that_only_we_know_as_ours_are_found(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	pgconf_own_lines(
+	    "restore_command = 'a'\n" BEGIN "primary_conninfo = 'password=x'\n"
+	    "restore_command = 'b'\nmax_connections = 7\n"
+	    "work_mem = '1MB'\n" TARGETS END "max_wal_senders = 3\n",
+	    &b);
+	assert_string_equal(
+	    buf_str(&b), "restore_command = 'b'\nmax_connections = 7\n");
+	buf_free(&b);
+	assert_true(pgconf_has("a = '1'\n", "A", "1", 150018));
+	assert_false(pgconf_has("a = '1'\n", "a", "2", 150018));
+	assert_false(pgconf_has("a = 1\na = 2\n", "a", "1", 150018));
+	assert_false(pgconf_has("", "a", "", 150018));
 }
 
 static void
@@ -583,6 +618,7 @@ main(void)
 	    cmocka_unit_test(old_recovery_conf_lines_have_a_limit),
 	    cmocka_unit_test(recovery_conf_keeps_the_lines_of_others),
 	    cmocka_unit_test(our_block_is_found),
+	    cmocka_unit_test(lines_that_only_we_know_as_ours_are_found),
 	    cmocka_unit_test(auto_conf_is_golden),
 	    cmocka_unit_test(auto_conf_of_its_own_output_is_the_same),
 	    cmocka_unit_test(the_last_value_counts),

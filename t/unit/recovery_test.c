@@ -224,6 +224,42 @@ stale_trigger_files_are_removed_and_named(void **state)
 	buf_free(&notes);
 }
 
+/* It writes "name = 'value'" for each, and no comment. */
+static void
+what_we_wrote_is_known_after_alter_system(void **state)
+{
+	struct dirs *d = *state;
+	const struct pgconf_more need[] = {{"max_connections", 77}};
+	struct pgconf_recovery r = wanted(150018);
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	r.more = need;
+	r.nmore = 1;
+	assert_int_equal(recovery_write(d->t, &r, true, NULL, &e), 0);
+	assert_int_equal(recovery_own(d->t, &text, &e), 1);
+	assert_string_equal(buf_str(&text), "max_connections = 77\n");
+	put(d->data, "postgresql.auto.conf",
+	    "max_connections = '77'\nwork_mem = '5MB'\n");
+	r.nmore = 0;
+	assert_int_equal(recovery_write(d->t, &r, true, NULL, &e), 0);
+	buf_reset(&text);
+	assert_int_equal(
+	    tree_read_file(d->t, "postgresql.auto.conf", 65536, &text), 0);
+	assert_int_equal(
+	    strncmp(buf_str(&text), "work_mem = '5MB'\n# standby", 25), 0);
+	assert_non_null(strstr(buf_str(&text), "max_connections = '77'\n#"));
+	r.all_more = true;
+	assert_int_equal(recovery_write(d->t, &r, true, NULL, &e), 0);
+	buf_reset(&text);
+	assert_int_equal(
+	    tree_read_file(d->t, "postgresql.auto.conf", 65536, &text), 0);
+	assert_null(strstr(buf_str(&text), "max_connections"));
+	assert_int_equal(recovery_own(d->t, &text, &e), 0);
+	assert_false(there(d->data, ".standby-clone.settings"));
+	buf_free(&text);
+}
+
 static void
 the_trigger_of_an_old_recovery_conf_is_found(void **state)
 {
@@ -395,6 +431,7 @@ main(void)
 	    T(settings_of_others_stay_and_a_second_run_changes_nothing),
 	    T(a_refused_setting_leaves_everything_as_it_was),
 	    T(stale_trigger_files_are_removed_and_named),
+	    T(what_we_wrote_is_known_after_alter_system),
 	    T(the_trigger_of_an_old_recovery_conf_is_found),
 	    T(a_trigger_that_cannot_be_removed_stops_it),
 	    T(settings_that_act_on_a_standby_are_told),
