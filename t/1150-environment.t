@@ -273,6 +273,14 @@ lost_include() {
 	like "$err" 'warning: .*gone.conf' "$m W9: it is one"
 	sed -i '/gone.conf/d' "$T/p/postgresql.conf"
 	forget s
+	pg_set p "include '$T/etc/a\\nforged: b'"
+	clone_run p s --dry-run
+	refused "$m W9: a line end in a name" "includes \"$T/etc/a.012forged: b\""
+	unlike "$err" '^forged' "$m W9: it ends no line of ours"
+	clone_run p s --no-start --dry-run
+	like "$err" 'warning: .*a.012forged' "$m W9: nor of a warning"
+	unlike "$err" '^forged' "$m W9: which is one line"
+	sed -i '/forged/d' "$T/p/postgresql.conf"
 }
 
 # --- A3, A7: what this host has

@@ -17,6 +17,29 @@ static void append_v(char *to, size_t size, char between, const char *fmt,
 static void add_hint(struct err *e, const char *fmt, va_list ap)
     PRINTFLIKE(2, 0);
 
+void
+err_one_line(char *text, size_t size)
+{
+	char *copy = strchr(text, '\n') != NULL ? strdup(text) : NULL;
+	size_t n = 0;
+
+	if (copy == NULL) { /* without memory: shorter, but no second line */
+		text[strcspn(text, "\n")] = '\0';
+		return;
+	}
+	for (const char *p = copy; *p != '\0'; p++) {
+		const char *as = *p == '\n' ? "\\012" : NULL;
+		size_t k = as != NULL ? 4 : 1;
+
+		if (n + k >= size)
+			break;
+		memcpy(text + n, as != NULL ? as : p, k);
+		n += k;
+	}
+	text[n] = '\0';
+	free(copy);
+}
+
 static int
 set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {
@@ -27,6 +50,7 @@ set_v(struct err *e, enum err_code code, const char *fmt, va_list ap)
 	e->detail[0] = e->hint[0] = '\0';
 	e->hint_ended = false;
 	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	err_one_line(e->text, sizeof(e->text));
 	return -1;
 }
 
@@ -93,10 +117,19 @@ err_wrap(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
+	err_one_line(e->text, sizeof(e->text));
 	n = strlen(e->text);
 	(void)snprintf(e->text + n, sizeof(e->text) - n, ": %s", old);
 	errno = saved;
 	return -1;
+}
+
+/* A value keeps to its line, unless the format has lines of its own or hands a
+ * whole text on. */
+static bool
+has_lines(const char *fmt)
+{
+	return strchr(fmt, '\n') != NULL || strcmp(fmt, "%s") == 0;
 }
 
 static void
@@ -109,6 +142,8 @@ append_v(char *to, size_t size, char between, const char *fmt, va_list ap)
 		to[n] = '\0';
 	}
 	(void)vsnprintf(to + n, size - n, fmt, ap);
+	if (!has_lines(fmt))
+		err_one_line(to + n, size - n);
 }
 
 int

@@ -106,6 +106,12 @@ struct err {
 		.code = ERR_NONE                                               \
 	}
 
+/*
+ * Text and hint are one line each: a line end that a value brings along (a
+ * quoted setting, a path) becomes \\012.  A detail has lines where its format
+ * has them, or is "%s" (one that is handed on).
+ */
+
 /* Set code and text, unless e is set already.  Returns -1, always; keeps
  * errno.  ERR_INTERRUPTED: use err_set_signal. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
@@ -140,6 +146,8 @@ int err_command(struct err *e, const char *fmt, ...) PRINTFLIKE(2, 3);
  * the user is worse (7: changed but incomplete). */
 void err_raise(struct err *e, int status);
 
+/* The same for other texts of one line; what gets too long is cut. */
+void err_one_line(char *text, size_t size);
 void err_clear(struct err *e);
 static inline bool
 err_is_set(const struct err *e)

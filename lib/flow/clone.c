@@ -64,6 +64,7 @@ clone_note(struct clone *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	err_one_line(text, sizeof(text));
 	c->ui->note(c->ui->arg, text);
 }
 
@@ -76,6 +77,7 @@ clone_left(struct clone *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	err_one_line(text, sizeof(text));
 	buf_addf(&c->rec->left_behind, "%s\n", text);
 }
 

@@ -20,6 +20,7 @@ say(void (*to)(void *, const char *), void *arg, const char *fmt, va_list ap)
 	char text[2048];
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	err_one_line(text, sizeof(text));
 	to(arg, text);
 }
 

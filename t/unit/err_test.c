@@ -112,6 +112,32 @@ a_command_ends_its_line(void **state)
 }
 
 static void
+a_value_does_not_end_a_line(void **state)
+{
+	struct err e = ERR_INIT;
+	char big[8] = "a\nb\nc", none[] = "abc";
+
+	(void)state;
+	(void)err_set(&e, ERR_SETTING, "no \"%s\"", "a\nerror: b");
+	(void)err_wrap(&e, "%s", "x\ny");
+	(void)err_hint(&e, "Make \"%s\".", "c\nd");
+	(void)err_hint(&e, "And so.");
+	(void)err_detail(&e, "In \"%s\".", "e\nf");
+	assert_string_equal(e.text, "x\\012y: no \"a\\012error: b\"");
+	assert_string_equal(e.hint, "Make \"c\\012d\". And so.");
+	assert_string_equal(e.detail, "In \"e\\012f\".");
+	/* Ours are in the format; or the whole is handed on. */
+	(void)err_detail(&e, "It said:\n%s", "  g\n  h");
+	(void)err_detail(&e, "%s", "i\nj");
+	assert_string_equal(
+	    e.detail, "In \"e\\012f\". It said:\n  g\n  h i\nj");
+	err_one_line(big, sizeof(big));
+	assert_string_equal(big, "a\\012b");
+	err_one_line(none, sizeof(none));
+	assert_string_equal(none, "abc");
+}
+
+static void
 texts_that_are_too_long_are_cut(void **state)
 {
 	struct err e = ERR_INIT;
@@ -262,6 +288,7 @@ main(void)
 	    cmocka_unit_test(nothing_is_added_to_an_error_that_is_not_set),
 	    cmocka_unit_test(context_goes_in_front_and_sentences_behind),
 	    cmocka_unit_test(a_command_ends_its_line),
+	    cmocka_unit_test(a_value_does_not_end_a_line),
 	    cmocka_unit_test(texts_that_are_too_long_are_cut),
 	    cmocka_unit_test(a_sentence_that_just_fits_leaves_no_overflow),
 	    cmocka_unit_test(errno_survives),
