@@ -144,6 +144,56 @@ delta() {
 	stop_standby "$m"
 }
 
+# The standby has right pages where those of the primary are damaged: they may
+# be the only ones that are left.
+spared() {
+	local pages good=$T/$p.good f db
+	f=$(file d1)
+	db=$(cut -d/ -f2 <<<"$f")
+	cp "$T/$s/$f" "$good"
+	damage d1 3
+	damage d1 5
+	for pages in auto rsync whole; do
+		clone_run "$p" "$s" --delta --pages="$pages"
+		found "$m: right pages in the target, --pages=$pages" \
+		    "2 pages" "1 file"
+		ok "$m: right pages in the target, --pages=$pages: they stay" \
+		    cmp "$T/$s/$f" "$good"
+		like "$err" "detail: The target has 2 of them with a right checksum; they are left" \
+		    "$m: right pages in the target, --pages=$pages: it is said"
+	done
+	like "$err" "hint: Whose it is, type in the database with the OID $db: SELECT oid::regclass FROM pg_class WHERE pg_relation_filenode\(oid\) = ${f##*/};" \
+	    "$m: right pages in the target: the table is found by"
+	is "$(pg_sql "$p" "SELECT oid::regclass FROM pg_class
+	    WHERE pg_relation_filenode(oid) = ${f##*/};")" d1 \
+	    "$m: right pages in the target: which names it"
+	like "$err" "detail: 2 pages in their place in .* perhaps the only good ones" \
+	    "$m: right pages in the target: what they may be"
+	# The rest of such a file is taken as ever.
+	head -c 8192 /dev/zero |
+	    dd of="$T/$s/$f" bs=8192 seek=9 conv=notrunc 2>/dev/null
+	head -c 8192 /dev/zero | tr '\0' x |
+	    dd of="$T/$s/$f" bs=8192 seek=5 conv=notrunc 2>/dev/null
+	clone_run "$p" "$s" --delta
+	found "$m: one right page in the target" "2 pages" "1 file"
+	like "$err" "detail: The target has 1 of them .* it is left as it is" \
+	    "$m: one right page in the target: it stays"
+	repair d1 5
+	clone_run "$p" "$s" --delta
+	found "$m: one page repaired" "1 page" "1 file"
+	ok "$m: one page repaired: the target has all that is right" \
+	    cmp "$T/$s/$f" "$good"
+	clone_run "$p" "$s" --force
+	rc_is 0 "$m: right pages and --force: exit 0"
+	ok "$m: right pages and --force: a copy of what is there" \
+	    cmp "$T/$s/$f" "$T/$p/$f"
+	stop_standby "$m"
+	repair d1 3
+	clone_run "$p" "$s" --delta
+	silent "$m: right pages again"
+	stop_standby "$m"
+}
+
 # The page is wrong when it is read first, and right when it is read again.
 torn() {
 	local pages
@@ -205,6 +255,7 @@ for m in $(pg_majors); do
 	pg_node "$s" "$m"
 	full_copy
 	delta
+	spared
 	torn
 	changed
 	forget "$s"

@@ -67,6 +67,7 @@ struct clone_record {
 	    files_vanished;
 	bool pages_verified; /* else the next two are not known */
 	uint64_t bad_pages, bad_files;
+	uint64_t spared_pages; /* right ones of the target, left there */
 	uint64_t bytes_total, bytes_compared, bytes_changed, bytes_sent;
 	int64_t ms_total, ms_preflight, ms_backup_start, ms_manifest,
 	    ms_transfer, ms_backup_stop, ms_start, ms_streaming; /* -1: not */

@@ -365,7 +365,8 @@ retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
 	    .size = end->size,
 	    .changed = t->received,
 	    .bad = end->bad,
-	    .first_bad = end->first_bad};
+	    .first_bad = end->first_bad,
+	    .spared = t->spared};
 
 	memcpy(r.digest, end->digest, sizeof(r.digest));
 
@@ -394,6 +395,9 @@ again_whole(struct fetch *f, struct task *t, struct err *e)
 	drop_tmp(f, t);
 	job.kind = ACT_COPY;
 	job.flags &= (uint8_t)~ACT_UNSHARE;
+	/* Its right pages are not to be truncated away. */
+	if (f->spare_relseg != 0)
+		job.flags |= ACT_ASIDE;
 	if ((rc = fetch_add(f, &job, e)) == 0) {
 		struct task *last;
 
@@ -444,6 +448,11 @@ file_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
 		return -1;
 	if (rc == 1 || memcmp(digest, end->digest, sizeof(digest)) != 0)
 		return again_whole(f, t, e);
+	if (end->bad > 0 && (rc = fetch_spare_file(f, t, e)) != 0) {
+		t->received = 0;
+		drop_tmp(f, t);
+		return rc == -1 ? -1 : retire(f, t, end, e);
+	}
 	if (settle(f, t, end->size, e) == -1)
 		return -1;
 	return retire(f, t, end, e);

@@ -35,6 +35,8 @@ struct fetch_result {
 	uint8_t digest[16]; /* of the content, io/pagedelta.h */
 	uint32_t bad;       /* pages of the source that are damaged */
 	uint32_t first_bad; /* block number of the first of them */
+	uint32_t spared;    /* right pages of the target that they would have
+			     * replaced, and did not */
 };
 
 struct fetch_opts {
@@ -53,6 +55,13 @@ struct fetch;
 struct fetch *fetch_new(const struct fetch_opts *o, struct err *e);
 void fetch_free(struct fetch *f);
 void fetch_set_tree(struct fetch *f, struct tree *tree); /* borrowed */
+/*
+ * From now on a page that arrives damaged (core/pagesum.h) does not replace a
+ * page of the target that has a right checksum: that may be the only copy left.
+ * A file that would be renamed over one with such a page is dropped.  What the
+ * target holds is then not what the source holds, so it must not be sealed.
+ */
+void fetch_spare(struct fetch *f, uint64_t start_lsn, uint32_t relseg_size);
 int fetch_add(struct fetch *f, const struct fetch_job *job, struct err *e);
 /* Queue requests while there is room.  Does at most one portion of local
  * reading (4 MiB); 1: more could be sent at once, 0: nothing to do now. */

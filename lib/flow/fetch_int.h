@@ -22,6 +22,7 @@ struct task {
 	uint64_t received;    /* content bytes that arrived */
 	uint64_t written;     /* end of what was written */
 	uint64_t handled;     /* for the progress */
+	uint32_t spared;      /* fetch_spare: pages of the target left alone */
 	uint64_t cost;        /* counted against the window */
 	/* PAGES */
 	uint64_t local_size;
@@ -45,6 +46,8 @@ struct fetch {
 	struct streamdigest *session;
 	struct buf frame, out;
 	uint8_t *block; /* FETCH_SPAN * block_size */
+	uint64_t spare_start;
+	uint32_t spare_relseg; /* 0: every page is written */
 };
 
 /* How a kind of job asks, takes content, and ends. */
@@ -68,6 +71,13 @@ int fetch_local_error(struct task *t, const char *what, struct err *e);
 int fetch_open_new(struct fetch *f, struct task *t, struct err *e);
 int fetch_write(
     struct task *t, const void *p, size_t n, uint64_t offset, struct err *e);
+/* fetch_spare: write n bytes of whole pages from p but those that spare one of
+ * the target, from the block on. */
+int fetch_write_sparing(struct fetch *f, struct task *t, const uint8_t *p,
+    size_t n, uint32_t block, struct err *e);
+/* 1: the complete file at t->fd would replace such a page, and is not to be
+ * renamed. */
+int fetch_spare_file(struct fetch *f, struct task *t, struct err *e);
 /* Beside the file, with FETCH_TMP at its end, by which what a killed run left
  * is known (core/exclude.c); of this task alone.  size: at least 1200. */
 const char *fetch_tmp_name(const struct task *t, char *buf, size_t size);

@@ -135,12 +135,12 @@ static int
 pages_data(
     struct fetch *f, struct task *t, const uint8_t *p, size_t n, struct err *e)
 {
-	uint32_t block;
+	uint32_t block, first;
 	uint64_t at;
 
 	if (n < 5)
 		return err_set(e, ERR_PROTOCOL, "agent sent an empty run");
-	block = wire_get_u32(p);
+	block = first = wire_get_u32(p);
 	p += 4;
 	n -= 4;
 	at = (uint64_t)block * f->o.block_size;
@@ -154,7 +154,7 @@ pages_data(
 		    MIN_OF(n - i, (size_t)f->o.block_size),
 		    t->hash + (size_t)block * WIRE_HASH);
 	t->received += n;
-	return fetch_write(t, p, n, at, e);
+	return fetch_write_sparing(f, t, p, n, first, e);
 }
 
 static int

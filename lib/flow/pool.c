@@ -173,7 +173,7 @@ got_result(struct member *m, const struct frame *f, struct err *e)
 {
 	struct fetch_result r;
 
-	if (f->len != 45)
+	if (f->len != 49)
 		return err_set(e, ERR_INTERNAL, "worker: bad result");
 	r.id = wire_get_u32(f->data);
 	r.status = f->data[4];
@@ -182,6 +182,7 @@ got_result(struct member *m, const struct frame *f, struct err *e)
 	memcpy(r.digest, f->data + 21, sizeof(r.digest));
 	r.bad = wire_get_u32(f->data + 37);
 	r.first_bad = wire_get_u32(f->data + 41);
+	r.spared = wire_get_u32(f->data + 45);
 	if (r.id == READ_ID && m->pool->file != NULL) {
 		m->pool->file_result = r;
 		m->answered = true;
@@ -575,6 +576,20 @@ pool_verify(struct pool *p, uint64_t start_lsn, struct err *e)
 
 	wire_encode_verify(&b, start_lsn);
 	rc = buf_ok(&b) ? send_all(p, WIRE_VERIFY, &b, e) : err_set_nomem(e);
+	buf_free(&b);
+	return rc;
+}
+
+int
+pool_spare(
+    struct pool *p, uint64_t start_lsn, uint32_t relseg_size, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	buf_add_u64(&b, start_lsn);
+	buf_add_u32(&b, relseg_size);
+	rc = buf_ok(&b) ? send_all(p, JOB_SPARE, &b, e) : err_set_nomem(e);
 	buf_free(&b);
 	return rc;
 }

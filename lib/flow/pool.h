@@ -58,6 +58,10 @@ void pool_source_free(struct pool_source *src);
  * those excepted that WAL from start_lsn on brings anew.  Not waited for. */
 int pool_verify(struct pool *p, uint64_t start_lsn, struct err *e);
 
+/* fetch_spare (flow/fetch.h) in every worker, with the same start. */
+int pool_spare(
+    struct pool *p, uint64_t start_lsn, uint32_t relseg_size, struct err *e);
+
 /* One request to one agent, waited for.  MANIFEST: complete and digest-checked,
  * or an error.  specials may be NULL. */
 int pool_manifest(struct pool *p, const struct wire_manifest *req,

@@ -76,6 +76,7 @@ file_done(void *arg, const struct fetch_result *r, struct err *e)
 	buf_add(&w->out, r->digest, sizeof(r->digest));
 	buf_add_u32(&w->out, r->bad);
 	buf_add_u32(&w->out, r->first_bad);
+	buf_add_u32(&w->out, r->spared);
 	return chan_send_buf(&w->up, JOB_RESULT, &w->out, e);
 }
 
@@ -309,6 +310,12 @@ parent_frame(struct worker *w, const struct frame *f, struct err *e)
 		return job_tree(w, f, e);
 	case JOB_FILES:
 		return job_files(w, f, e);
+	case JOB_SPARE:
+		if (w->fetch == NULL || f->len != 12)
+			return bad_job(e);
+		fetch_spare(
+		    w->fetch, wire_get_u64(f->data), wire_get_u32(f->data + 8));
+		return 0;
 	case JOB_QUIT:
 		w->quitting = true;
 		return chan_send(&w->agent, WIRE_DONE, NULL, 0, NULL, 0, e);
