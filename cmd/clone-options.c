@@ -2,6 +2,7 @@
 #include "base/sig.h"
 #include "cli-rows.h"
 #include "clone-options.h"
+#include "core/text.h"
 #include "flow/roots.h"
 #include "io/pg.h"
 #include "io/self.h"
@@ -327,6 +328,22 @@ own_agent(void)
 	return strdup(path);
 }
 
+/* A time without a unit is in seconds, as in every option; the server would
+ * take it for milliseconds. */
+static void
+map_delay(struct clone_opts *o, struct clone_owned *owned)
+{
+	const char *given = o->min_apply_delay;
+	int64_t ms;
+
+	if (given == NULL || strspn(given, "0123456789.") != strlen(given) ||
+	    text_time(given, &ms) == -1 || ms == 0)
+		return;
+	(void)snprintf(owned->delay, sizeof(owned->delay), "%" PRId64 "%s",
+	    ms % 1000 == 0 ? ms / 1000 : ms, ms % 1000 == 0 ? "s" : "ms");
+	o->min_apply_delay = owned->delay;
+}
+
 /* Where the primary is: by options, or by the node's name from the file. */
 static int
 map_source(const struct opt_set *s, const struct conf *conf,
@@ -435,6 +452,7 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 		return -1;
 	if (map_wal(s, o, e) == -1 || check_texts(o, e) == -1)
 		return -1;
+	map_delay(o, owned);
 	map_node(s, o, &owned->nodes);
 	return 0;
 }

@@ -20,6 +20,7 @@ extern const size_t clone_noptions;
 struct clone_owned {
 	char *ssh;
 	char *agent;
+	char delay[32]; /* with its unit */
 	struct nodes_found nodes;
 };
 int clone_options_map(const struct opt_set *s, const struct conf *conf,

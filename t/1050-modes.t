@@ -353,6 +353,62 @@ waldir() {
 	rm -rf "$T/wal"
 }
 
+# recovery_lines NODE: what it is given in the file that we write.
+recovery_lines() {
+	local conf=$T/$1/postgresql.auto.conf
+	[ "$m" -ge 12 ] || conf=$T/$1/recovery.conf
+	grep -E '^(restore_command|recovery_min_apply_delay|(promote_)?trigger_file) = .[^'\'']' "$conf"
+}
+
+# What the options of an earlier run gave, and those of this one do not.
+kept_settings() {
+	local want
+	local -a trigger=()
+	base s
+	want="restore_command = 'true || cp %f \"%p\"'
+recovery_min_apply_delay = '600s'"
+	if [ "$m" -lt 16 ]; then
+		trigger=(--trigger-file="$T/kept.trigger")
+		want="$([ "$m" -lt 12 ] || echo promote_)trigger_file = '$T/kept.trigger'
+$want"
+	fi
+	run "${CLONE[@]}" --no-start "${trigger[@]}" --recovery-min-apply-delay=600 \
+	    --restore-command='true || cp %f "%p"'
+	rc_is 0 "kept settings: a standby with some"
+	is "$(recovery_lines s)" "$want" \
+	    "kept settings: a delay without a unit is in seconds"
+	run "${CLONE[@]}" --delta -n
+	like "$err" 'note: setting recovery_min_apply_delay = "600s" is kept' \
+	    "kept settings: -n says so"
+	touch "$T/kept.trigger"
+	run "${CLONE[@]}" --delta --no-start
+	rc_is 0 "kept settings: --delta without them"
+	is "$(recovery_lines s)" "$want" "kept settings: they stay"
+	like "$err" 'note: setting restore_command = .* is kept' \
+	    "kept settings: restore_command is told"
+	like "$err" 'note: setting recovery_min_apply_delay = .* is kept' \
+	    "kept settings: the delay is told"
+	[ ${#trigger[@]} -eq 0 ] || ok "kept settings: a stale trigger file is removed" \
+	    test ! -e "$T/kept.trigger"
+	# The file is gone when a run that was killed is continued.
+	ok "kept settings: a run is held" clone_paused transfer p s --delta \
+	    --no-start
+	kill -KILL "$CLONE_PID"
+	clone_wait
+	poll_until 30 no_agents
+	run "${CLONE[@]}" --no-start
+	rc_is 0 "kept settings: a run that is continued"
+	is "$(recovery_lines s)" "$want" "kept settings: has them, too"
+	base s
+	run "${CLONE[@]}" --delta --no-start --recovery-min-apply-delay=250ms \
+	    --restore-command=
+	rc_is 0 "kept settings: options"
+	want=${want/600s/250ms}
+	is "$(recovery_lines s)" "$(grep -v restore <<<"$want")" \
+	    "kept settings: are stronger, and an empty one takes it away"
+	fresh s
+}
+
 # --- standbys of standbys
 
 cascade() {
@@ -803,7 +859,7 @@ pg_node t "$m"
 mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- nodes push_agent transports no_slot slots waldir \
-    cascade verify json_record progress timeout_expires dry_run conf_only \
+    kept_settings cascade verify json_record progress timeout_expires dry_run conf_only \
     cleanup exclusive password
 for what; do
 	note "=== $what"

@@ -285,6 +285,8 @@ release(struct clone *c)
 	free(c->cleanup);
 	distro_free(&c->distro);
 	free(c->keep);
+	for (size_t i = 0; i < NELEM(c->own); i++)
+		free(c->own[i]);
 	free(c->digests);
 	free(c->bindir);
 	free(c->start_log);

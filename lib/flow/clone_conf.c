@@ -66,9 +66,9 @@ clone_write_recovery(struct clone *c, struct err *e)
 {
 	struct buf conninfo = BUF_INIT, notes = BUF_INIT;
 	struct pgconf_recovery r = {.version = c->facts.version,
-	    .trigger_file = c->o->trigger_file,
-	    .restore_command = c->o->restore_command,
-	    .min_apply_delay = c->o->min_apply_delay,
+	    .trigger_file = c->trigger_file,
+	    .restore_command = c->restore_command,
+	    .min_apply_delay = c->min_apply_delay,
 	    .more = c->more,
 	    .nmore = c->nmore,
 	    .all_more = c->all_more};

@@ -250,7 +250,9 @@ fill_marker(struct clone *c, struct err *e)
 		    add_text(&m->roots, &m->nroots, c->target.marker.roots[i],
 			e) == -1)
 			return -1;
-	return m->source == NULL ? err_set_nomem(e) : remember_kept(c, e);
+	if (m->source == NULL)
+		return err_set_nomem(e);
+	return clone_own_remember(c, m, e) == -1 ? -1 : remember_kept(c, e);
 }
 
 static void

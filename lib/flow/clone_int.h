@@ -61,6 +61,9 @@ struct clone {
 	struct clone_external *external; /* --copy-external-config, or NULL */
 	struct distro distro;            /* that knows the target as its own */
 	const char *start_command, *stop_command; /* or NULL: pg_ctl */
+	/* of an option, or else what the standby had (own) */
+	const char *restore_command, *min_apply_delay, *trigger_file;
+	char *own[3];
 
 	/* the backup */
 	struct pg *slot_pg; /* session on the upstream, if it is another */
@@ -116,6 +119,10 @@ void clone_tell_plan(struct clone *c);
 int clone_make_cleanup(struct clone *c, struct err *e);
 /* clone_conf.c */
 int clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e);
+
+/* clone_own.c: S0, and what of it a run that continues has to know */
+int clone_own_settings(struct clone *c, struct err *e);
+int clone_own_remember(const struct clone *c, struct marker *m, struct err *e);
 
 /* clone_identity.c: is `name` with that system identifier of the source's
  * cluster?  0 is one that is not known. */

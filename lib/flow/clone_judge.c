@@ -179,7 +179,7 @@ clone_judge_server(struct clone *c, struct err *e)
 		c->o->exclusive ||
 		pgver(c->facts.version, PGFACT_BACKUP_EXCLUSIVE) != NULL,
 	    .to_standby = c->o->upstream == NULL,
-	    .trigger_file = c->o->trigger_file,
+	    .trigger_file = c->trigger_file,
 	    .application_name = clone_application_name(c),
 	    .mapped = c->o->nmapping > 0,
 	    .replication_user = c->o->replication_user,

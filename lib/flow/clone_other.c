@@ -69,7 +69,8 @@ clone_conf_only(struct clone *c, struct err *e)
 	struct pg *pg;
 	int rc;
 
-	if (check_same_cluster(c, e) == -1 || check_consistent(c, e) == -1)
+	if (clone_own_settings(c, e) == -1 || check_same_cluster(c, e) == -1 ||
+	    check_consistent(c, e) == -1)
 		return -1;
 	if (c->o->dry_run)
 		return 0;

@@ -325,8 +325,9 @@ clone_look(struct clone *c, struct err *e)
 int
 clone_prepare(struct clone *c, struct err *e)
 {
-	if (set_keep(c, e) == -1 || clone_config_find(c, e) == -1 ||
-	    clone_excl_next(c, e) == -1 || clone_judge_server(c, e) == -1)
+	if (set_keep(c, e) == -1 || clone_own_settings(c, e) == -1 ||
+	    clone_config_find(c, e) == -1 || clone_excl_next(c, e) == -1 ||
+	    clone_judge_server(c, e) == -1)
 		return -1;
 	hook_pause("preflight");
 	/* Without its directory nothing more can be asked. */

@@ -15,6 +15,9 @@ marker_free(struct marker *m)
 		free(m->kept[i]);
 	for (size_t i = 0; i < m->nroots; i++)
 		free(m->roots[i]);
+	for (size_t i = 0; i < m->nsettings; i++)
+		free(m->settings[i]);
+	free(m->settings);
 	free(m->kept);
 	free(m->roots);
 	free(m->source);
@@ -71,6 +74,8 @@ marker_render(const struct marker *m, struct buf *b)
 		add_text(b, "kept", m->kept[i]);
 	for (size_t i = 0; i < m->nroots; i++)
 		add_text(b, "root", m->roots[i]);
+	for (size_t i = 0; i < m->nsettings; i++)
+		add_text(b, "setting", m->settings[i]);
 	buf_adds(b, MARKER_END "\n");
 }
 
@@ -244,6 +249,8 @@ set_owned(struct marker *m, const char *key, char *value)
 		return get_item(&m->kept, &m->nkept, value);
 	if (strcmp(key, "root") == 0 && is_root(value))
 		return get_item(&m->roots, &m->nroots, value);
+	if (strcmp(key, "setting") == 0)
+		return get_item(&m->settings, &m->nsettings, value);
 	free(value);
 	return strcmp(key, "kept") == 0 || strcmp(key, "root") == 0 ? -1 : 0;
 }

@@ -13,7 +13,7 @@
 #include "base/err.h"
 
 #define MARKER_MAX (1 << 20) /* bytes of the file */
-#define MARKER_LIST 10000    /* entries of kept and of roots */
+#define MARKER_LIST 10000    /* entries of each list */
 
 struct marker {
 	char uuid[37];              /* of the run that made it */
@@ -33,6 +33,8 @@ struct marker {
 	size_t nkept;
 	char **roots; /* "OID path" of the tablespaces written to */
 	size_t nroots;
+	char **settings; /* "NAME VALUE" of its own, flow/clone_own.c */
+	size_t nsettings;
 };
 
 /*

@@ -66,6 +66,18 @@ recovery_setting(struct tree *t, int version, const char *name,
 	return rc;
 }
 
+int
+recovery_own_setting(struct tree *t, int version, const char *name,
+    struct buf *value, struct err *e)
+{
+	enum pgfact file = pgver(version, PGFACT_RECOVERY_IS_GUC) != NULL
+			       ? PGFACT_AUTO_CONF
+			       : PGFACT_FILE_RECOVERY;
+
+	buf_reset(value);
+	return setting_in(t, pgver(version, file), version, name, value, e);
+}
+
 /* --- C4: stale trigger files ---------------------------------------------- */
 
 static void

@@ -49,5 +49,9 @@ int recovery_write_label(struct tree *t, const struct buf *label,
  * -1. */
 int recovery_setting(struct tree *t, int version, const char *name,
     struct buf *value, struct err *e);
+/* The same of the file that we write: postgresql.auto.conf, or recovery.conf
+ * (< 12). */
+int recovery_own_setting(struct tree *t, int version, const char *name,
+    struct buf *value, struct err *e);
 
 #endif

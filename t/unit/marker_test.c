@@ -22,6 +22,7 @@ static const char golden[] = "standby-clone-marker 1\n"
 			     "kept postgresql.conf\n"
 			     "kept conf.d/a b\\012\n"
 			     "root 16385 /srv/t s\n"
+			     "setting restore_command cp /a \\012%p\n"
 			     "end\n";
 
 static int
@@ -55,6 +56,8 @@ what_is_written_is_read_again(void **state)
 	assert_string_equal(m.kept[1], "conf.d/a b\n");
 	assert_int_equal(m.nroots, 1);
 	assert_string_equal(m.roots[0], "16385 /srv/t s");
+	assert_int_equal(m.nsettings, 1);
+	assert_string_equal(m.settings[0], "restore_command cp /a \n%p");
 	marker_render(&m, &b);
 	assert_string_equal(buf_str(&b), golden);
 	buf_free(&b);
