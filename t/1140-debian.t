@@ -240,6 +240,7 @@ copied_into_the_data_directory() {
 	echo "work_mem = '5MB'" >"$T/outside/site.conf"
 	echo "include 'site.conf'" >"$T/outside/first.conf"
 	echo "port = 1" >"$T/outside/site.d/port.conf.off"
+	echo "maintenance_work_mem = '17MB'" >"$T/outside/site.d/1.conf"
 	printf '%s\n' "include '$T/outside/first.conf'" \
 	    "include_dir '$T/outside/site.d'" "include_dir 'more.d'" \
 	    "include_if_exists 'none.conf'" >>"$ETC/p/postgresql.conf"
@@ -261,6 +262,8 @@ copied_into_the_data_directory() {
 	is "$(pg_sql c "SHOW max_connections")" 33 "conf.d came along"
 	is "$(pg_sql c "SHOW work_mem")" 5MB \
 	    "and a file included from elsewhere, by another one"
+	is "$(pg_sql c "SHOW maintenance_work_mem")" 17MB \
+	    "and those of a directory elsewhere"
 	is "$(pg_sql c "SELECT count(*) FROM pg_settings
 	    WHERE sourcefile LIKE '$T/etc/%' OR sourcefile LIKE
 	    '$T/outside/%'")" 0 "nothing is read from the primary's places"

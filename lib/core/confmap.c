@@ -82,7 +82,9 @@ confmap_path(const struct confmap *m, const char *path, struct buf *out)
 	else if (rest != NULL)
 		buf_addf(out, "%s/" CONFMAP_DIR "/%s", to, rest);
 	else
-		buf_addf(out, "%s/" CONFMAP_DIR "%s", to, strrchr(path, '/'));
+		/* All of the path: what an include_dir names is then where its
+		 * files are. */
+		buf_addf(out, "%s/" CONFMAP_DIR "%s", to, path);
 }
 
 /* --- lines ---------------------------------------------------------------- */

@@ -51,8 +51,13 @@ A10_each_file_has_a_place(void **state)
 	    {"/etc/postgresql/15/main/x/y.conf",
 		"/etc/postgresql/15/s/x/y.conf",
 		"/data/s/conf.copied/x/y.conf"},
-	    {"/srv/site.conf", "/etc/postgresql/15/s/conf.copied/site.conf",
-		"/data/s/conf.copied/site.conf"},
+	    {"/srv/site.conf", "/etc/postgresql/15/s/conf.copied/srv/site.conf",
+		"/data/s/conf.copied/srv/site.conf"},
+	    /* a directory and what is in it go to one place */
+	    {"/srv/d", "/etc/postgresql/15/s/conf.copied/srv/d",
+		"/data/s/conf.copied/srv/d"},
+	    {"/srv/d/1.conf", "/etc/postgresql/15/s/conf.copied/srv/d/1.conf",
+		"/data/s/conf.copied/srv/d/1.conf"},
 	    {"/srv/pg/in.conf", "/data/s/in.conf", "/data/s/in.conf"},
 	    {"/var/lib/postgresql/15/main/a/in.conf", "/data/s/a/in.conf",
 		"/data/s/a/in.conf"},
@@ -113,7 +118,7 @@ A10_what_names_the_primarys_own_is_changed_for_a_cluster(void **state)
 	    "port = '5433'\n"
 	    "max_connections = 100 # keep\n"
 	    "include_dir 'conf.d'\n"
-	    "include '/etc/postgresql/15/s/conf.copied/site.conf'\n"
+	    "include '/etc/postgresql/15/s/conf.copied/srv/site.conf'\n"
 	    "include_if_exists = 'x.conf'\n");
 }
 
