@@ -41,6 +41,27 @@ plan_keeps(const char *pattern, const char *path)
 	return fnmatch(pattern, path, FNM_PATHNAME) == 0;
 }
 
+/* A file of the standby's own that --copy-external-config has moved away; the
+ * keep list of a later run may not know it. */
+static bool
+moved_away(const struct manifest *dst, const char *path)
+{
+	const char *bak = strstr(path, ".bak");
+	const struct entry *d;
+	char stem[PATH_COMPONENT + 1];
+
+	if (bak == NULL || bak == path ||
+	    (size_t)(bak - path) >= sizeof(stem) ||
+	    strspn(bak + 4, "0123456789") != strlen(bak + 4))
+		return false;
+	(void)snprintf(stem, sizeof(stem), "%.*s", (int)(bak - path), path);
+	d = manifest_find(dst, path);
+	for (size_t k = 0; plan_default_keep[k] != NULL; k++)
+		if (plan_keeps(plan_default_keep[k], stem))
+			return d != NULL && d->type == ENTRY_FILE;
+	return false;
+}
+
 /* Does the target keep its own copy of path?  Each leading part of the path is
  * looked at, so that "conf.d" keeps what lies below it. */
 static bool
@@ -59,7 +80,7 @@ kept(const struct plan_opts *o, const struct manifest *dst, const char *path)
 			    manifest_find(dst, up) != NULL)
 				return true;
 	}
-	return false;
+	return moved_away(dst, path);
 }
 
 static bool

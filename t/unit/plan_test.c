@@ -272,6 +272,14 @@ the_standby_keeps_its_own_files(void **state)
 	    {"fsub/server.key", "fsub/server.key=1", "Csub/server.key+a"},
 	    {"", "fsub/postgresql.conf", "Rsub/postgresql.conf"},
 	    {"dpostgresql.conf fpostgresql.conf/x", "fpostgresql.conf", ""},
+	    /* what --copy-external-config moved away */
+	    {"", "fpg_hba.conf.bak fpg_hba.conf.bak1 fserver.crt.bak12", ""},
+	    {"fpg_hba.conf.bak", "fpg_hba.conf.bak=9", ""},
+	    {"fpg_hba.conf.bak", "", "Cpg_hba.conf.bak"},
+	    {"", "dpg_hba.conf.bak", "Rpg_hba.conf.bak/"},
+	    {"", "fpg_hba.conf.bakx", "Rpg_hba.conf.bakx"},
+	    {"", "fother.bak", "Rother.bak"},
+	    {"", "fsub/pg_hba.conf.bak", "Rsub/pg_hba.conf.bak"},
 	};
 	struct plan_opts o = options();
 
