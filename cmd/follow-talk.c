@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/log.h"
 #include "core/lsn.h"
 #include "core/text.h"
@@ -41,6 +42,7 @@ follow_talk_init(struct follow_ui *ui, FILE *plan)
 void
 follow_talk_done(const struct follow_record *r, const struct follow_opts *o)
 {
+	char word[SHELL_WORD];
 	char lsn[LSN_TEXT];
 	struct buf b = BUF_INIT;
 
@@ -69,13 +71,14 @@ follow_talk_done(const struct follow_record *r, const struct follow_opts *o)
 		    r->host, r->port);
 	buf_free(&b);
 	if (!o->start && !r->reloaded)
-		log_line(
-		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' restart", o->pgdata);
+		log_line(LVL_INFO, NULL, "Next: pg_ctl -D %s restart",
+		    shell_quoted(o->pgdata, word));
 	else if (strcmp(r->port, "5432") == 0)
-		log_line(LVL_INFO, NULL, "Next: repl-status -h %s", r->host);
+		log_line(LVL_INFO, NULL, "Next: repl-status -h %s",
+		    shell_word(r->host, word));
 	else
 		log_line(LVL_INFO, NULL, "Next: repl-status -h %s -p %s",
-		    r->host, r->port);
+		    shell_word(r->host, word), r->port);
 }
 
 void

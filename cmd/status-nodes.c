@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/text.h"
 #include "io/pg.h"
 #include "status-options.h"
@@ -215,6 +216,7 @@ take_node(struct work *w, const struct conf_node *from, struct err *e)
 static int
 no_node(const struct work *w, const char *name, struct err *e)
 {
+	char word[SHELL_WORD];
 	const char *words[256] = {NULL}, *near;
 	struct buf shown = BUF_INIT;
 	size_t n = MIN_OF(w->conf->nnodes, NELEM(words));
@@ -227,12 +229,12 @@ no_node(const struct work *w, const char *name, struct err *e)
 	    w->conf->file != NULL ? w->conf->file : "any configuration file");
 	if (opt_get(w->s, "watch")->set && name[0] >= '0' && name[0] <= '9')
 		(void)err_hint(e, "If it is the pause of --watch, type: -W%s",
-		    buf_str(&shown));
+		    shell_word(name, word));
 	else if (near != NULL)
 		(void)err_hint(e, "Did you mean \"%s\"?", near);
 	else
 		(void)err_hint(e, "If it is a host, type: %s -h %s",
-		    STATUS_TOOL, buf_str(&shown));
+		    STATUS_TOOL, shell_word(name, word));
 	buf_free(&shown);
 	return -1;
 }

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli.h"
@@ -258,17 +259,20 @@ talk_end(struct talk *t)
 static void
 say_start(const struct clone_record *r)
 {
+	char word[SHELL_WORD];
+
 	if (r->start[0] != '\0')
 		log_line(LVL_INFO, NULL, "Next: %s", r->start);
 	else
-		log_line(
-		    LVL_INFO, NULL, "Next: pg_ctl -D '%s' start", r->pgdata);
+		log_line(LVL_INFO, NULL, "Next: pg_ctl -D %s start",
+		    shell_quoted(r->pgdata, word));
 }
 
 void
 talk_done(
     struct talk *t, const struct clone_record *r, const struct clone_opts *o)
 {
+	char word[SHELL_WORD];
 	struct buf b = BUF_INIT;
 
 	close_bar(t);
@@ -299,11 +303,11 @@ talk_done(
 	if (!o->start)
 		say_start(r);
 	else if (r->source_port == NULL || strcmp(r->source_port, "5432") == 0)
-		log_line(
-		    LVL_INFO, NULL, "Next: repl-status -h %s", r->source_host);
+		log_line(LVL_INFO, NULL, "Next: repl-status -h %s",
+		    shell_word(r->source_host, word));
 	else
 		log_line(LVL_INFO, NULL, "Next: repl-status -h %s -p %s",
-		    r->source_host, r->source_port);
+		    shell_word(r->source_host, word), r->source_port);
 }
 
 static void

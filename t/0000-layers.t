@@ -109,6 +109,16 @@ check_quiet() {
 	done
 }
 
+# A path in quotes of our own is no word of a shell when it has one: commands
+# that are printed take base/shell.h.
+check_words() {
+	local f
+	sources "$1" cmd lib | while read -r f; do
+		grep -nE "(pg_ctl|mkdir|rm|mv|cp|touch|chmod|chown|install|mount|readlink|ssh-keygen) [^\"]*'%s" "$1/$f" |
+		    sed "s|^|$f:|"
+	done
+}
+
 # foo.c and foo_part.c export only what foo.h, foo_part.h or an internal header declare.
 check_exports() {
 	local o s
@@ -152,6 +162,8 @@ bad lib/base/buf.c <<'END'
 #include "base/std.h"
 #include "core/lsn.h"
 void h(char *s) { strcpy(s, "system(1)"); }
+void i(void) { g("Type: rm -r '%s'", "a"); }
+void j(void) { g("chmod 0700 %s", "a = '%s'"); }
 END
 bad lib/flow/clone.c <<'END'
 #include "base/std.h"
@@ -172,6 +184,8 @@ finds "std.h is not first" check_first_include '^lib/core/plan.c$'
 finds "strcpy" check_banned '^lib/base/buf.c:3:'
 is "$(check_banned "$T/bad" | wc -l)" 1 "and not a word in a string"
 finds "exit in the library" check_quiet '^lib/io/pg.c:5:'
+finds "quotes around a path in a command" check_words '^lib/base/buf.c:4:'
+is "$(check_words "$T/bad" | wc -l)" 1 "and not those of anything else"
 
 top=$TOP_SRCDIR
 nothing "includes follow the layers" check_includes "$top"
@@ -180,6 +194,7 @@ nothing "core is pure" check_pure "$top"
 nothing "version numbers are in core/pgver only" check_versions "$top"
 nothing "every .c includes base/std.h first" check_first_include "$top"
 nothing "no banned function is called" check_banned "$top"
+nothing "words of printed commands are quoted" check_words "$top"
 nothing "the library neither prints nor exits" check_quiet "$top"
 
 if [ -f "$TOP_BUILDDIR/libstandby.a" ]; then

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/pgpool.h"
 
 #define RECOVERY_WORDS 6
@@ -58,18 +59,6 @@ pgpool_recovery_words(const char *const *words, size_t n,
 }
 
 void
-pgpool_add_shell_word(struct buf *b, const char *word)
-{
-	buf_addc(b, '\'');
-	for (; *word != '\0'; word++)
-		if (*word == '\'')
-			buf_adds(b, "'\\''");
-		else
-			buf_addc(b, *word);
-	buf_addc(b, '\'');
-}
-
-void
 pgpool_recovery_command(const struct pgpool_recovery *r, const char *host,
     const char *program, struct buf *command)
 {
@@ -78,10 +67,10 @@ pgpool_recovery_command(const struct pgpool_recovery *r, const char *host,
 	    r->primary_port, "--pgdata", r->target_pgdata, "--delta",
 	    "--no-start", "--yes"};
 
-	pgpool_add_shell_word(command, program);
+	shell_add_quoted(command, program);
 	for (size_t i = 0; i < NELEM(words); i++) {
 		buf_addc(command, ' ');
-		pgpool_add_shell_word(command, words[i]);
+		shell_add_quoted(command, words[i]);
 	}
 }
 

@@ -17,8 +17,6 @@ struct pgpool_recovery {
 /* Borrowed from words; ERR_USAGE names the word that is wrong. */
 int pgpool_recovery_words(const char *const *words, size_t n,
     struct pgpool_recovery *r, struct err *e);
-/* One word for the login shell of another host: in single quotes. */
-void pgpool_add_shell_word(struct buf *b, const char *word);
 /*
  * What is run on the target: standby-clone of the primary into the target's
  * directory, with --delta, not started (pgpool_remote_start does that).

@@ -1,6 +1,7 @@
 /* The refusals that are about others than the candidate, in the order of
  * faults.md 3.4: one function for each row. */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/buf.h"
 #include "core/promote_int.h"
 #include "core/range.h"
@@ -115,10 +116,9 @@ add_two(
 		buf_adds(b,
 		    "Keep the writers away from one of them at once and stop "
 		    "it; then, on its host, with the directory of its data: ");
-	buf_addf(b,
-	    "standby-clone --master %s --delta -D PGDATA. What only it has is "
-	    "lost by that.",
-	    promote_or_else(right->host, right->name));
+	buf_adds(b, "standby-clone --master ");
+	shell_add_word(b, promote_or_else(right->host, right->name));
+	buf_adds(b, " --delta -D PGDATA. What only it has is lost by that.");
 }
 
 void
@@ -164,10 +164,9 @@ add_switchover(struct buf *b, const struct promote_facts *f)
 			    "once, on its host: pg_ctl stop -m fast -D PGDATA");
 		return;
 	}
-	buf_addf(b,
-	    "For a planned change, which stops it cleanly first: "
-	    "standby-promote --switchover %s",
-	    promote_candidate(f)->name);
+	buf_adds(b, "For a planned change, which stops it cleanly first: "
+		    "standby-promote --switchover ");
+	shell_add_word(b, promote_candidate(f)->name);
 }
 
 void

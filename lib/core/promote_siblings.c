@@ -1,5 +1,6 @@
 /* D5, D6: do others, or the old primary, have more than the candidate? */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/buf.h"
 #include "core/pgver.h"
 #include "core/promote_int.h"
@@ -44,10 +45,9 @@ add_ahead(struct promote_words *w, const struct promote_facts *f,
 		promote_add_bytes(&w->message, more);
 		buf_adds(&w->message, " less");
 	}
-	buf_addf(&w->hint,
-	    "Promote the one that has most: standby-promote %s, or "
-	    "standby-promote --candidate=best",
-	    sibling->name);
+	buf_adds(&w->hint, "Promote the one that has most: standby-promote ");
+	shell_add_word(&w->hint, sibling->name);
+	buf_adds(&w->hint, ", or standby-promote --candidate=best");
 }
 
 void
@@ -146,12 +146,12 @@ add_unknown(struct promote_words *w, const struct promote_facts *f,
 		add_grant(&w->hint, n);
 	buf_adds(
 	    &w->hint, n->reach == REACH_YES ? "make it tell" : "Bring it back");
-	if (f->chosen)
-		buf_addf(&w->hint,
-		    ", or name the node yourself: standby-promote %s; to go on "
-		    "without it: --force",
-		    promote_candidate(f)->name);
-	else
+	if (f->chosen) {
+		buf_adds(
+		    &w->hint, ", or name the node yourself: standby-promote ");
+		shell_add_word(&w->hint, promote_candidate(f)->name);
+		buf_adds(&w->hint, "; to go on without it: --force");
+	} else
 		buf_addf(&w->hint,
 		    ", or type \"%s\" when asked on a terminal; to go on "
 		    "without it: --force",

@@ -318,19 +318,6 @@ text_nearest(const char *s, const char *const *words, size_t n)
 }
 
 void
-text_add_word(struct buf *b, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_./:@%+=,-";
-
-	if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
-		buf_adds(b, word);
-	else
-		pgpool_add_shell_word(b, word);
-}
-
-void
 text_add_identifier(struct buf *b, const char *name)
 {
 	buf_addc(b, '"');

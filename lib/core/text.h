@@ -45,9 +45,6 @@ bool text_line(const char **at, struct buf *line);
  * equals.  NULL: none is near.  NULL words are skipped.
  */
 const char *text_nearest(const char *s, const char *const *words, size_t n);
-/* One word of a command that people type into a shell: in single quotes where
- * it must be. */
-void text_add_word(struct buf *b, const char *word);
 /* A name as an identifier in SQL text, always in double quotes. */
 void text_add_identifier(struct buf *b, const char *name);
 /*

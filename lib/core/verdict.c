@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/buf.h"
 #include "core/verdict_int.h"
 
@@ -99,7 +100,8 @@ verdict_add_lsn(struct buf *b, uint64_t lsn)
 void
 verdict_add_target(struct buf *b, const struct status_node *n)
 {
-	buf_addf(b, "-h %s", verdict_or_else(n->host, n->name));
+	buf_adds(b, "-h ");
+	shell_add_word(b, verdict_or_else(n->host, n->name));
 	if (n->port != NULL && strcmp(n->port, "5432") != 0)
 		buf_addf(b, " -p %s", n->port);
 }

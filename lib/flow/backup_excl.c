@@ -3,6 +3,7 @@
  * label in its data directory, and it goes on when the session has ended.
  */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/label.h"
@@ -194,7 +195,7 @@ add_removal(const struct backup *b, struct buf *to)
 	buf_addf(&path, "%s/backup_label", b->pgdata);
 	if (buf_ok(&path)) {
 		buf_adds(to, "rm ");
-		text_add_word(to, buf_str(&path));
+		shell_add_quoted(to, buf_str(&path));
 	}
 	buf_free(&path);
 }

@@ -1,6 +1,6 @@
 /* Commands of ours that a person is to type, as a whole. */
 #include "base/std.h"
-#include "core/text.h"
+#include "base/shell.h"
 #include "flow/clone_int.h"
 
 static void
@@ -9,7 +9,7 @@ add_option(struct buf *b, const char *option, const char *value)
 	if (value == NULL || value[0] == '\0')
 		return;
 	buf_addf(b, " %s", option);
-	text_add_word(b, value);
+	shell_add_word(b, value);
 }
 
 /* Where SSH goes, unless it follows from the source's name. */

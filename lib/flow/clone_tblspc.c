@@ -1,6 +1,7 @@
 /* Tablespaces that come and go while the copy is made (faults B9, B10), and the
  * check that no directory of the target is one of the source. */
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/pgver.h"
 #include "flow/clone_int.h"
 
@@ -68,7 +69,7 @@ own_wal_link(struct clone *c, char *link, size_t size)
 static int
 judge_parent(const char *dir, struct err *e)
 {
-	char up[PATH_MAX], *slash;
+	char up[PATH_MAX], word[SHELL_WORD], *slash;
 
 	(void)snprintf(up, sizeof(up), "%s", dir);
 	slash = strrchr(up, '/');
@@ -79,7 +80,8 @@ judge_parent(const char *dir, struct err *e)
 		return 0;
 	(void)err_set_errno(e, ERR_TARGET_PATH,
 	    "--waldir: could not create \"%s\" in \"%s\"", dir, up);
-	return err_hint(e, "Make it: mkdir -p -m 0700 '%s'", dir);
+	return err_hint(
+	    e, "Make it: mkdir -p -m 0700 %s", shell_quoted(dir, word));
 }
 
 static int
@@ -182,6 +184,8 @@ clone_make_waldir(struct clone *c, struct err *e)
 static int
 refuse_new(const char *oid, const char *dir, const char *why, struct err *e)
 {
+	char word[SHELL_WORD];
+
 	(void)err_set(e, ERR_TABLESPACE,
 	    "tablespace %s was made during the copy, and \"%s\" %s", oid, dir,
 	    why);
@@ -189,7 +193,7 @@ refuse_new(const char *oid, const char *dir, const char *why, struct err *e)
 	    "Run the same command again, with "
 	    "--tablespace-mapping=%s=NEWDIR if the directory "
 	    "must be another one here: it continues.",
-	    dir);
+	    roots_old_word(dir, word));
 	err_raise(e, STATUS_INCOMPLETE);
 	return -1;
 }

@@ -1,6 +1,7 @@
 /* The new primary stands: CHECKPOINT, the siblings, the status, and what a
  * person has to type next.  What fails here is listed, and undoes nothing. */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/sig.h"
 #include "core/pgpool.h"
@@ -45,25 +46,6 @@ failover_next(struct failover *f, const char *fmt, ...)
 
 /* --- words of commands ---------------------------------------------------- */
 
-/* One word for a shell, quoted only where it must be; without what would harm
- * a terminal. */
-static void
-add_word(struct buf *b, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_./:=@%+,-";
-	struct buf escaped = BUF_INIT;
-
-	if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-		buf_adds(b, word);
-		return;
-	}
-	text_add_escaped(&escaped, word, strlen(word));
-	pgpool_add_shell_word(b, buf_str(&escaped));
-	buf_free(&escaped);
-}
-
 /* A host name that leads to node i also from elsewhere, as far as is known. */
 void
 failover_add_host(const struct failover *f, int i, struct buf *b)
@@ -87,7 +69,7 @@ failover_add_host(const struct failover *f, int i, struct buf *b)
 		own[sizeof(own) - 1] = '\0';
 		host = own[0] != '\0' ? own : "localhost";
 	}
-	add_word(b, host);
+	shell_add_word(b, host);
 	conninfo_free(&c);
 }
 
@@ -100,7 +82,7 @@ failover_add_master(const struct failover *f, int i, struct buf *b)
 	failover_add_host(f, i, b);
 	if (port != NULL && strcmp(port, "5432") != 0) {
 		buf_adds(b, " -p ");
-		add_word(b, port);
+		shell_add_word(b, port);
 	}
 }
 
@@ -111,7 +93,7 @@ failover_add_pgdata(const struct failover *f, int i, struct buf *b)
 
 	buf_adds(b, " -D ");
 	if (pgdata != NULL)
-		add_word(b, pgdata);
+		shell_add_word(b, pgdata);
 	else
 		buf_adds(b, "PGDATA");
 }
@@ -347,7 +329,7 @@ add_delta(const struct failover *f, struct buf *b)
 	buf_adds(b, "standby-clone ");
 	if (n != NULL && n->pgdata != NULL && (size_t)f->node < f->nnodes &&
 	    f->conf[f->node] != NULL) {
-		add_word(b, n->name);
+		shell_add_word(b, n->name);
 		buf_adds(b, " --delta");
 		return;
 	}

@@ -1,6 +1,7 @@
 /* How the candidate is promoted: which of the means that its version, its
  * rights and its place allow; and the request by it. */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/sig.h"
 #include "core/text.h"
@@ -96,13 +97,18 @@ failover_means_choose(struct failover *f, struct err *e)
 void
 failover_means_add(const struct failover *f, struct buf *b)
 {
+	struct buf program = BUF_INIT;
+
 	switch (f->facts.means) {
 	case MEANS_SQL:
 		buf_adds(b, "pg_promote() over SQL");
 		break;
 	case MEANS_PG_CTL:
-		buf_addf(b, "%s/pg_ctl promote -D ", f->self.bindir);
-		text_add_escaped(b, f->self.pgdata, strlen(f->self.pgdata));
+		buf_addf(&program, "%s/pg_ctl", f->self.bindir);
+		shell_add_word(b, buf_str(&program));
+		buf_adds(b, " promote -D ");
+		shell_add_word(b, f->self.pgdata);
+		buf_free(&program);
 		break;
 	case MEANS_TRIGGER:
 		buf_adds(b, "the trigger file ");

@@ -1,6 +1,7 @@
 /* The nodes that somebody named: those of the file, the candidate, the old
  * primary; how to reach them over SQL and over SSH. */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "flow/failover_int.h"
@@ -136,10 +137,11 @@ failover_nodes_add(
 static int
 no_node(const struct failover *f, const char *name, struct err *e)
 {
-	char host[512];
+	char host[512], word[SHELL_WORD];
 
 	(void)snprintf(host, sizeof(host),
-	    "If it is a host, type: " FAILOVER_NAME " -h %s", name);
+	    "If it is a host, type: " FAILOVER_NAME " -h %s",
+	    shell_word(name, word));
 	return nodes_unknown(f->o->conf, name, host, e);
 }
 

@@ -3,6 +3,7 @@
  * stop it, see where its WAL ends, and make it a standby of the new primary.
  */
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/sig.h"
 #include "core/follow.h"
@@ -56,6 +57,7 @@ static void
 add_command(
     const struct failover *f, const char *own, const char *word, struct buf *b)
 {
+	struct buf program = BUF_INIT;
 	const struct conf_node *n = f->conf[f->old];
 
 	add_place(f, b);
@@ -63,9 +65,12 @@ add_command(
 		text_add_escaped(b, own, strlen(own));
 		return;
 	}
-	if (n != NULL && n->bindir != NULL)
-		buf_addf(b, "%s/", n->bindir);
-	buf_addf(b, "pg_ctl %s", word);
+	buf_addf(&program, "%s%spg_ctl",
+	    n != NULL && n->bindir != NULL ? n->bindir : "",
+	    n != NULL && n->bindir != NULL ? "/" : "");
+	shell_add_word(b, buf_str(&program));
+	buf_addf(b, " %s", word);
+	buf_free(&program);
 	failover_add_pgdata(f, f->old, b);
 }
 
@@ -92,11 +97,11 @@ failover_old_add_follow(const struct failover *f, struct buf *b)
 	buf_adds(b, "standby-follow ");
 	failover_add_master(f, f->node, b);
 	failover_add_pgdata(f, f->old, b);
-	if (f->conf[f->old] != NULL)
-		buf_addf(b,
-		    ", or, where the histories forked, standby-clone %s "
-		    "--delta",
-		    f->conf[f->old]->name);
+	if (f->conf[f->old] != NULL) {
+		buf_adds(b, ", or, where the histories forked, standby-clone ");
+		shell_add_word(b, f->conf[f->old]->name);
+		buf_adds(b, " --delta");
+	}
 }
 
 /* --- may it be done ------------------------------------------------------- */
@@ -127,12 +132,12 @@ static int
 judge_roles(struct failover *f, struct err *e)
 {
 	const struct status_node *n = failover_candidate(f);
-	char hint[512];
+	char hint[512], word[SHELL_WORD];
 
 	(void)snprintf(hint, sizeof(hint),
 	    "If the primary is down, promote without --switchover: " //
 	    "standby-promote %s",
-	    n->name);
+	    shell_word(n->name, word));
 	if (f->old < 0)
 		return refuse(f, "no-primary", "D2", hint, e,
 		    "no primary answers that could be stopped");

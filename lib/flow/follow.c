@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/sig.h"
 #include "core/lsn.h"
@@ -68,7 +69,7 @@ follow_add_option(struct buf *b, const char *option, const char *value)
 	if (value == NULL || value[0] == '\0')
 		return;
 	buf_adds(b, option);
-	text_add_word(b, value);
+	shell_add_quoted(b, value);
 }
 
 void

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/sig.h"
 #include "core/lsn.h"
@@ -262,13 +263,15 @@ make_slot(struct follow *f, struct err *e)
 static int
 signal_postmaster(struct follow *f, struct err *e)
 {
+	char dir[SHELL_WORD];
+
 	/* server_running has looked: it works in this directory. */
 	if (f->pid <= 0 || f->pid != f->pidfile.pid ||
 	    kill((pid_t)f->pid, SIGHUP) == -1) {
 		(void)err_set(e, ERR_PRIVILEGE,
 		    "the server could not be told to read its configuration");
-		return err_hint(
-		    e, "Type: pg_ctl -D '%s' reload", tree_path(f->tree));
+		return err_hint(e, "Type: pg_ctl -D %s reload",
+		    shell_quoted(tree_path(f->tree), dir));
 	}
 	return 0;
 }

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/buf.h"
 #include "core/pgver.h"
 #include "core/text.h"
@@ -326,7 +327,7 @@ judge_space(const struct preflight_space *s, struct err *e)
 	if (s->read_only) {
 		(void)err_set(e, ERR_TARGET_SPACE,
 		    "the file system of \"%s\" is mounted read-only", s->path);
-		text_add_word(&b, s->path);
+		shell_add_quoted(&b, s->path);
 		(void)err_hint(e, "As root, type:");
 		(void)err_command(e, "mount -o remount,rw %s", buf_str(&b));
 		buf_free(&b);

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/path.h"
 #include "core/text.h"
 #include "flow/roots.h"
@@ -33,7 +34,9 @@ roots_parse_mapping(const char *text, char *old, char *new_dir, struct err *e)
 		    "--tablespace-mapping=%s: OLD=NEW wants two absolute "
 		    "directories",
 		    text);
-		return -1;
+		return err_hint(e,
+		    "A = within the name of a directory is written \\=, and "
+		    "the whole in single quotes.");
 	}
 	while (n > 1 && new_dir[n - 1] == '/')
 		new_dir[--n] = '\0';
@@ -41,6 +44,21 @@ roots_parse_mapping(const char *text, char *old, char *new_dir, struct err *e)
 	while (n > 1 && old[n - 1] == '/')
 		old[--n] = '\0';
 	return 0;
+}
+
+const char *
+roots_old_word(const char *source, char *to)
+{
+	struct buf b = BUF_INIT;
+
+	for (; *source != '\0'; source++) {
+		if (*source == '=')
+			buf_addc(&b, '\\');
+		buf_addc(&b, *source);
+	}
+	(void)shell_word(buf_str(&b), to);
+	buf_free(&b);
+	return to;
 }
 
 static int
@@ -85,10 +103,12 @@ ours_already(
 static int
 refuse(struct err *e, const struct root *r, const char *why)
 {
+	char word[SHELL_WORD];
+
 	(void)err_set(e, ERR_TABLESPACE,
 	    "tablespace %" PRIu32 ": directory \"%s\" %s", r->oid, r->dir, why);
-	return err_hint(
-	    e, "Choose another one: --tablespace-mapping=%s=NEWDIR", r->source);
+	return err_hint(e, "Choose another one: --tablespace-mapping=%s=NEWDIR",
+	    roots_old_word(r->source, word));
 }
 
 /* "PG_13_202007201", and not the one of our version? */
@@ -272,7 +292,7 @@ hint_dir(const char *dir, struct err *e)
 {
 	struct buf word = BUF_INIT;
 
-	text_add_word(&word, dir);
+	shell_add_quoted(&word, dir);
 	(void)err_hint(e, "As root, type:");
 	(void)err_command(e, "install -d -o %u -m 0700 %s", (unsigned)geteuid(),
 	    buf_str(&word));

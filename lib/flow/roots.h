@@ -32,6 +32,9 @@ struct roots_opts {
 /* One "OLD=NEW": ERR_USAGE unless both are absolute. old and new: PATH_MAX. */
 int roots_parse_mapping(
     const char *text, char *old, char *new_dir, struct err *e);
+/* OLD of a mapping as it is typed: each = of the path as \=, and quoted for a
+ * shell.  to has SHELL_WORD bytes; returns it. */
+const char *roots_old_word(const char *source, char *to);
 
 /* From the links of the manifest.  ERR_TABLESPACE, naming the path and the
  * option, when a directory is not absolute, is the source's own, lies in

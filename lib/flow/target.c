@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
 #include "core/text.h"
@@ -50,7 +51,7 @@ command_on(
 {
 	struct buf b = BUF_INIT;
 
-	text_add_word(&b, path);
+	shell_add_quoted(&b, path);
 	(void)err_command(e, "%s%s%s", before, buf_str(&b), after);
 	buf_free(&b);
 	return -1;

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/bytes.h"
+#include "base/shell.h"
 #include "io/knownhosts.h"
 #include "io/sshhash.h"
 
@@ -297,6 +298,7 @@ writable_by_others(const struct stat *st)
 static int
 check_file(int fd, const char *file, struct err *e)
 {
+	char word[SHELL_WORD];
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
@@ -319,8 +321,8 @@ check_file(int fd, const char *file, struct err *e)
 	else
 		return 0;
 	return err_hint(e,
-	    "Check its contents, then: chown %lu '%s'; chmod go-w '%s'",
-	    (unsigned long)geteuid(), file, file);
+	    "Check its contents, then: chown %lu %s; chmod go-w %s",
+	    (unsigned long)geteuid(), shell_quoted(file, word), word);
 }
 
 static int

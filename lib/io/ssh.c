@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/sig.h"
 #include "io/dial.h"
@@ -355,6 +356,7 @@ load_known(struct ssh *s, struct knownhosts *k, struct err *e)
 static void
 unknown_error(struct ssh *s, const char *type, const char *print, struct err *e)
 {
+	char host[SHELL_WORD], word[SHELL_WORD];
 	const struct sshconf *c = s->o->conf;
 	const char *file = c->known.n > 0 ? c->known.v[0] : "known_hosts";
 	/* The user may not write the one of the system. */
@@ -371,7 +373,8 @@ unknown_error(struct ssh *s, const char *type, const char *print, struct err *e)
 	    "Compare it on that host (ssh-keygen -lf"
 	    " /etc/ssh/ssh_host_*_key.pub), then use --host-fingerprint=%s, or:"
 	    " ssh-keyscan -p %u %s >> %s",
-	    print, c->port, c->hostname, to);
+	    print, c->port, shell_word(c->hostname, host),
+	    to == file ? shell_word(file, word) : to);
 }
 
 static void
@@ -393,6 +396,7 @@ static void
 hint_new_keys(struct ssh *s, const char *print,
     const struct knownhosts_entry *x, struct err *e)
 {
+	char host[SHELL_WORD], word[SHELL_WORD];
 	const struct sshconf *c = s->o->conf;
 	struct knownhosts_name name = {.name = NULL};
 
@@ -400,8 +404,9 @@ hint_new_keys(struct ssh *s, const char *print,
 		(void)err_hint(e,
 		    "If the host got new keys, compare the fingerprint on it,"
 		    " then use --host-fingerprint=%s, or type: ssh-keygen -R"
-		    " '%s' -f '%s'",
-		    print, name.name, x->file);
+		    " %s -f %s",
+		    print, shell_quoted(name.name, host),
+		    shell_quoted(x->file, word));
 	knownhosts_name_free(&name);
 }
 

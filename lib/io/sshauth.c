@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/bytes.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/sshagent.h"
@@ -351,6 +352,7 @@ weak_error(struct auth *a, struct buf *why, struct err *e)
 static int
 refused(struct auth *a, struct buf *why, struct err *e)
 {
+	char user[SHELL_WORD], host[SHELL_WORD];
 	const struct sshconf *c = a->s->o->conf;
 
 	if (a->weak != NULL)
@@ -386,11 +388,13 @@ refused(struct auth *a, struct buf *why, struct err *e)
 		return err_hint(e,
 		    "Make a key, and bring it there: ssh-keygen -t ed25519;"
 		    " ssh-copy-id -p %u %s@%s",
-		    c->port, c->user, c->hostname);
+		    c->port, shell_word(c->user, user),
+		    shell_word(c->hostname, host));
 	return err_hint(e,
 	    "Is the public key in authorized_keys of %s there? ssh-copy-id -p"
 	    " %u %s@%s",
-	    c->user, c->port, c->user, c->hostname);
+	    c->user, c->port, shell_word(c->user, user),
+	    shell_word(c->hostname, host));
 }
 
 struct methods {

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "base/clock.h"
 #include "io/knownhosts.h"
 #include "io/proc.h"
@@ -31,6 +32,7 @@ static int
 pin(struct sshcmd *s, const struct sshconf *c, const char *fingerprint,
     int64_t deadline, int sigfd, struct err *e)
 {
+	char word[SHELL_WORD];
 	const struct knownhosts_entry *key;
 	struct knownhosts k = {.v = NULL};
 	struct buf prints = BUF_INIT;
@@ -57,8 +59,8 @@ pin(struct sshcmd *s, const struct sshconf *c, const char *fingerprint,
 	if (k.n == 0) {
 		(void)err_set(e, ERR_SSH_CONNECT,
 		    "could not fetch the host keys of %s", c->who);
-		(void)err_hint(
-		    e, "Try: ssh-keyscan -p %u %s", c->port, c->hostname);
+		(void)err_hint(e, "Try: ssh-keyscan -p %u %s", c->port,
+		    shell_word(c->hostname, word));
 		goto out;
 	}
 	sshscan_prints(&prints, &k);
@@ -423,6 +425,7 @@ set_by_words(const struct sshcmd *s, struct err *e)
 static void
 hint_host_key(const struct sshcmd *s, struct err *e)
 {
+	char word[SHELL_WORD];
 	struct knownhosts k = {.v = NULL};
 	struct buf prints = BUF_INIT;
 
@@ -436,7 +439,7 @@ hint_host_key(const struct sshcmd *s, struct err *e)
 	    "Compare the fingerprint on that host, then use"
 	    " --host-fingerprint=SHA256:..., or add the host to known_hosts"
 	    " (ssh-keyscan -p %u %s)",
-	    s->port, s->hostname);
+	    s->port, shell_word(s->hostname, word));
 	buf_free(&prints);
 	knownhosts_free(&k);
 }

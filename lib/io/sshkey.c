@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/bytes.h"
+#include "base/shell.h"
 #include "io/knownhosts.h"
 #include "io/sshhash.h"
 #include "io/sshkey.h"
@@ -120,6 +121,7 @@ sshkey_parse(struct sshkey *k)
 static int
 read_key(struct sshkey *k, int fd, struct err *e)
 {
+	char word[SHELL_WORD];
 	struct stat st;
 	ssize_t n;
 	char *p;
@@ -135,7 +137,8 @@ read_key(struct sshkey *k, int fd, struct err *e)
 		(void)err_set(e, ERR_SSH_AUTH,
 		    "private key \"%s\" is open to others (mode %03o)", k->path,
 		    (unsigned)st.st_mode & 0777);
-		return err_hint(e, "Close it: chmod 600 '%s'", k->path);
+		return err_hint(
+		    e, "Close it: chmod 600 %s", shell_quoted(k->path, word));
 	}
 	if ((p = buf_reserve(&k->text, MAX_KEY)) == NULL)
 		return err_set_nomem(e);
