@@ -462,9 +462,8 @@ group_access() {
 	forget s
 	drop_slots p >/dev/null
 	rm -rf "$T/s.wal"
-	mkdir "$T/s.ts"
 	clone_run p s --waldir="$T/s.wal" --no-start
-	is "$(find "$T/s" "$T/s.wal" "$T/s.ts"/* -type d ! -perm 0750 \
+	is "$(find "$T/s" "$T/s.wal" "$T/s.ts" -type d ! -perm 0750 \
 	    -printf '%p %m\n')" "" "$m: all directories are 0750"
 	is "$(find "$T/s" "$T/s.wal" "$T/s.ts"/* -type f ! -perm 0640 \
 	    -printf '%p %m\n')" "" "$m: all files are 0640"

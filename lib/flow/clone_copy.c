@@ -296,7 +296,8 @@ make_dir(struct clone *c, const char *path, struct err *e)
 }
 
 /* Group access as on the source, given or taken back: the server goes by the
- * mode of this directory for every file that it makes. */
+ * mode of this directory for every file that it makes.  To the directories of
+ * its tablespaces it gives the same itself. */
 static int
 set_mode(struct clone *c, struct err *e)
 {
@@ -305,6 +306,11 @@ set_mode(struct clone *c, struct err *e)
 	if (fchmod(tree_fd(c->target.tree), mode) == -1)
 		return err_set_errno(e, ERR_TARGET_IO,
 		    "could not set the mode of \"%s\"", c->target.path);
+	for (size_t i = 0; i < c->roots.n; i++)
+		if (chmod(c->roots.v[i].dir, mode) == -1)
+			return err_set_errno(e, ERR_TARGET_IO,
+			    "could not set the mode of \"%s\"",
+			    c->roots.v[i].dir);
 	return 0;
 }
 
