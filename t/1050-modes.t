@@ -349,6 +349,20 @@ waldir() {
 	rc_is 0 "--waldir, --delta without it"
 	is "$(readlink "$T/s/pg_wal")" "$T/wal" "--waldir, --delta: is kept"
 	good "--waldir, --delta" s
+	pg_stop s
+	run "${CLONE[@]}" --delta --waldir="$T/elsewhere"
+	refused "--waldir, --delta with another" "leads to \"$T/wal\" already"
+	like "$err" "hint: Leave --waldir out: it stays there" \
+	    "--waldir, --delta with another: the hint"
+	rm "$T/s/pg_wal"
+	mv "$T/wal" "$T/s/pg_wal"
+	run "${CLONE[@]}" --delta --waldir="$T/wal"
+	refused "--waldir where pg_wal is a directory" "a directory \"pg_wal\""
+	like "$err" "hint: Leave --waldir out, or move it first: mv " \
+	    "--waldir where pg_wal is a directory: the hint"
+	bash -c "$(sed -n 's/.*move it first: //p' <<<"$err" | head -n 1)"
+	run "${CLONE[@]}" --delta --waldir="$T/wal" --no-start
+	rc_is 0 "--waldir where pg_wal is a directory: the hint helps"
 	fresh s
 	rm -rf "$T/wal"
 }

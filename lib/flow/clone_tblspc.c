@@ -106,6 +106,32 @@ judge_new_waldir(const char *dir, struct err *e)
 	return 0;
 }
 
+/* The target has its WAL already, and it stays where it is: not where the
+ * option wants it. */
+static int
+refuse_waldir(struct clone *c, const char *link, struct err *e)
+{
+	const char *dir = c->o->waldir;
+	char from[PATH_MAX + 16], a[SHELL_WORD], b[SHELL_WORD];
+
+	if (link != NULL && strcmp(link, dir) == 0)
+		return 0;
+	if (link != NULL) {
+		(void)err_set(e, ERR_TARGET_PATH,
+		    "--waldir=%s: the target's %s leads to \"%s\" already", dir,
+		    c->wal_dir, link);
+		return err_hint(e, "Leave --waldir out: it stays there.");
+	}
+	(void)err_set(e, ERR_TARGET_PATH,
+	    "--waldir: the target has a directory \"%s\" already", c->wal_dir);
+	(void)snprintf(from, sizeof(from), "%s/%s", c->target.path, c->wal_dir);
+	(void)shell_quoted(from, a);
+	(void)shell_quoted(dir, b);
+	return err_hint(e,
+	    "Leave --waldir out, or move it first: mv -T %s %s && ln -s %s %s",
+	    a, b, b, a);
+}
+
 static int
 judge_wal(struct clone *c, struct err *e)
 {
@@ -132,18 +158,11 @@ judge_wal(struct clone *c, struct err *e)
 		return err_set(e, ERR_TARGET_PATH,
 		    "--waldir: \"%s\" lies inside the data directory", dir);
 	if (has)
-		return strcmp(link, dir) == 0
-			   ? 0
-			   : err_set(e, ERR_TARGET_PATH,
-				 "--waldir=%s: the target's %s leads to \"%s\" "
-				 "already",
-				 dir, c->wal_dir, link);
+		return refuse_waldir(c, link, e);
 	if (c->target.tree != NULL &&
 	    fstatat(tree_fd(c->target.tree), c->wal_dir, &st,
 		AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(e, ERR_TARGET_PATH,
-		    "--waldir: the target has a directory \"%s\" already",
-		    c->wal_dir);
+		return refuse_waldir(c, NULL, e);
 	return judge_new_waldir(dir, e);
 }
 
