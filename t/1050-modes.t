@@ -423,6 +423,45 @@ $want"
 	fresh s
 }
 
+# A role that sees neither senders nor receivers, may not log in at the standby,
+# and has no slot that would tell: the title of the receiver's process is left.
+unseen() {
+	local functions
+	if [ "$m" -lt 10 ]; then
+		skip "unseen: the rights of the role" "from 10"
+		return
+	fi
+	functions="pg_start_backup(text, boolean, boolean), pg_stop_backup(boolean, boolean)"
+	[ "$m" -lt 15 ] ||
+	    functions="pg_backup_start(text, boolean), pg_backup_stop(boolean)"
+	pg_psql p -v ON_ERROR_STOP=1 -c "CREATE ROLE plain LOGIN REPLICATION" \
+	    -c "GRANT pg_read_all_settings TO plain" \
+	    -c "GRANT EXECUTE ON FUNCTION $functions TO plain"
+	cp "$T/p/pg_hba.conf" "$T/hba.saved"
+	{
+		echo 'host postgres plain 127.0.0.1/32 trust'
+		echo 'host replication plain 127.0.0.1/32 trust'
+		echo 'local all plain reject'
+		cat "$T/hba.saved"
+	} >"$T/p/pg_hba.conf"
+	pg_reload p
+	base s
+	run "${CLONE[@]}" -U plain -d postgres --no-slot
+	rc_is 0 "unseen: its receiver is seen here"
+	like "$err" "no login at the standby itself" "unseen: no login is told"
+	ok "unseen: it streams" poll_until 30 pg_streams s
+	pg_stop s
+	echo "update_process_title = off" >>"$T/s/postgresql.conf"
+	run "${CLONE[@]}" -U plain -d postgres --no-slot --delta -t 20s
+	rc_is 7 "unseen: nothing shows it"
+	like "$err" 'GRANT pg_monitor TO "?plain' "unseen: what would"
+	like "$err" 'pg_hba.conf' "unseen: or a line"
+	fresh s
+	cat "$T/hba.saved" >"$T/p/pg_hba.conf"
+	pg_psql p -c "DROP OWNED BY plain" -c "DROP ROLE plain"
+	pg_reload p
+}
+
 # --- standbys of standbys
 
 cascade() {
@@ -873,7 +912,7 @@ pg_node t "$m"
 mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- nodes push_agent transports no_slot slots waldir \
-    kept_settings cascade verify json_record progress timeout_expires dry_run conf_only \
+    kept_settings unseen cascade verify json_record progress timeout_expires dry_run conf_only \
     cleanup exclusive password
 for what; do
 	note "=== $what"

@@ -161,22 +161,35 @@ server_local_place(const char *pgdata, int version, const char *cmdline,
 
 /* --- its WAL receiver ----------------------------------------------------- */
 
+/* Where the title names a receiver; NULL: another process.  From 9.5 on a
+ * cluster_name, of any characters, may be in front: "9.5/main: ". */
+static const char *
+receiver_in(const char *title)
+{
+	static const char pg[] = "postgres: ";
+	static const char *const who[] = {
+	    ": wal receiver process", ": walreceiver"};
+	const char *p;
+
+	if (strncmp(title, pg, sizeof(pg) - 1) != 0)
+		return NULL;
+	title += sizeof(pg) - 3; /* the ": " of "postgres: " will do */
+	for (size_t i = 0; i < NELEM(who); i++)
+		if ((p = strstr(title, who[i])) != NULL &&
+		    (p[strlen(who[i])] == ' ' || p[strlen(who[i])] == '\0'))
+			return p;
+	return NULL;
+}
+
 enum server_receiver
 server_local_title(const char *title, uint64_t *lsn)
 {
-	static const char pg[] = "postgres: ", who[] = "wal receiver process",
-			  named[] = ": wal receiver process",
-			  does[] = "streaming ";
-	const char *p;
+	static const char does[] = "streaming ";
+	const char *p = receiver_in(title);
 	char text[LSN_TEXT];
 	size_t n;
 
-	if (strncmp(title, pg, sizeof(pg) - 1) != 0)
-		return RECEIVER_UNSEEN;
-	p = title + sizeof(pg) - 1;
-	/* 9.5 puts its cluster_name there, of any characters: "9.5/main: ". */
-	if (strncmp(p, who, sizeof(who) - 1) != 0 &&
-	    (p = strstr(p, named)) == NULL)
+	if (p == NULL)
 		return RECEIVER_UNSEEN;
 	if ((p = strstr(p, does)) == NULL)
 		return RECEIVER_THERE;

@@ -1,6 +1,7 @@
 /*
  * What this host tells of a server that runs on it, besides SQL: for servers
- * before 9.6, which do not tell enough themselves.
+ * before 9.6, which do not tell enough themselves, and for roles that they tell
+ * nothing.
  */
 #ifndef FLOW_SERVER_LOCAL_H
 #define FLOW_SERVER_LOCAL_H
@@ -26,7 +27,8 @@ enum server_receiver {
 	RECEIVER_STREAMS /* and has flushed WAL up to *lsn */
 };
 /* The WAL receiver of a postmaster, by its title in ps (9.0.0
- * walreceiver.c:537: "wal receiver process   streaming 0/1A000060"). */
+ * walreceiver.c:537: "wal receiver process   streaming 0/1A000060"; from 11 on
+ * "walreceiver streaming 0/1A000060"). */
 enum server_receiver server_local_receiver(long postmaster, uint64_t *lsn);
 /* Pure: the title alone. */
 enum server_receiver server_local_title(const char *title, uint64_t *lsn);

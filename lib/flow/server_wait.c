@@ -260,13 +260,14 @@ look_standby(struct waiting *x, struct err *e)
 	return ask_lsn(x, PGFACT_REPLAY_LSN, &x->s->replay_lsn, e);
 }
 
-/* What ps shows: all that 9.0 tells of its receiver. */
+/* What ps shows: all that 9.0 tells of its receiver, and later servers to a
+ * role that may neither log in at the standby nor see the primary's senders. */
 static void
 look_process(struct waiting *x, const struct pidfile *p)
 {
 	uint64_t lsn = 0;
 
-	if (!has_no_view(x))
+	if (x->v.receiver_known)
 		return;
 	x->v.process = server_local_receiver(p->pid, &lsn);
 	if (x->v.process == RECEIVER_STREAMS)
@@ -440,6 +441,25 @@ say_slot(struct waiting *x, struct err *e)
 		    f.active ? "active" : "not active");
 }
 
+/* It may stream all the same. */
+static void
+say_unseen(struct waiting *x, struct err *e)
+{
+	const char *user = conninfo_get(x->w->standby, "user");
+	struct buf role = BUF_INIT;
+
+	text_add_identifier(&role, user != NULL ? user : "");
+	(void)err_detail(e,
+	    "This role sees the state of neither side, nor does this host "
+	    "show its receiver%s.",
+	    x->v.process == RECEIVER_UNSEEN ? "" : " stream");
+	(void)err_hint(e,
+	    "To see it, type on the primary, as a superuser: GRANT pg_monitor "
+	    "TO %s; or let it log in at the standby: pg_hba.conf.",
+	    buf_str(&role));
+	buf_free(&role);
+}
+
 static void
 say_sides(struct waiting *x, struct err *e)
 {
@@ -466,10 +486,8 @@ say_sides(struct waiting *x, struct err *e)
 			? "No WAL receiver process of it is seen here."
 			: "Its WAL receiver process runs and has received "
 			  "nothing.");
-	if (v->receiver_hidden && !v->sender_known)
-		(void)err_detail(e,
-		    "This role may not see the state of either side (GRANT "
-		    "pg_monitor TO it).");
+	if (!v->receiver_known && !v->sender_known && !has_no_view(x))
+		say_unseen(x, e);
 	say_slot(x, e);
 	(void)err_detail(e, "Received up to %s, needed %s.",
 	    lsn_format(x->s->receive_lsn, have),
