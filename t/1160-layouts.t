@@ -137,6 +137,9 @@ in_place() {
 		return
 	fi
 	ready || return
+	# As it is by default: on for the session that makes one.
+	pg_sql p "ALTER SYSTEM SET allow_in_place_tablespaces = off"
+	pg_reload p
 	pg_psql p <<-'END'
 		SET allow_in_place_tablespaces = on;
 		CREATE TABLESPACE inp LOCATION '';
@@ -149,6 +152,8 @@ in_place() {
 	    "$(oid inp) d" | sort)" "$m: it is a directory there too"
 	pg_sql p "UPDATE in_inp SET t = 'x' WHERE id < 500"
 	delta "an in-place tablespace"
+	like "$err" "note: .*allow_in_place_tablespaces = on is written" \
+	    "$m: an in-place tablespace: what it needs is told"
 	# It stays one when its table grows on the standby's side of time.
 	pg_sql p "INSERT INTO in_inp SELECT i, 'more'
 	    FROM generate_series(4000, 4100) i"
@@ -157,6 +162,8 @@ in_place() {
 	pg_sql p "DROP TABLESPACE inp"
 	delta "an in-place tablespace that was dropped"
 	is "$(tablespaces s)" "$(oid ts) -> $T/s.ts" "$m: it is gone there too"
+	unlike "$(cat "$T/s/postgresql.auto.conf")" \
+	    '^allow_in_place_tablespaces = 1' "$m: and so is what it needed"
 }
 
 # The word -T and the one behind it.

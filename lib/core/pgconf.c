@@ -39,6 +39,7 @@ static const struct {
     {"max_wal_senders", KEY_MORE},
     {"max_prepared_transactions", KEY_MORE},
     {"max_locks_per_transaction", KEY_MORE},
+    {"allow_in_place_tablespaces", KEY_MORE},
 };
 
 /* --- the lexical rules of the server (guc-file.l) ------------------------ */

@@ -74,6 +74,9 @@ clone_write_recovery(struct clone *c, struct err *e)
 	    .all_more = c->all_more};
 	int rc = -1;
 
+	if (clone_need_in_place(c, e) == -1)
+		return -1;
+	r.nmore = c->nmore;
 	if (c->slot.want != SLOT_NONE && (c->slot.made || c->slot.existed))
 		r.slot = c->slot.name;
 	/* Lines of the source's are none of ours, whatever they say. */

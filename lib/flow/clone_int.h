@@ -113,6 +113,7 @@ int clone_judge_places(struct clone *c, struct err *e);
 int clone_make_waldir(struct clone *c, struct err *e);
 int clone_new_tablespaces(struct clone *c, struct err *e);
 const char *clone_map_path(void *arg, uint32_t oid, const char *path);
+int clone_need_in_place(struct clone *c, struct err *e);
 /* clone_plan.c: the plan in words, for --dry-run */
 void clone_tell_plan(struct clone *c);
 /* clone_command.c: fills c->cleanup; after clone_look has asked the source */

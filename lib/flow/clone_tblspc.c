@@ -5,6 +5,8 @@
 #include "core/pgver.h"
 #include "flow/clone_int.h"
 
+#include <dirent.h>
+
 #define QUERY_MS 30000
 
 /* --- never in the source's own directories (A6) --------------------------- */
@@ -279,6 +281,52 @@ clone_new_tablespaces(struct clone *c, struct err *e)
 	}
 	pg_rows_free(r);
 	return rc;
+}
+
+/* --- in place (15) ----------------------------------------------------------
+ */
+
+/* Where the target has one, its server stops as soon as it is consistent,
+ * unless this is on: it takes the directory for damage (15.18 xlogrecovery.c,
+ * CheckTablespaceDirectory).  A session is enough to make one on the source. */
+int
+clone_need_in_place(struct clone *c, struct err *e)
+{
+	static const char name[] = "allow_in_place_tablespaces";
+	int fd = -1;
+	bool found = false;
+	struct dirent *de;
+	struct stat st;
+	DIR *d = NULL;
+
+	if (pgver(c->facts.version, PGFACT_INPLACE_TBLSPC) == NULL ||
+	    c->nmore == NELEM(c->more))
+		return 0;
+	fd =
+	    tree_openat(c->target.tree, "pg_tblspc", O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		(void)err_set_errno(e, ERR_TARGET_IO,
+		    "could not read directory \"%s/pg_tblspc\"",
+		    c->target.path);
+		if (fd != -1)
+			(void)close(fd);
+		return -1;
+	}
+	while (!found && (de = readdir(d)) != NULL)
+		found =
+		    strspn(de->d_name, "0123456789") == strlen(de->d_name) &&
+		    fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(st.st_mode);
+	(void)closedir(d);
+	if (!found)
+		return 0;
+	c->more[c->nmore++] = (struct pgconf_more){.name = name, .value = 1};
+	clone_note(c,
+	    "the source has tablespaces in its data directory: %s = on is "
+	    "written into postgresql.auto.conf, without which the standby "
+	    "would not start",
+	    name);
+	return 0;
 }
 
 /* --- dropped during the copy (B10) ---------------------------------------- */
