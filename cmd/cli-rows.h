@@ -84,7 +84,7 @@
 	    "known-hosts", "FILE", group ".known_hosts", "known host keys")
 #define CLI_HOST_FINGERPRINT(conf_key)                                         \
 	CLI_STRING("host-fingerprint", "SHA256:...", conf_key,                 \
-	    "admit the host key with this fingerprint")
+	    "admit the host key with this fingerprint, in this run")
 #define CLI_TRANSPORT(group)                                                   \
 	CLI_CHOICE("transport", "auto|libssh2|openssh", group ".transport",    \
 	    "who speaks SSH")

@@ -282,7 +282,8 @@ wrong = fingerprint("host2")
 for kind in ("libssh2", "openssh"):
     r = run(sd, kind, K=write("k1", ""))
     ok(r.code == 5 and r.has("[ssh-hostkey]", "is not known", print_,
-                             "--host-fingerprint="),
+                             "--host-fingerprint=", "each run",
+                             "for all runs"),
        kind + ": A13: an unknown host is refused, its fingerprint shown", r)
     r = run(sd, kind, K=write("k2", known(sd, "host2")))
     ok(r.code == 5 and r.has("[ssh-hostkey]", "not the one in known_hosts"),

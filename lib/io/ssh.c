@@ -371,8 +371,8 @@ unknown_error(struct ssh *s, const char *type, const char *print, struct err *e)
 	    type, print, file);
 	(void)err_hint(e,
 	    "Compare it on that host (ssh-keygen -lf"
-	    " /etc/ssh/ssh_host_*_key.pub), then use --host-fingerprint=%s, or:"
-	    " ssh-keyscan -p %u %s >> %s",
+	    " /etc/ssh/ssh_host_*_key.pub), then use --host-fingerprint=%s with"
+	    " each run, or, for all runs: ssh-keyscan -p %u %s >> %s",
 	    print, c->port, shell_word(c->hostname, host),
 	    to == file ? shell_word(file, word) : to);
 }

@@ -437,8 +437,8 @@ hint_host_key(const struct sshcmd *s, struct err *e)
 		    e, "Fingerprints of the host: %s.", buf_str(&prints));
 	(void)err_hint(e,
 	    "Compare the fingerprint on that host, then use"
-	    " --host-fingerprint=SHA256:..., or add the host to known_hosts"
-	    " (ssh-keyscan -p %u %s)",
+	    " --host-fingerprint=SHA256:... with each run, or, for all runs,"
+	    " add the host to known_hosts (ssh-keyscan -p %u %s)",
 	    s->port, shell_word(s->hostname, word));
 	buf_free(&prints);
 	knownhosts_free(&k);
