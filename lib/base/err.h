@@ -46,6 +46,7 @@ enum {
 	X(ERR_TARGET_OTHER_CLUSTER, "target-other-cluster", STATUS_REFUSED)    \
 	X(ERR_TARGET_IS_SOURCE, "target-is-source", STATUS_REFUSED)            \
 	X(ERR_TARGET_AHEAD, "target-ahead", STATUS_REFUSED)                    \
+	X(ERR_TARGET_IS_PRIMARY, "target-is-primary", STATUS_REFUSED)          \
 	X(ERR_TARGET_SPACE, "target-space", STATUS_REFUSED)                    \
 	X(ERR_TARGET_PATH, "target-path", STATUS_REFUSED)                      \
 	X(ERR_VERSION, "version-mismatch", STATUS_REFUSED)                     \

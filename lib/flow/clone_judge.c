@@ -97,6 +97,73 @@ judge_upstream(struct clone *c)
 	c->slot_pg = NULL;
 }
 
+/* What is done for good, however it was allowed. */
+static void
+tell_loss(struct clone *c)
+{
+	const struct target_verdict *v = &c->verdict;
+	char at[LSN_TEXT], end[LSN_TEXT];
+	struct buf lost = BUF_INIT;
+	uint32_t tli = 0;
+	uint64_t reached = target_reached(&c->target, &tli);
+
+	text_add_size(&lost, v->lost_bytes);
+	(void)lsn_format(v->fork_lsn, at);
+	(void)lsn_format(reached, end);
+	switch (v->loss) {
+	case TARGET_LOSES_NOTHING:
+		break;
+	case TARGET_LOSES_FORK:
+		clone_note(c,
+		    "the target is an old primary: it left this "
+		    "timeline at %s; %s of its own WAL behind that point will "
+		    "be gone",
+		    at, buf_str(&lost));
+		break;
+	case TARGET_LOSES_AHEAD:
+		clone_note(c,
+		    "the target reached %s, the source is at %s: %s of WAL "
+		    "that only the target has will be gone",
+		    end, at, buf_str(&lost));
+		break;
+	case TARGET_LOSES_TIMELINE:
+		clone_note(c,
+		    "the target reached %s on timeline %u, which the history "
+		    "of the source does not have: all that was written on it "
+		    "will be gone",
+		    end, (unsigned)tli);
+		break;
+	}
+	buf_free(&lost);
+}
+
+/* Of another cluster it says nothing.  Where it cannot be read, pg_control is
+ * what there is. */
+static int
+read_wal(struct clone *c, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (!c->target.have_control ||
+	    c->target.control.system_identifier != c->src.o.system_identifier)
+		return 0;
+	clone_show(c, "reading the end of the target's WAL");
+	if (target_read_wal(&c->target, sig_fd(), &why) == 0) {
+		if (c->target.wal_end != 0)
+			return 0;
+		(void)err_set(&why, ERR_TARGET_IO, "none was found");
+	}
+	if (why.code == ERR_INTERRUPTED || why.code == ERR_NOMEM) {
+		*e = why;
+		return -1;
+	}
+	clone_note(c,
+	    "where the target's own WAL ends is not known (%s): pg_control "
+	    "decides",
+	    why.text);
+	return 0;
+}
+
 static int
 judge_target(struct clone *c, struct err *e)
 {
@@ -109,15 +176,16 @@ judge_target(struct clone *c, struct err *e)
 	    .dev = o->dev,
 	    .ino = o->ino,
 	    .version = c->facts.version,
+	    .in_recovery = c->facts.in_recovery,
 	    .history = c->history.len > 0 ? buf_str(&c->history) : NULL};
 	struct err refusal = ERR_INIT;
 	struct stat st = {0};
-	struct buf lost = BUF_INIT;
-	char lsn[LSN_TEXT];
 
 	s.lsn = MAX_OF(c->facts.current_lsn, c->control.checkpoint);
 	if (c->target.tree != NULL && fstat(tree_fd(c->target.tree), &st) == -1)
 		return err_set_errno(e, ERR_IO, "could not look at the target");
+	if (read_wal(c, e) == -1)
+		return -1;
 	if (target_judge(&c->target, (uint64_t)st.st_dev, st.st_ino, &s, false,
 		&c->verdict, &refusal) == -1) {
 		if (!c->o->force ||
@@ -128,15 +196,7 @@ judge_target(struct clone *c, struct err *e)
 		}
 		clone_note(c, "--force: going on although %s", refusal.text);
 	}
-	if (c->verdict.diverged) {
-		text_add_size(&lost, c->verdict.lost_bytes);
-		clone_note(c,
-		    "the target is an old primary: it left this "
-		    "timeline at %s; %s of its own WAL behind that point will "
-		    "be gone",
-		    lsn_format(c->verdict.fork_lsn, lsn), buf_str(&lost));
-		buf_free(&lost);
-	}
+	tell_loss(c);
 	return 0;
 }
 

@@ -192,7 +192,7 @@ read_history(struct clone *c, struct err *e)
 {
 	char path[64];
 
-	if (c->facts.timeline < 2 || c->target.kind != TARGET_PGDATA)
+	if (c->facts.timeline < 2 || !c->target.have_control)
 		return 0;
 	(void)snprintf(path, sizeof(path), "%s/%08" PRIX32 ".history",
 	    c->wal_dir, c->facts.timeline);

@@ -258,3 +258,25 @@ operate_wal_end_here(const struct operate_request *q, uint64_t *end,
 	operate_do_close(&d);
 	return rc;
 }
+
+int
+operate_wal_end_of(const char *pgdata, const struct pgcontrol *c,
+    uint32_t timeline, uint64_t from, uint64_t *end, uint32_t *found, int sigfd,
+    struct err *e)
+{
+	struct operate_host h = {.wait = wait_here, .arg = &sigfd};
+	struct operate_request q = {.verb = OPERATE_WAL_END,
+	    .pgdata = pgdata,
+	    .timeline = timeline,
+	    .from = from};
+	struct operate_answer a = {.text = NULL};
+	struct operate_dir d = {.control = *c};
+	int rc = -1;
+
+	if ((d.t = tree_open(pgdata, e)) != NULL)
+		rc = operate_wal_end(&d, &q, &h, &a, e);
+	*end = a.wal_end;
+	*found = a.timeline;
+	operate_do_close(&d);
+	return rc;
+}

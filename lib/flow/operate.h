@@ -10,6 +10,7 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/pgcontrol.h"
 #include "io/remote.h"
 
 #define OPERATE_MS_MAX (60 * 60 * 1000)
@@ -107,5 +108,10 @@ int operate_here(const struct operate_local *l, const struct operate_request *q,
  * read.  *end and *timeline as in the answer.  -1: as operate_here(). */
 int operate_wal_end_here(const struct operate_request *q, uint64_t *end,
     uint32_t *timeline, int sigfd, struct err *e);
+/* The same for a caller who holds the directory, and has its pg_control: that
+ * may be under another name by now. */
+int operate_wal_end_of(const char *pgdata, const struct pgcontrol *c,
+    uint32_t timeline, uint64_t from, uint64_t *end, uint32_t *found, int sigfd,
+    struct err *e);
 
 #endif

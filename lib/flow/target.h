@@ -40,7 +40,10 @@ struct target {
 	struct pgcontrol control; /* TARGET_PGDATA; MARKED: of the displaced
 				   * one when it is still there */
 	bool have_control;
-	int version;          /* of PG_VERSION, 0 when there is none */
+	int version;      /* of PG_VERSION, 0 when there is none */
+	uint64_t wal_end; /* target_read_wal; 0: not known */
+	uint32_t wal_timeline;
+	bool was_primary;     /* target_read_wal */
 	struct marker marker; /* as last written */
 };
 
@@ -68,17 +71,37 @@ struct target_source {
 	bool same_host;      /* same boot id */
 	uint64_t dev, ino;   /* of its PGDATA */
 	int version;
+	bool in_recovery;
+};
+enum target_loss {
+	TARGET_LOSES_NOTHING,
+	TARGET_LOSES_FORK,    /* behind fork_lsn, where it left the source's
+			       * history: allowed with --delta */
+	TARGET_LOSES_AHEAD,   /* what the source has not written, forced */
+	TARGET_LOSES_TIMELINE /* its whole timeline, forced: bytes unknown */
 };
 struct target_verdict {
-	bool diverged;       /* an old primary, allowed with --delta */
-	uint64_t fork_lsn;   /* where it left the source's history */
+	enum target_loss loss;
+	uint64_t fork_lsn;   /* FORK, AHEAD (then: of the source) */
 	uint64_t lost_bytes; /* of its own WAL behind that (at least) */
 };
 /*
- * A5, A6, A7 (major): other cluster, same directory, ahead, wrong major.  Pure.
- * target_dev and target_ino: 0 when the directory is not there.  force lets
- * another cluster and a target that is ahead pass, nothing else; call it
- * without first, to have the refusal to print.
+ * The end of the target's WAL on its disk, from where pg_control says it came
+ * to (its last checkpoint, or further in recovery), and whether it is the data
+ * of a primary.  Nothing for a directory without a pg_control.  -1: it cannot
+ * be read; t->wal_end is 0 then, as where there is none.
+ */
+int target_read_wal(struct target *t, int sigfd, struct err *e);
+/* How far its data reach: pg_control, or the WAL where it goes further. */
+uint64_t target_reached(const struct target *t, uint32_t *tli);
+/* By pg_control's state and the absence of the files of a standby. */
+bool target_is_primary(struct target *t);
+/*
+ * A5, A6, A7 (major): other cluster, same directory, ahead, the primary of a
+ * source that is its standby, wrong major.  Pure.  target_dev and target_ino: 0
+ * when the directory is not there.  force lets another cluster, a target that
+ * is ahead, and the primary pass, nothing else; call it without first, to have
+ * the refusal to print.
  */
 int target_judge(const struct target *t, uint64_t target_dev,
     uint64_t target_ino, const struct target_source *s, bool force,

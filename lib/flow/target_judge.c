@@ -62,15 +62,13 @@ judge_cluster(const struct target *t, const struct target_source *s, bool force,
 	    "--force.");
 }
 
-static int
-refuse_ahead(const struct target *t, uint32_t tli, uint64_t reached,
+/* "...; the source is at 0/5000000 on timeline 1." and what that means. */
+static void
+detail_positions(const struct target *t, uint32_t tli, uint64_t reached,
     const struct target_source *s, const char *why, struct err *e)
 {
 	char have[LSN_TEXT], want[LSN_TEXT];
 
-	(void)err_set(e, ERR_TARGET_AHEAD,
-	    "directory \"%s\" is ahead of the source; this may be the primary",
-	    t->path);
 	(void)err_detail(e,
 	    "It reached %s on timeline %u, \"%s\"; the source is at %s on "
 	    "timeline %u. %s",
@@ -78,9 +76,54 @@ refuse_ahead(const struct target *t, uint32_t tli, uint64_t reached,
 	    pgcontrol_state_name(t->control.state),
 	    s->lsn == 0 ? "an unknown position" : lsn_format(s->lsn, want),
 	    (unsigned)s->timeline, why);
+}
+
+/* What must be typed when it is what it may be. */
+static int
+hint_primary(const struct target *t, struct err *e)
+{
+	if (t->was_primary)
+		return err_hint(e,
+		    "If it is the primary, start it: pg_ctl start -D '%s'. "
+		    "Only "
+		    "if its data are not needed: --force.",
+		    t->path);
 	return err_hint(e,
 	    "Find out which node has the data; --force overwrites this "
 	    "directory, and what only it has is lost.");
+}
+
+static int
+refuse_ahead(const struct target *t, uint32_t tli, uint64_t reached,
+    const struct target_source *s, const char *why, struct err *e)
+{
+	(void)err_set(e, ERR_TARGET_AHEAD,
+	    "directory \"%s\" is ahead of the source; this may be the primary",
+	    t->path);
+	detail_positions(t, tli, reached, s, why, e);
+	return hint_primary(t, e);
+}
+
+/* Both would be standbys of each other, and no server takes writes. */
+static int
+refuse_primary(const struct target *t, uint64_t reached,
+    const struct target_source *s, uint64_t lost, struct err *e)
+{
+	char why[128] = "The source has all of its WAL.";
+
+	if (lost > 0)
+		(void)snprintf(why, sizeof(why),
+		    "%" PRIu64 " bytes of WAL that only it has would be lost.",
+		    lost);
+	(void)err_set(e, ERR_TARGET_IS_PRIMARY,
+	    "directory \"%s\" is that of a primary, and the source is a "
+	    "standby on its timeline: none would be left",
+	    t->path);
+	detail_positions(t, s->timeline, reached, s, why, e);
+	return err_hint(e,
+	    "Start it: pg_ctl start -D '%s'; or promote the source first, by "
+	    "standby-promote. Only if another primary is there: --force.",
+	    t->path);
 }
 
 /* Same timeline: can it have WAL that the source has not written? */
@@ -89,14 +132,23 @@ judge_position(const struct target *t, uint64_t reached,
     const struct target_source *s, bool force, struct target_verdict *v,
     struct err *e)
 {
-	if (s->lsn == 0 || reached <= s->lsn)
+	bool ahead = s->lsn != 0 && reached > s->lsn;
+	uint64_t lost =
+	    ahead ? (uint64_t)lsn_diff(reached, s->lsn, t->version) : 0;
+	char why[128];
+
+	if (!force && s->in_recovery && t->was_primary)
+		return refuse_primary(t, reached, s, lost, e);
+	if (!ahead)
 		return 0;
+	(void)snprintf(why, sizeof(why),
+	    "%" PRIu64 " bytes of WAL that nobody else may have would be lost.",
+	    lost);
 	if (!force)
-		return refuse_ahead(t, s->timeline, reached, s,
-		    "Nobody else may have that WAL.", e);
-	v->diverged = true;
+		return refuse_ahead(t, s->timeline, reached, s, why, e);
+	v->loss = TARGET_LOSES_AHEAD;
 	v->fork_lsn = s->lsn;
-	v->lost_bytes = (uint64_t)lsn_diff(reached, s->lsn, t->version);
+	v->lost_bytes = lost;
 	return 0;
 }
 
@@ -114,7 +166,7 @@ judge_fork(const struct target *t, uint32_t tli, uint64_t reached,
 
 	if (reached <= fork && !own_checkpoint)
 		return;
-	v->diverged = true;
+	v->loss = TARGET_LOSES_FORK;
 	v->fork_lsn = fork;
 	v->lost_bytes =
 	    reached <= fork ? 0 : (uint64_t)lsn_diff(reached, fork, t->version);
@@ -125,7 +177,7 @@ judge_history(const struct target *t, const struct target_source *s, bool force,
     struct target_verdict *v, struct err *e)
 {
 	uint32_t tli = 0;
-	uint64_t reached = pgcontrol_reached(&t->control, &tli), fork = 0;
+	uint64_t reached = target_reached(t, &tli), fork = 0;
 	int rc;
 
 	if (tli == s->timeline)
@@ -142,8 +194,10 @@ judge_history(const struct target *t, const struct target_source *s, bool force,
 	}
 	if (!force)
 		return refuse_ahead(t, tli, reached, s,
-		    "Its timeline is not in the history of the source.", e);
-	v->diverged = true;
+		    "Its timeline is not in the history of the source: all "
+		    "that was written on it would be lost.",
+		    e);
+	v->loss = TARGET_LOSES_TIMELINE;
 	return 0;
 }
 
@@ -154,7 +208,7 @@ target_judge(const struct target *t, uint64_t target_dev, uint64_t target_ino,
 {
 	int other;
 
-	*v = (struct target_verdict){.diverged = false};
+	*v = (struct target_verdict){.loss = TARGET_LOSES_NOTHING};
 	if (judge_place(target_dev, target_ino, t, s, e) == -1)
 		return -1;
 	if (t->kind == TARGET_NEW)

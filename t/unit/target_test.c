@@ -648,14 +648,85 @@ the_judgement_from_facts(void **state)
 		g.marker.system_identifier = t[i].sysid;
 		g.marker.source = source;
 		(void)target_judge(&g, 1, 2, &s, t[i].force, &v, &e);
-		if (e.code != t[i].code || v.diverged != t[i].diverged ||
+		if (e.code != t[i].code ||
+		    (v.loss != TARGET_LOSES_NOTHING) != t[i].diverged ||
 		    v.fork_lsn != t[i].fork || v.lost_bytes != t[i].lost)
 			fail_msg("%s: %s \"%s\" %d %" PRIx64 " %" PRIu64,
-			    t[i].name, err_name(e.code), e.text,
-			    (int)v.diverged, v.fork_lsn, v.lost_bytes);
+			    t[i].name, err_name(e.code), e.text, (int)v.loss,
+			    v.fork_lsn, v.lost_bytes);
 		if (e.code == ERR_TARGET_AHEAD)
 			assert_non_null(
 			    strstr(e.text, "this may be the primary"));
+	}
+}
+
+static void
+what_the_wal_on_disk_says_counts_too(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t end;
+		uint32_t end_tli;
+		bool primary, in_recovery;
+		uint32_t s_tli;
+		bool force;
+		enum err_code code;
+		enum target_loss loss;
+		uint64_t lost;
+	} t[] = {
+	    {"not known", 0, 0, false, true, 1, false, 0, 0, 0},
+	    {"a standby that is behind", 0x5000000, 1, false, true, 1, false, 0,
+		0, 0},
+	    {"a standby that is ahead", 0x5000010, 1, false, true, 1, false,
+		ERR_TARGET_AHEAD, 0, 0},
+	    {"a standby that is ahead, forced", 0x5000010, 1, false, true, 1,
+		true, 0, TARGET_LOSES_AHEAD, 0x10},
+	    {"a primary that has no more", 0x5000000, 1, true, true, 1, false,
+		ERR_TARGET_IS_PRIMARY, 0, 0},
+	    {"a primary that has no more, forced", 0x5000000, 1, true, true, 1,
+		true, 0, 0, 0},
+	    {"a primary that has more, forced", 0x5000010, 1, true, true, 1,
+		true, 0, TARGET_LOSES_AHEAD, 0x10},
+	    {"a primary, and so is the source", 0x5000000, 1, true, false, 1,
+		false, 0, 0, 0},
+	    {"an old primary up to the fork", 0x5000000, 1, true, true, 2,
+		false, 0, 0, 0},
+	    {"an old primary behind the fork", 0x5000010, 1, true, true, 2,
+		false, 0, TARGET_LOSES_FORK, 0x10},
+	    {"it went on to a timeline of its own", 0x4000000, 3, true, true, 2,
+		false, ERR_TARGET_AHEAD, 0, 0},
+	    {"its own timeline, forced", 0x4000000, 3, true, true, 2, true, 0,
+		TARGET_LOSES_TIMELINE, 0},
+	};
+	char path[] = "/pgdata";
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct target g = {.path = path,
+		    .kind = TARGET_PGDATA,
+		    .have_control = true,
+		    .version = 150000,
+		    .control = {.system_identifier = 7,
+			.checkpoint = 0x3000028,
+			.timeline = 1},
+		    .wal_end = t[i].end,
+		    .wal_timeline = t[i].end_tli,
+		    .was_primary = t[i].primary};
+		struct target_source s = {.system_identifier = 7,
+		    .timeline = t[i].s_tli,
+		    .lsn = 0x5000000,
+		    .history = t[i].s_tli == 1 ? NULL : H2,
+		    .version = 150000,
+		    .in_recovery = t[i].in_recovery};
+		struct target_verdict v;
+		struct err e = ERR_INIT;
+
+		(void)target_judge(&g, 1, 2, &s, t[i].force, &v, &e);
+		if (e.code != t[i].code || v.loss != t[i].loss ||
+		    v.lost_bytes != t[i].lost)
+			fail_msg("%s: %s \"%s\" %d %" PRIu64, t[i].name,
+			    err_name(e.code), e.text, (int)v.loss,
+			    v.lost_bytes);
 	}
 }
 
@@ -1327,6 +1398,7 @@ main(void)
 	    cmocka_unit_test(
 		a_running_server_is_refused_at_the_start_and_before_the_mark),
 	    cmocka_unit_test(the_judgement_from_facts),
+	    cmocka_unit_test(what_the_wal_on_disk_says_counts_too),
 	    cmocka_unit_test(the_source_itself_is_refused_even_with_force),
 	    cmocka_unit_test(another_major_is_refused_even_with_force),
 	    cmocka_unit_test(after_each_step_pg_control_is_absent_or_complete),
