@@ -124,6 +124,20 @@ if [ "$m" -ge 16 ]; then
 fi
 
 # --- slots
+for name in db-2 Db2 'a b' 슬롯 "$(printf 'x%.0s' {1..64})"; do
+	for option in -C --dry-run; do
+		clone_args p s
+		before=$(state)
+		run "${CLONE[@]/--slot=slot_s/--slot=$name}" "$option"
+		rc_is 2 "slot \"$name\" $option: exit status 2"
+		like "$err" "\"$name\" is no name of a replication slot" \
+		    "slot \"$name\" $option: says why"
+		like "$err" 'hint: For example: -S [a-z0-9_]+' \
+		    "slot \"$name\" $option: says one that is"
+		is "$(state)" "$before" "slot \"$name\" $option: nothing changed"
+		[ "$rc" != 0 ] || { forget s; mkdir "$T/s.ts"; drop_slots p; }
+	done
+done
 clone_args p s
 pg_sql p "SELECT pg_create_physical_replication_slot('there')" >/dev/null
 before=$(state)

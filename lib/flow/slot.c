@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
+#include "core/text.h"
 #include "flow/slot.h"
 
 #define ASK_MS 10000
@@ -331,6 +332,23 @@ cover(struct slot *s, const struct slot_facts *f, const struct room *room,
 	return rc != 0 ? rc : cover_permanent(s, e);
 }
 
+/* The server would refuse it when it makes the slot, after the copy; and cut a
+ * name that is too long (15.18 slot.c, ReplicationSlotValidateName). */
+static int
+check_name(const char *name, struct err *e)
+{
+	char good[64];
+
+	text_slot_name(name, good);
+	if (strcmp(name, good) == 0)
+		return 0;
+	(void)err_set(
+	    e, ERR_USAGE, "\"%s\" is no name of a replication slot", name);
+	(void)err_detail(e,
+	    "It has lower case letters, digits and underscores, at most 63.");
+	return err_hint(e, "For example: -S %s", good);
+}
+
 int
 slot_prepare(struct slot *s, struct pg *pg, const struct pg_opts *o,
     const char *name, enum slot_want want, const char *uuid, const char **why,
@@ -355,7 +373,8 @@ slot_prepare(struct slot *s, struct pg *pg, const struct pg_opts *o,
 					       "replication slots",
 					       pg_version_text(pg));
 	}
-	if (slot_read(pg, s->name, &f, deadline_in(ASK_MS), e) == -1 ||
+	if (check_name(name, e) == -1 ||
+	    slot_read(pg, s->name, &f, deadline_in(ASK_MS), e) == -1 ||
 	    read_room(pg, &room, e) == -1 ||
 	    slot_judge(&f, want, s->name, room.max, room.used, e) == -1)
 		return -1;
@@ -382,6 +401,8 @@ slot_check(struct pg *pg, const char *name, enum slot_want want, struct err *e)
 			   : err_set(e, ERR_SLOT,
 				 "PostgreSQL %s has no replication slots",
 				 pg_version_text(pg));
+	if (check_name(name, e) == -1)
+		return -1;
 	if (slot_read(pg, name, &f, deadline_in(ASK_MS), e) == -1 ||
 	    read_room(pg, &room, e) == -1)
 		return -1;
