@@ -81,6 +81,10 @@ for force in '' --force; do
 	rc_is 3 "A4 running server in the target $force: exit status 3"
 	like "$err" 'running' "running server in the target $force: says so"
 	like "$err" "$pid" "running server in the target $force: names its pid"
+	like "$err" 'error: a primary is running' \
+	    "running server in the target $force: that it is a primary"
+	like "$err" 'hint: .*right one\?.*pg_ctl stop' \
+	    "running server in the target $force: perhaps the wrong host"
 	is "$(pg_pid s)" "$pid" "running server in the target $force: still runs"
 	is "$(pg_sql s "SELECT count(*) FROM acc")" 2000 \
 	    "running server in the target $force: and answers"

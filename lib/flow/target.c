@@ -385,32 +385,6 @@ look(struct target *t, struct contents *c, struct err *e)
 	return 0;
 }
 
-/* A4.  Nothing overrides it. */
-static int
-check_stopped(struct target *t, struct err *e)
-{
-	struct buf why = BUF_INIT;
-	long pid = 0;
-	int rc = server_running(tree_fd(t->tree), &pid, &why, e);
-
-	if (rc == 1) {
-		if (pid > 0)
-			(void)err_set(e, ERR_TARGET_RUNNING,
-			    "a server is running in directory \"%s\" (pid %ld)",
-			    t->path, pid);
-		else
-			(void)err_set(e, ERR_TARGET_RUNNING,
-			    "a server may be running in directory \"%s\"",
-			    t->path);
-		if (why.len > 0)
-			(void)err_detail(e, "Seen: %s.", buf_str(&why));
-		(void)err_hint(e, "Stop it first:");
-		(void)command_on(e, "pg_ctl stop -m fast -D ", t->path, "");
-	}
-	buf_free(&why);
-	return rc == 0 ? 0 : -1;
-}
-
 static int
 read_version(struct target *t)
 {
@@ -441,6 +415,52 @@ read_control(struct target *t, const char *path, struct err *e)
 	return err_set(e,
 	    why.code == ERR_VERSION ? ERR_VERSION : ERR_TARGET_NOT_PGDATA,
 	    "data directory \"%s\": %s", t->path, why.text);
+}
+
+/* What would be overwritten there is what others have their data from: perhaps
+ * the command was typed on the wrong host. */
+static int
+refuse_running(struct target *t, long pid, const char *why, struct err *e)
+{
+	bool primary;
+
+	t->version = read_version(t);
+	primary = t->version != 0 &&
+		  read_control(t, TARGET_CONTROL, NULL) == 0 &&
+		  target_is_primary(t);
+	if (pid > 0)
+		(void)err_set(e, ERR_TARGET_RUNNING,
+		    "a %s is running in directory \"%s\" (pid %ld)",
+		    primary ? "primary" : "server", t->path, pid);
+	else
+		(void)err_set(e, ERR_TARGET_RUNNING,
+		    "a %s may be running in directory \"%s\"",
+		    primary ? "primary" : "server", t->path);
+	if (why[0] != '\0')
+		(void)err_detail(e, "Seen: %s.", why);
+	if (primary)
+		(void)err_hint(e,
+		    "This directory would be overwritten. The command is typed "
+		    "on the host that becomes the standby: is this the right "
+		    "one? If this primary is to be replaced by a copy of "
+		    "another, stop it first:");
+	else
+		(void)err_hint(e, "Stop it first:");
+	return command_on(e, "pg_ctl stop -m fast -D ", t->path, "");
+}
+
+/* A4.  Nothing overrides it. */
+static int
+check_stopped(struct target *t, struct err *e)
+{
+	struct buf why = BUF_INIT;
+	long pid = 0;
+	int rc = server_running(tree_fd(t->tree), &pid, &why, e);
+
+	if (rc == 1)
+		(void)refuse_running(t, pid, buf_str(&why), e);
+	buf_free(&why);
+	return rc == 0 ? 0 : -1;
 }
 
 /* --- A3: the three kinds -------------------------------------------------- */
