@@ -63,8 +63,14 @@ refused 3 "A3 foreign files, --delta" 'PG_VERSION|not a (PostgreSQL )?data direc
 rm -rf "$T/s"
 
 cp -a "$T/o" "$T/s"
+cp "$T/p/global/pg_control" "$T/s/global/pg_control"
 refused 3 "A3 data directory without --delta" '--delta'
+cp "$T/o/global/pg_control" "$T/s/global/pg_control"
 refused 3 "A5 data directory of another cluster" 'another cluster: system' --delta
+refused 3 "A5 data directory of another cluster, without --delta" \
+    'hint: .*another cluster.*just made.*empty it first'
+unlike "$err" '--delta' \
+    "A5 data directory of another cluster, without --delta: no advice that fails"
 rm -rf "$T/s"
 
 # A server that runs in the target: a copy of the primary with a tablespace of

@@ -301,16 +301,39 @@ tell_link(struct clone *c)
 		    c, "\"%s\" is the directory \"%s\"", given, c->target.path);
 }
 
+/* --delta would be refused, too, where the data directory is of another
+ * cluster: that of pg_createcluster or initdb, which made one of its own. */
+static void
+hint_empty(struct clone *c, uint64_t holds, struct err *e)
+{
+	if (e == NULL || e->code != ERR_TARGET_NOT_EMPTY || holds == 0 ||
+	    ask_server(c, NULL) == -1 || c->facts.system_identifier == 0 ||
+	    c->facts.system_identifier == holds)
+		return;
+	e->hint[0] = '\0';
+	(void)err_hint(e,
+	    "It is of another cluster than the source, system %" PRIu64
+	    ". Only if it was just made, by pg_createcluster or initdb, and "
+	    "nothing in it is needed: empty it first (EXAMPLES in the man page "
+	    "say how). Else name another directory with -D.",
+	    c->facts.system_identifier);
+}
+
 int
 clone_look(struct clone *c, struct err *e)
 {
+	uint64_t holds = 0;
 	struct target_want want = {.sync = c->o->sync,
+	    .holds = &holds,
 	    .delta = c->o->delta || c->o->conf_only || c->o->cleanup,
 	    .dry_run = c->o->dry_run || c->o->conf_only || c->o->cleanup};
 
-	if (identify(c, e) == -1 ||
-	    target_open(&c->target, c->o->pgdata, &want, e) == -1)
+	if (identify(c, e) == -1)
 		return -1;
+	if (target_open(&c->target, c->o->pgdata, &want, e) == -1) {
+		hint_empty(c, holds, e);
+		return -1;
+	}
 	if ((c->rec->pgdata = strdup(c->target.path)) == NULL)
 		return err_set_nomem(e);
 	tell_link(c);

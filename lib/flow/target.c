@@ -525,6 +525,8 @@ open_pgdata(struct target *t, const struct target_want *w, struct err *e)
 		    t->path);
 	if (w->delta)
 		return check_mode(t, e);
+	if (w->holds != NULL)
+		*w->holds = t->control.system_identifier;
 	(void)err_set(e, ERR_TARGET_NOT_EMPTY,
 	    "directory \"%s\" holds a data directory", t->path);
 	describe(t, e);

@@ -51,6 +51,9 @@ struct target_want {
 	bool delta;   /* --delta */
 	bool dry_run; /* create nothing */
 	bool sync;
+	/* NULL, or set to the system identifier of the data directory that is
+	 * refused for want of --delta. */
+	uint64_t *holds;
 };
 /*
  * Open and classify: A1-A4 (root, owner, mode, lock, "/", $HOME, not empty,
