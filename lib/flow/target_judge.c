@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
 #include "flow/target.h"
@@ -82,12 +83,15 @@ detail_positions(const struct target *t, uint32_t tli, uint64_t reached,
 static int
 hint_primary(const struct target *t, struct err *e)
 {
-	if (t->was_primary)
-		return err_hint(e,
-		    "If it is the primary, start it: pg_ctl start -D '%s'. "
-		    "Only "
-		    "if its data are not needed: --force.",
-		    t->path);
+	char word[SHELL_WORD];
+
+	if (t->was_primary) {
+		(void)err_hint(e,
+		    "--force overwrites it: only if its data are not needed. "
+		    "If it is the primary, start it:");
+		return err_command(
+		    e, "pg_ctl start -D %s", shell_quoted(t->path, word));
+	}
 	return err_hint(e,
 	    "Find out which node has the data; --force overwrites this "
 	    "directory, and what only it has is lost.");
@@ -109,7 +113,7 @@ static int
 refuse_primary(const struct target *t, uint64_t reached,
     const struct target_source *s, uint64_t lost, struct err *e)
 {
-	char why[128] = "The source has all of its WAL.";
+	char why[128] = "The source has all of its WAL.", word[SHELL_WORD];
 
 	if (lost > 0)
 		(void)snprintf(why, sizeof(why),
@@ -120,10 +124,11 @@ refuse_primary(const struct target *t, uint64_t reached,
 	    "standby on its timeline: none would be left",
 	    t->path);
 	detail_positions(t, s->timeline, reached, s, why, e);
-	return err_hint(e,
-	    "Start it: pg_ctl start -D '%s'; or promote the source first, by "
-	    "standby-promote. Only if another primary is there: --force.",
-	    t->path);
+	(void)err_hint(e,
+	    "Promote the source first, by standby-promote; --force only if "
+	    "another primary is there. Or start this one:");
+	return err_command(
+	    e, "pg_ctl start -D %s", shell_quoted(t->path, word));
 }
 
 /* Same timeline: can it have WAL that the source has not written? */

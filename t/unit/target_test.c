@@ -154,7 +154,7 @@ typed(const struct err *e, const char *command, const char *dir)
 {
 	char want[300], hint[sizeof(e->hint) + 1];
 
-	(void)snprintf(want, sizeof(want), "%s%s\n", command, dir);
+	(void)snprintf(want, sizeof(want), "%s'%s'\n", command, dir);
 	(void)snprintf(hint, sizeof(hint), "%s\n", e->hint);
 	if (strstr(hint, want) == NULL)
 		fail_msg("%s: %s", command, e->hint);
@@ -500,9 +500,12 @@ fake_server(const char *dir)
 	pid = fork();
 	assert_int_not_equal(pid, -1);
 	if (pid == 0) {
-		if (prctl(PR_SET_NAME, "postgres") == -1 || chdir(dir) == -1 ||
+		/* A test that fails must not wait for it. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+		    prctl(PR_SET_NAME, "postgres") == -1 || chdir(dir) == -1 ||
 		    write(ready[1], "", 1) != 1)
 			_exit(1);
+		(void)close(STDOUT_FILENO);
 		for (;;)
 			(void)pause();
 	}
