@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: what only the target has is seen before it is overwritten: WAL that its
-# pg_control does not tell of yet, and that it is the primary of the source.
+# pg_control does not tell of yet, and that it is the primary of the source; and
+# its directories are judged before the backup, and stay where they are.
 #
 #	t/1015-target.t [FUNCTION]...	only some of the cases
 #
@@ -154,7 +155,83 @@ standbys() {
 	forget u
 }
 
-all=(killed_primary stopped_primary killed_before_the_fork standbys)
+# --- tablespaces
+
+unmapped() {
+	local i
+	for i in "${!CLONE[@]}"; do
+		[ "${CLONE[i]}" = -T ] || continue
+		CLONE=("${CLONE[@]:0:i}" "${CLONE[@]:i + 2}")
+		return
+	done
+}
+
+tablespace() { readlink "$T/s/pg_tblspc/$oid"; }
+in_ts() { pg_sql "$1" "SELECT count(*) FROM in_ts"; }
+
+links() {
+	local oid
+	fresh_pair || { fail "$m: a pair"; return; }
+	oid=$(pg_sql p "SELECT oid FROM pg_tablespace WHERE spcname = 'ts'")
+	pg_stop s >/dev/null
+	pg_sql p "DELETE FROM in_ts WHERE id <= 5"
+	clone_args p s
+	unmapped
+	run "${CLONE[@]}" --delta
+	rc_is 0 "$m: --delta without -T: exit status 0"
+	is "$(tablespace)" "$T/s.ts" "$m: without -T: it stays where it was"
+	like "$err" "tablespace \"ts\" stays in \"$T/s.ts\"" \
+	    "$m: without -T: a note says so"
+	is "$(in_ts s)" "$(in_ts p)" "$m: without -T: it has the content"
+
+	pg_stop s >/dev/null
+	unmapped
+	run "${CLONE[@]}" --delta -T "$T/p.ts=$T/s.new"
+	rc_is 0 "$m: --delta with -T to a new place: exit status 0"
+	is "$(tablespace)" "$T/s.new" "$m: a new place: it goes there"
+	like "$err" "the old copy in \"$T/s.ts\" stays" \
+	    "$m: a new place: a note names the old one"
+	is "$(in_ts s)" "$(in_ts p)" "$m: a new place: it has the content"
+
+	# Another cluster's link says nothing.
+	pg_stop s >/dev/null
+	pg_init o "$m" >/dev/null
+	cp "$T/o/global/pg_control" "$T/s/global/pg_control"
+	run "${CLONE[@]}" --delta --force -n
+	rc_is 3 "$m: links of another cluster are not kept"
+	like "$err" 'tablespace "ts": .*source.s own' "$m: links of another: why"
+	rm -rf "$T/s.new" "$T/o"
+}
+
+# What no refusal may cost: a checkpoint.
+checkpoint() { pg_sql p "SELECT checkpoint_lsn FROM pg_control_checkpoint()"; }
+
+at_once() {
+	local d before
+	fresh_pair || { fail "$m: a pair"; return; }
+	forget s
+	mkdir "$T/p.ts2" "$T/p.ts 3" "$T/s.wal" "$T/full"
+	touch "$T/s.wal/file" "$T/full/file"
+	pg_sql p "CREATE TABLESPACE second LOCATION '$T/p.ts2'"
+	pg_sql p "CREATE TABLESPACE third LOCATION '$T/p.ts 3'"
+	drop_slots p >/dev/null
+	clone_args p s
+	before=$(checkpoint)
+	run "${CLONE[@]}" -T "$T/p.ts 3=$T/full" --waldir="$T/s.wal"
+	rc_is 3 "$m: all directories at once: exit status 3"
+	like "$err" 'tablespace "second": .*source.s own' \
+	    "$m: all at once: that of the source, by name"
+	like "$err" 'tablespace "third": .*not empty' \
+	    "$m: all at once: one with files, by name"
+	like "$err" '--waldir: .*not empty' "$m: all at once: the WAL directory"
+	unlike "$out$err" 'backup start' "$m: all at once: before the backup"
+	is "$(checkpoint)" "$before" "$m: all at once: without a checkpoint"
+	is "$(grep -c 'error: tablespace' <<<"$err")" 2 \
+	    "$m: all at once: each is said once"
+	rm -rf "$T/p.ts2" "$T/p.ts 3" "$T/s.wal" "$T/full"
+}
+
+all=(killed_primary stopped_primary killed_before_the_fork standbys links at_once)
 [ $# -eq 0 ] || all=("$@")
 majors=$(pg_majors)
 [ "${STANDBY_TEST_WORLD:-0}" = 1 ] || majors=${STANDBY_TEST_MAJORS:-$(

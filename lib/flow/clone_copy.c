@@ -110,10 +110,7 @@ make_plan(struct clone *c, struct err *e)
 	    .nkeep = c->nkeep,
 	    .wal_dir = c->wal_dir,
 	    .group = c->group};
-	struct roots_opts ro = {.mapping = c->o->mapping,
-	    .nmapping = c->o->nmapping,
-	    .same_host = c->same_host,
-	    .tblspc_dir = c->tblspc_dir};
+	struct roots_opts ro = clone_roots_opts(c);
 
 	if (check_required(c, e) == -1 ||
 	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||
@@ -122,6 +119,7 @@ make_plan(struct clone *c, struct err *e)
 	    plan_build(&c->plan, &c->from, &c->to, &po, e) == -1)
 		return -1;
 	tell_unused_mappings(c);
+	clone_tell_tablespaces(c);
 	if (!c->o->force &&
 	    plan_check_delete(&c->plan, c->o->max_delete, e) == -1)
 		return -1;

@@ -109,7 +109,12 @@ void clone_show(struct clone *c, const char *what);
 int64_t clone_deadline(const struct clone *c, int64_t ms);
 
 /* clone_tblspc.c */
+struct roots_opts clone_roots_opts(struct clone *c);
 int clone_judge_places(struct clone *c, struct err *e);
+/* S0, before the backup: the same of all that SQL knows, into c->pf. */
+int clone_judge_directories(struct clone *c);
+/* What stays elsewhere than on the source, and what is left behind. */
+void clone_tell_tablespaces(struct clone *c);
 int clone_make_waldir(struct clone *c, struct err *e);
 int clone_new_tablespaces(struct clone *c, struct err *e);
 const char *clone_map_path(void *arg, uint32_t oid, const char *path);

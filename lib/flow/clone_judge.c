@@ -331,5 +331,5 @@ clone_judge_rest(struct clone *c, struct err *e)
 	if (clone_judge_settings(c) == -1)
 		return err_set_nomem(e);
 	judge(c, judge_target(c, &own), &own);
-	return 0;
+	return clone_judge_directories(c) == -1 ? err_set_nomem(e) : 0;
 }

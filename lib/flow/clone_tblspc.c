@@ -168,6 +168,36 @@ judge_wal(struct clone *c, struct err *e)
 	return judge_new_waldir(dir, e);
 }
 
+static const char *
+name_of(void *arg, uint32_t oid)
+{
+	const struct clone *c = arg;
+
+	for (size_t i = 0; i < c->facts.ntblspc; i++)
+		if (c->facts.tblspc[i].oid == oid)
+			return c->facts.tblspc[i].name;
+	return NULL;
+}
+
+/* Links of another cluster, which --force overwrites, are not where these
+ * tablespaces were. */
+struct roots_opts
+clone_roots_opts(struct clone *c)
+{
+	const struct target *t = &c->target;
+	uint64_t have = t->kind == TARGET_MARKED ? t->marker.system_identifier
+			: t->have_control        ? t->control.system_identifier
+						 : 0;
+
+	return (struct roots_opts){.mapping = c->o->mapping,
+	    .nmapping = c->o->nmapping,
+	    .same_host = c->same_host,
+	    .tblspc_dir = c->tblspc_dir,
+	    .keep_links = have != 0 && have == c->src.o.system_identifier,
+	    .name = name_of,
+	    .arg = c};
+}
+
 int
 clone_judge_places(struct clone *c, struct err *e)
 {
@@ -179,6 +209,94 @@ clone_judge_places(struct clone *c, struct err *e)
 			c, "--tablespace-mapping", c->roots.v[i].dir, e) == -1)
 			return -1;
 	return 0;
+}
+
+/* Below PGDATA: said already, or in place. */
+static bool
+is_elsewhere(const struct clone *c, const struct probe_tablespace *t)
+{
+	return t->location != NULL && t->location[0] == '/' &&
+	       !roots_inside(t->location, c->source_pgdata) &&
+	       (c->facts.data_directory == NULL ||
+		   !roots_inside(t->location, c->facts.data_directory));
+}
+
+static int
+note_problem(struct clone *c, int rc, struct err *e)
+{
+	c->pf.checks++;
+	if (rc == -1 && e->code == ERR_NOMEM)
+		return -1;
+	rc = rc == -1 ? preflight_add(&c->pf, e) : 0;
+	err_clear(e);
+	return rc;
+}
+
+/*
+ * Each refusal after the backup has begun costs the primary a checkpoint, and
+ * names the first directory alone.  The list of files may still say something
+ * else a moment later: so all of this is asked again then.
+ */
+int
+clone_judge_directories(struct clone *c)
+{
+	struct roots_opts o = clone_roots_opts(c);
+	struct roots *r = &c->roots;
+	struct err e = ERR_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < c->facts.ntblspc; i++) {
+		const struct probe_tablespace *t = &c->facts.tblspc[i];
+		struct root_source from = {t->oid, t->name, t->location};
+
+		if (is_elsewhere(c, t))
+			rc = note_problem(
+			    c, roots_add(r, &from, &c->target, &o, &e), &e);
+	}
+	if (rc == 0)
+		rc = note_problem(
+		    c, judge_place(c, "target", c->target.path, &e), &e);
+	if (rc == 0)
+		rc = note_problem(c, judge_wal(c, &e), &e);
+	for (size_t i = 0; rc == 0 && i < r->n; i++)
+		if (!r->v[i].refused)
+			rc = note_problem(c,
+			    judge_place(
+				c, "--tablespace-mapping", r->v[i].dir, &e),
+			    &e);
+	roots_free(r);
+	return rc;
+}
+
+/* A link that leads nowhere has left nothing. */
+static bool
+is_left(const struct root *r)
+{
+	struct stat st;
+
+	return r->was != NULL && strcmp(r->was, r->dir) != 0 &&
+	       stat(r->was, &st) == 0;
+}
+
+void
+clone_tell_tablespaces(struct clone *c)
+{
+	for (size_t i = 0; i < c->roots.n; i++) {
+		const struct root *r = &c->roots.v[i];
+		const char *name = r->name == NULL ? r->prefix : r->name;
+
+		if (is_left(r))
+			clone_note(c,
+			    "tablespace \"%s\" goes to \"%s\"; the old copy in "
+			    "\"%s\" stays there: remove it when the standby "
+			    "runs",
+			    name, r->dir, r->was);
+		else if (r->kept && strcmp(r->dir, r->source) != 0)
+			clone_note(c,
+			    "tablespace \"%s\" stays in \"%s\", where the "
+			    "target has it",
+			    name, r->dir);
+	}
 }
 
 int

@@ -61,6 +61,7 @@ roots_old_word(const char *source, char *to)
 	return to;
 }
 
+/* 1: the user has said where to. */
 static int
 mapped(const struct roots_opts *o, const char *source, char *dir, struct err *e)
 {
@@ -70,10 +71,33 @@ mapped(const struct roots_opts *o, const char *source, char *dir, struct err *e)
 		if (roots_parse_mapping(o->mapping[i], old, dir, e) == -1)
 			return -1;
 		if (strcmp(old, source) == 0)
-			return 0;
+			return 1;
 	}
-	(void)snprintf(dir, PATH_MAX, "%s", source);
 	return 0;
+}
+
+/* The target's own link, "" none. */
+static void
+own_link(const struct target *t, const char *prefix, char *link)
+{
+	ssize_t n = t->tree == NULL ? -1
+				    : readlinkat(tree_fd(t->tree), prefix, link,
+					  PATH_MAX - 1);
+
+	link[n > 0 ? n : 0] = '\0';
+}
+
+/* Where it goes without a mapping: where the target has it, else as on the
+ * source.  A link that leads nowhere says nothing. */
+static const char *
+by_itself(const struct roots_opts *o, const char *link, const char *source)
+{
+	struct stat st;
+
+	return o->keep_links && link[0] == '/' && stat(link, &st) == 0 &&
+		       S_ISDIR(st.st_mode)
+		   ? link
+		   : source;
 }
 
 /* Is dir where this target's own link, or an earlier run of ours, put it? */
@@ -82,16 +106,10 @@ ours_already(
     const struct target *t, const char *prefix, uint32_t oid, const char *dir)
 {
 	char link[PATH_MAX], line[PATH_MAX + 16];
-	ssize_t n;
 
-	n = t->tree == NULL
-		? -1
-		: readlinkat(tree_fd(t->tree), prefix, link, sizeof(link) - 1);
-	if (n > 0) {
-		link[n] = '\0';
-		if (strcmp(link, dir) == 0)
-			return true;
-	}
+	own_link(t, prefix, link);
+	if (strcmp(link, dir) == 0)
+		return true;
 	(void)snprintf(line, sizeof(line), "%" PRIu32 " %s", oid, dir);
 	for (size_t i = 0; t->kind == TARGET_MARKED && i < t->marker.nroots;
 	     i++)
@@ -105,8 +123,14 @@ refuse(struct err *e, const struct root *r, const char *why)
 {
 	char word[SHELL_WORD];
 
-	(void)err_set(e, ERR_TABLESPACE,
-	    "tablespace %" PRIu32 ": directory \"%s\" %s", r->oid, r->dir, why);
+	if (r->name != NULL)
+		(void)err_set(e, ERR_TABLESPACE,
+		    "tablespace \"%s\": directory \"%s\" %s", r->name, r->dir,
+		    why);
+	else
+		(void)err_set(e, ERR_TABLESPACE,
+		    "tablespace %" PRIu32 ": directory \"%s\" %s", r->oid,
+		    r->dir, why);
 	return err_hint(e, "Choose another one: --tablespace-mapping=%s=NEWDIR",
 	    roots_old_word(r->source, word));
 }
@@ -228,39 +252,68 @@ judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
 	return judge_existing(r, t, o->tblspc_dir, e);
 }
 
+static int
+fill(struct root *x, const struct root_source *s, const char *link,
+    const char *dir, struct err *e)
+{
+	char prefix[32];
+
+	(void)snprintf(prefix, sizeof(prefix), "pg_tblspc/%" PRIu32, s->oid);
+	*x = (struct root){.oid = s->oid,
+	    .prefix = strdup(prefix),
+	    .name = s->name == NULL ? NULL : strdup(s->name),
+	    .source = strdup(s->dir),
+	    .dir = strdup(dir),
+	    .was = link[0] == '\0' ? NULL : strdup(link)};
+	return x->prefix == NULL || x->source == NULL || x->dir == NULL ||
+		       (s->name != NULL && x->name == NULL) ||
+		       (link[0] != '\0' && x->was == NULL)
+		   ? err_set_nomem(e)
+		   : 0;
+}
+
+int
+roots_add(struct roots *r, const struct root_source *s, const struct target *t,
+    const struct roots_opts *o, struct err *e)
+{
+	struct root *more = realloc(r->v, (r->n + 1) * sizeof(*more)), *x;
+	char dir[PATH_MAX], link[PATH_MAX], prefix[32];
+	int rc;
+
+	if (more == NULL)
+		return err_set_nomem(e);
+	r->v = more;
+	if ((rc = mapped(o, s->dir, dir, e)) == -1)
+		return -1;
+	(void)snprintf(prefix, sizeof(prefix), "pg_tblspc/%" PRIu32, s->oid);
+	own_link(t, prefix, link);
+	x = &r->v[r->n++];
+	if (rc == 0)
+		(void)snprintf(
+		    dir, sizeof(dir), "%s", by_itself(o, link, s->dir));
+	if (fill(x, s, link, dir, e) == -1)
+		return -1;
+	x->kept = rc == 0 && x->was != NULL && strcmp(x->was, x->dir) == 0;
+	rc = judge(r, x, o, t, e);
+	x->refused = rc == -1;
+	return rc;
+}
+
 int
 roots_plan(struct roots *r, const struct manifest *src, const struct target *t,
     const struct roots_opts *o, struct err *e)
 {
-	char dir[PATH_MAX];
-	size_t cap = 0;
-
 	*r = (struct roots){0};
 	for (size_t i = 0; i < src->n; i++) {
 		const struct entry *s = &src->v[i];
-		struct root *x;
-		uint32_t oid;
+		struct root_source from = {.dir = s->link};
 
 		if (s->type != ENTRY_LINK ||
-		    path_tablespace(s->path, &oid) != strlen(s->path))
+		    path_tablespace(s->path, &from.oid) != strlen(s->path))
 			continue;
-		if (r->n == cap) {
-			cap = cap == 0 ? 8 : cap * 2;
-			x = realloc(r->v, cap * sizeof(*x));
-			if (x == NULL)
-				return err_set_nomem(e);
-			r->v = x;
-		}
-		if (mapped(o, s->link, dir, e) == -1)
-			return -1;
-		x = &r->v[r->n++];
-		*x = (struct root){.oid = oid,
-		    .prefix = strdup(s->path),
-		    .source = strdup(s->link),
-		    .dir = strdup(dir)};
-		if (x->prefix == NULL || x->source == NULL || x->dir == NULL)
-			return err_set_nomem(e);
-		if (judge(r, x, o, t, e) == -1)
+		if (o->name != NULL)
+			from.name = o->name(o->arg, from.oid);
+		if (roots_add(r, &from, t, o, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -271,6 +324,8 @@ roots_free(struct roots *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->v[i].prefix);
+		free(r->v[i].name);
+		free(r->v[i].was);
 		free(r->v[i].source);
 		free(r->v[i].dir);
 	}

@@ -13,9 +13,13 @@
 struct root {
 	uint32_t oid;
 	char *prefix; /* "pg_tblspc/16385" */
+	char *name;   /* of the tablespace, or NULL: not known */
 	char *source; /* directory on the source */
 	char *dir;    /* directory on the target */
+	char *was;    /* where the target's own link leads, or NULL */
 	bool made;    /* the directory was made by us in this run */
+	bool kept;    /* there because the target's own link says so */
+	bool refused;
 };
 struct roots {
 	struct root *v;
@@ -27,6 +31,11 @@ struct roots_opts {
 	bool same_host;         /* source and target are one machine */
 	const char *tblspc_dir; /* "PG_15_202209061", what the tablespaces have
 				 * their files in; NULL: not known */
+	/* Without a mapping it stays where the target has it. */
+	bool keep_links;
+	/* Name of a tablespace, or NULL; the function, too. */
+	const char *(*name)(void *arg, uint32_t oid);
+	void *arg;
 };
 
 /* One "OLD=NEW": ERR_USAGE unless both are absolute. old and new: PATH_MAX. */
@@ -36,7 +45,16 @@ int roots_parse_mapping(
  * shell.  to has SHELL_WORD bytes; returns it. */
 const char *roots_old_word(const char *source, char *to);
 
-/* From the links of the manifest.  ERR_TABLESPACE, naming the path and the
+struct root_source {
+	uint32_t oid;
+	const char *name; /* or NULL */
+	const char *dir;  /* on the source */
+};
+/* One of the source.  It is in r, too, where it is refused as below: the next
+ * is judged with it. */
+int roots_add(struct roots *r, const struct root_source *s,
+    const struct target *t, const struct roots_opts *o, struct err *e);
+/* All, from the links of the manifest.  ERR_TABLESPACE, naming the path and the
  * option, when a directory is not absolute, is the source's own, lies in
  * PGDATA, is used twice, is not ours, or holds another cluster's files; an
  * earlier run's (target marker) or the target's own link to it is fine. */
