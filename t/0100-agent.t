@@ -344,8 +344,9 @@ def B7_the_manifest_names_all_that_is_ours_and_nothing_else():
             eq(digest, w.xxh(payload))
         eq(end.u64(), 2)
         ten = [e for e in got if e["path"] == b"base/1/10"][0]
-        eq((ten["size"], ten["mode"], ten["mtime"]),
-           (3, 0o600, os.stat(data + "/base/1/10").st_mtime_ns))
+        eq((ten["size"], ten["mode"]), (3, 0o600))
+        eq(w.stamp(**{k: ten[k] for k in w.STAMP}),
+           w.stamp_of(os.stat(data + "/base/1/10")))
         eq(a.get("pg_tblspc/16385/PG_15_202209061/1/77")[0],
            b"seventy-seven")
         eq(a.get(b"caf\xe9")[0], b"bytes")
@@ -461,7 +462,8 @@ def B11_B16_files_that_are_there_gone_or_unreadable():
         eq((r.u64(), r.u64()), (5, sum(sizes)))
         payloads = b"".join(w.u32(e["id"]) + w.u8(e["status"])
                             + w.u64(e["size"]) + e["digest"]
-                            + bytes(8) for e in ends)
+                            + bytes(8) + w.u8(e["settled"])
+                            + w.stamp(**e["stamp"]) for e in ends)
         if w.HAVE_XXH:
             eq(r.take(16), w.xxh(payloads))
         eq(a.end(), (None, 0))
@@ -469,6 +471,52 @@ def B11_B16_files_that_are_there_gone_or_unreadable():
                   w.frame("B", w.batch(w.file("base/1/locked", id=3))))
     eq((err["id"], err["text"]),
        (3, b'could not open file "base/1/locked": Permission denied'))
+
+
+def keeps_stamps(path):
+    """A file system of the list in standby-wire(5), without lazytime?"""
+    out = subprocess.run(["findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", path],
+                         capture_output=True, text=True).stdout.split()
+    return (out[0] in ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs")
+            and "lazytime" not in out[1].split(","))
+
+
+@test
+def a_file_is_at_rest_two_seconds_before_OPEN():
+    data = pgdata()
+    if not keeps_stamps(data):
+        return "no file system that is known to keep stamps"
+    w.put(data, "base/1/10", "ten")
+    path = data + "/base/1/10"
+
+    def settled(a):
+        ends = [a.get("base/1/10")[1]]
+        a.send("P", w.pages("base/1/10"))
+        ends.append(a.answer("r")[1])
+        a.send("S", w.sig(w.rs_signature(b""), "base/1/10"))
+        ends.append(a.answer("D")[1])
+        for e in ends:
+            eq(w.stamp(**e["stamp"]), w.stamp_of(os.stat(path)))
+            eq(e["settled"], ends[0]["settled"])
+        return e["settled"]
+
+    with start() as a:
+        a.open(data)
+        eq(settled(a), 0)
+        # However long it is read after that.
+        while time.time() < os.stat(path).st_ctime + 2.1:
+            time.sleep(0.1)
+        eq(settled(a), 0)
+    with start() as a:
+        a.open(data)
+        eq(settled(a), 1)
+        # A forged time of modification does not hide the change.
+        st = os.stat(path)
+        with open(path, "r+b") as f:
+            f.write(b"TEN")
+        os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+        eq(settled(a), 0)
+        eq(a.get("none")[1]["settled"], 0)
 
 
 @test

@@ -5,7 +5,7 @@
 #include "core/wire.h"
 
 #define ARENA_BLOCK (256u * 1024u)
-#define ENTRY_FIXED (1 + 4 + 8 + 8) /* type, mode, size, mtime */
+#define ENTRY_FIXED (1 + 4 + WIRE_STAMP) /* type, mode, stamp */
 
 struct arena {
 	struct arena *next;
@@ -102,13 +102,34 @@ manifest_add(struct manifest *m, const struct entry *en, struct err *e)
 	    en->link == NULL ? 0 : strlen(en->link), e);
 }
 
+struct filestamp
+manifest_stamp(const struct entry *en)
+{
+	return (struct filestamp){.size = en->size,
+	    .mtime_ns = en->mtime_ns,
+	    .ctime_ns = en->ctime_ns,
+	    .ino = en->ino,
+	    .dev = en->dev};
+}
+
+static void
+set_stamp(struct entry *en, const struct filestamp *s)
+{
+	en->size = s->size;
+	en->mtime_ns = s->mtime_ns;
+	en->ctime_ns = s->ctime_ns;
+	en->ino = s->ino;
+	en->dev = s->dev;
+}
+
 void
 manifest_encode(struct buf *b, const struct entry *en)
 {
+	const struct filestamp stamp = manifest_stamp(en);
+
 	buf_add_u8(b, en->type);
 	buf_add_u32(b, en->mode);
-	buf_add_u64(b, en->size);
-	buf_add_u64(b, (uint64_t)en->mtime_ns);
+	wire_add_stamp(b, &stamp);
 	wire_add_str(b, en->path, strlen(en->path));
 	if (en->type == ENTRY_LINK)
 		wire_add_str(b, en->link == NULL ? "" : en->link,
@@ -119,6 +140,7 @@ int
 manifest_decode(struct manifest *m, const void *data, size_t n, struct err *e)
 {
 	struct wire_str rest = {.s = data, .len = n}, path, link;
+	struct filestamp stamp;
 	struct entry en;
 	const uint8_t *p;
 
@@ -129,8 +151,8 @@ manifest_decode(struct manifest *m, const void *data, size_t n, struct err *e)
 		p = (const uint8_t *)rest.s;
 		en = (struct entry){.type = p[0], .nlink = 1};
 		en.mode = wire_get_u32(p + 1) & 07777;
-		en.size = wire_get_u64(p + 5);
-		en.mtime_ns = (int64_t)wire_get_u64(p + 13);
+		wire_get_stamp(p + 5, &stamp);
+		set_stamp(&en, &stamp);
 		rest.s += ENTRY_FIXED;
 		rest.len -= ENTRY_FIXED;
 		link = (struct wire_str){0};

@@ -9,6 +9,7 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/filestamp.h"
 
 #define MANIFEST_MAX 10000000u
 #define MANIFEST_MAX_BYTES (UINT64_C(2) << 30)
@@ -24,7 +25,8 @@ struct entry {
 	const char *path; /* owned by the manifest */
 	const char *link; /* ENTRY_LINK: where it points, else NULL */
 	uint64_t size;    /* bytes, files only */
-	int64_t mtime_ns;
+	int64_t mtime_ns, ctime_ns;
+	uint64_t ino, dev;
 	uint32_t mode;  /* permission bits */
 	uint32_t nlink; /* local walk; 1 from the wire */
 	uint8_t type;   /* enum entry_type */
@@ -38,10 +40,12 @@ struct manifest {
 	uint64_t bytes;      /* sum of file sizes */
 };
 
+/* What base/filestamp.h compares. */
+struct filestamp manifest_stamp(const struct entry *en);
 /* Append; copies path and link.  The order is checked: out of order or
  * duplicate is ERR_PROTOCOL, as is a bad path or type. */
 int manifest_add(struct manifest *m, const struct entry *en, struct err *e);
-/* Wire form of one entry: u8 type, u32 mode, u64 size, u64 mtime_ns, str path,
+/* Wire form of one entry: u8 type, u32 mode, stamp (core/wire.h), str path,
  * and for links str target. */
 void manifest_encode(struct buf *b, const struct entry *en);
 /* All entries of one ENTRIES payload. */

@@ -36,6 +36,26 @@ wire_put_u32(uint8_t *p, uint32_t v)
 	bytes_put_be32(p, v);
 }
 
+void
+wire_add_stamp(struct buf *b, const struct filestamp *s)
+{
+	buf_add_u64(b, s->size);
+	buf_add_u64(b, (uint64_t)s->mtime_ns);
+	buf_add_u64(b, (uint64_t)s->ctime_ns);
+	buf_add_u64(b, s->ino);
+	buf_add_u64(b, s->dev);
+}
+
+void
+wire_get_stamp(const uint8_t *p, struct filestamp *s)
+{
+	s->size = wire_get_u64(p);
+	s->mtime_ns = (int64_t)wire_get_u64(p + 8);
+	s->ctime_ns = (int64_t)wire_get_u64(p + 16);
+	s->ino = wire_get_u64(p + 24);
+	s->dev = wire_get_u64(p + 32);
+}
+
 int
 wire_decode_header(const uint8_t *p, uint8_t *type, uint32_t *len)
 {
@@ -113,6 +133,16 @@ take_hash(struct reader *r, uint8_t *to)
 		memset(to, 0, WIRE_HASH);
 	else
 		memcpy(to, p, WIRE_HASH);
+}
+
+static void
+take_stamp(struct reader *r, struct filestamp *s)
+{
+	const uint8_t *p = take(r, WIRE_STAMP);
+
+	*s = (struct filestamp){0};
+	if (p != NULL)
+		wire_get_stamp(p, s);
 }
 
 /* No NUL inside: the text becomes a C string sooner or later. */
@@ -515,6 +545,8 @@ wire_encode_file_end(struct buf *b, const struct wire_file_end *f)
 	buf_add(b, f->digest, WIRE_HASH);
 	buf_add_u32(b, f->bad);
 	buf_add_u32(b, f->first_bad);
+	buf_add_u8(b, f->settled);
+	wire_add_stamp(b, &f->stamp);
 }
 
 int
@@ -522,6 +554,7 @@ wire_decode_file_end(
     const void *d, size_t n, struct wire_file_end *f, struct err *e)
 {
 	struct reader r = reader_over(d, n);
+	uint8_t settled;
 
 	f->id = take_id(&r);
 	f->status = take_u8(&r);
@@ -529,7 +562,11 @@ wire_decode_file_end(
 	take_hash(&r, f->digest);
 	f->bad = take_u32(&r);
 	f->first_bad = take_u32(&r);
-	if (f->status > WIRE_FILE_NOT_REGULAR ||
+	settled = take_u8(&r);
+	f->settled = settled == 1;
+	take_stamp(&r, &f->stamp);
+	if (f->status > WIRE_FILE_NOT_REGULAR || settled > 1 ||
+	    (f->settled && f->status != WIRE_FILE_OK) ||
 	    f->bad > f->size / PAGE_BYTES_MIN ||
 	    (f->bad == 0 && f->first_bad != 0))
 		r.bad = true;

@@ -11,14 +11,16 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/filestamp.h"
 
 #define WIRE_MAGIC "STBYWIRE"
 /*
  * The number of this protocol, raised with every change of it, also when a
  * request or a verb is added: an end that does not know it must say so at
- * HELLO and not in the middle of a failover.  1: without OPERATE; 2.
+ * HELLO and not in the middle of a failover.  1: without OPERATE; 2: without
+ * the stamps of files; 3.
  */
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_HEADER 5
 #define WIRE_MAX (1024u * 1024u)  /* bytes of payload, zipped or raw */
 #define WIRE_CHUNK (256u * 1024u) /* bytes of file data per frame */
@@ -168,6 +170,8 @@ struct wire_file_end {
 	uint8_t digest[WIRE_HASH]; /* io/pagedelta.h */
 	uint32_t bad;              /* pages with a wrong checksum */
 	uint32_t first_bad;        /* block number in the fork; bad 0: 0 */
+	bool settled;              /* it was at rest (base/filestamp.h) */
+	struct filestamp stamp;    /* before its first byte was read */
 };
 
 struct wire_done {                 /* agent -> client */
@@ -298,5 +302,10 @@ int wire_decode_pong(
 uint32_t wire_get_u32(const uint8_t *p);
 uint64_t wire_get_u64(const uint8_t *p);
 void wire_put_u32(uint8_t *p, uint32_t v);
+
+/* u64 size, mtime_ns, ctime_ns, inode, device: WIRE_STAMP bytes. */
+#define WIRE_STAMP 40
+void wire_add_stamp(struct buf *b, const struct filestamp *s);
+void wire_get_stamp(const uint8_t *p, struct filestamp *s);
 
 #endif

@@ -29,12 +29,20 @@ agent_files_free(struct agent_file *f)
 	*f = (struct agent_file){.fd = -1};
 }
 
+/* Before the first byte is read: what is written from here on shows. */
 static bool
-is_regular(int fd)
+is_regular(struct agent *a, struct agent_file *f)
 {
+	struct filestamp_clock now;
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (fstat(f->fd, &st) == -1 || !S_ISREG(st.st_mode))
+		return false;
+	f->stamp = tree_stamp(&st);
+	agent_open_clock(&now);
+	f->settled = fskind_keeps(&a->fskind, f->fd, f->stamp.dev) &&
+		     filestamp_settled(&f->stamp, &a->opened, &now);
+	return true;
 }
 
 int
@@ -45,11 +53,13 @@ agent_files_open(struct agent *a, struct agent_file *f, struct err *e)
 	filedigest_start(f->digest, a->seed, a->block_size);
 	f->size = 0;
 	f->status = WIRE_FILE_OK;
+	f->settled = false;
+	f->stamp = (struct filestamp){0};
 	agent_verify_begin(a, f);
 	if (agent_open_tablespace(a, f->path, e) == -1)
 		return -1;
 	f->fd = tree_openat(a->t, f->path, O_RDONLY, 0);
-	if (f->fd != -1 && is_regular(f->fd))
+	if (f->fd != -1 && is_regular(a, f))
 		return 0;
 	if (f->fd != -1) {
 		(void)close(f->fd);
@@ -80,7 +90,9 @@ agent_files_end(struct agent *a, struct agent_file *f, struct err *e)
 	    .status = f->status,
 	    .size = f->size,
 	    .bad = f->bad,
-	    .first_bad = f->first_bad};
+	    .first_bad = f->first_bad,
+	    .settled = f->settled && f->status == WIRE_FILE_OK,
+	    .stamp = f->stamp};
 	struct buf b = BUF_INIT;
 	int rc;
 

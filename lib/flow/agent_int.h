@@ -10,9 +10,11 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/filestamp.h"
 #include "core/pgcontrol.h"
 #include "core/wire.h"
 #include "io/chan.h"
+#include "io/fskind.h"
 #include "io/pagedelta.h"
 #include "io/rsdelta.h"
 #include "io/tree.h"
@@ -36,6 +38,8 @@ struct agent_file {
 	bool verify;             /* it has pages with checksums */
 	uint32_t block;          /* number of its first block in the fork */
 	uint32_t bad, first_bad; /* as in struct wire_file_end */
+	bool settled;
+	struct filestamp stamp;
 };
 
 struct agent {
@@ -56,6 +60,8 @@ struct agent {
 	int64_t next_ping, heard, ticked; /* clock_ms */
 
 	/* OPEN */
+	struct filestamp_clock opened; /* when it came */
+	struct fskind fskind;
 	struct tree *t; /* NULL: not opened */
 	uint64_t seed;
 	uint32_t block_size;
@@ -105,6 +111,8 @@ int agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
     const void *data, size_t n, struct err *e);
 
 int agent_open(struct agent *a, struct err *e);
+/* Both clocks of this host, now. */
+void agent_open_clock(struct filestamp_clock *c);
 /* Read the links again when path lies in a tablespace that is not known. */
 int agent_open_tablespace(struct agent *a, const char *path, struct err *e);
 int agent_open_control(struct agent *a, struct err *e);

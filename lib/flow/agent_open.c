@@ -120,28 +120,24 @@ send_opened(struct agent *a, const struct pgcontrol *c, const struct stat *st,
 {
 	char boot[64], libc[64];
 	struct buf b = BUF_INIT;
-	struct timespec now;
 	int rc;
 
 	read_line("/proc/sys/kernel/random/boot_id", boot, sizeof(boot));
 	(void)snprintf(libc, sizeof(libc), "glibc %s", gnu_get_libc_version());
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	wire_encode_opened(&b,
-	    &(struct wire_opened){
-		.system_identifier = c->system_identifier,
-		.control_version = c->control_version,
-		.catalog_version = c->catalog_version,
-		.mode = st->st_mode & 07777,
-		.dev = st->st_dev,
-		.ino = st->st_ino,
-		.mtime_ns =
-		    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec,
-		.boot_id = str(boot),
-		.pg_version = str(version),
-		.resolved = str(tree_path(a->t)),
-		.libc = str(libc),
-		.wal_link = str(wal_link(a)),
-	    });
+	wire_encode_opened(&b, &(struct wire_opened){
+				   .system_identifier = c->system_identifier,
+				   .control_version = c->control_version,
+				   .catalog_version = c->catalog_version,
+				   .mode = st->st_mode & 07777,
+				   .dev = st->st_dev,
+				   .ino = st->st_ino,
+				   .mtime_ns = (uint64_t)a->opened.real_ns,
+				   .boot_id = str(boot),
+				   .pg_version = str(version),
+				   .resolved = str(tree_path(a->t)),
+				   .libc = str(libc),
+				   .wal_link = str(wal_link(a)),
+			       });
 	rc = buf_ok(&b) ? chan_send_buf(a->c, WIRE_OPENED, &b, e)
 			: err_set_nomem(e);
 	buf_free(&b);
@@ -173,6 +169,17 @@ take_options(struct agent *a, const struct wire_open *o, struct err *e)
 	return 0;
 }
 
+void
+agent_open_clock(struct filestamp_clock *c)
+{
+	struct timespec real = {0}, boot = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &real);
+	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
+	c->real_ns = tree_ns(&real);
+	c->boot_ns = tree_ns(&boot);
+}
+
 int
 agent_open(struct agent *a, struct err *e)
 {
@@ -183,6 +190,7 @@ agent_open(struct agent *a, struct err *e)
 	struct stat st;
 	int rc = -1;
 
+	agent_open_clock(&a->opened);
 	if (wire_decode_open(a->req.data, a->req.len, &o, e) == -1 ||
 	    take_options(a, &o, e) == -1 ||
 	    (a->t = datadir_open(o.pgdata.s, o.pgdata.len, e)) == NULL)

@@ -366,7 +366,9 @@ retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
 	    .changed = t->received,
 	    .bad = end->bad,
 	    .first_bad = end->first_bad,
-	    .spared = t->spared};
+	    .spared = t->spared,
+	    .settled = end->settled,
+	    .stamp = end->stamp};
 
 	memcpy(r.digest, end->digest, sizeof(r.digest));
 

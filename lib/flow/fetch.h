@@ -37,6 +37,8 @@ struct fetch_result {
 	uint32_t first_bad; /* block number of the first of them */
 	uint32_t spared;    /* right pages of the target that they would have
 			     * replaced, and did not */
+	bool settled;       /* of the source, as core/wire.h says */
+	struct filestamp stamp;
 };
 
 struct fetch_opts {

@@ -17,7 +17,8 @@ enum job_type {
 	JOB_READY = 4, /* connected, agent answers; str name of the other end */
 	JOB_NOTE = 5,  /* text for the user */
 	JOB_RESULT = 6,   /* u32 id, u8 status, u64 size, u64 changed,
-			   * digest[16], u32 bad, u32 first_bad, u32 spared */
+			   * digest[16], u32 bad, u32 first_bad, u32 spared,
+			   * u8 settled, stamp (core/wire.h) */
 	JOB_PROGRESS = 7, /* u64 handled, u64 in, u64 out: totals so far */
 	JOB_BYE = 8,      /* agent's DONE came and its counts are right */
 	JOB_DATA = 9      /* u32 id, content of a FETCH_READ job */

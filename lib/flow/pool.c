@@ -24,7 +24,8 @@
 #define GROUP_FILES 64
 #define GROUP_BYTES (UINT64_C(4) << 20)
 #define FILE_COST 16384
-#define READ_ID (WIRE_NO_ID - 1) /* of pool_read_file */
+#define RESULT_BYTES (50 + WIRE_STAMP) /* of JOB_RESULT */
+#define READ_ID (WIRE_NO_ID - 1)       /* of pool_read_file */
 
 enum state {
 	STARTING,
@@ -173,7 +174,7 @@ got_result(struct member *m, const struct frame *f, struct err *e)
 {
 	struct fetch_result r;
 
-	if (f->len != 49)
+	if (f->len != RESULT_BYTES)
 		return err_set(e, ERR_INTERNAL, "worker: bad result");
 	r.id = wire_get_u32(f->data);
 	r.status = f->data[4];
@@ -183,6 +184,8 @@ got_result(struct member *m, const struct frame *f, struct err *e)
 	r.bad = wire_get_u32(f->data + 37);
 	r.first_bad = wire_get_u32(f->data + 41);
 	r.spared = wire_get_u32(f->data + 45);
+	r.settled = f->data[49] == 1;
+	wire_get_stamp(f->data + 50, &r.stamp);
 	if (r.id == READ_ID && m->pool->file != NULL) {
 		m->pool->file_result = r;
 		m->answered = true;

@@ -77,6 +77,8 @@ file_done(void *arg, const struct fetch_result *r, struct err *e)
 	buf_add_u32(&w->out, r->bad);
 	buf_add_u32(&w->out, r->first_bad);
 	buf_add_u32(&w->out, r->spared);
+	buf_add_u8(&w->out, r->settled);
+	wire_add_stamp(&w->out, &r->stamp);
 	return chan_send_buf(&w->up, JOB_RESULT, &w->out, e);
 }
 

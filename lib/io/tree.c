@@ -354,6 +354,22 @@ close_parent(int fd, int borrowed)
 		drop(fd);
 }
 
+int64_t
+tree_ns(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+struct filestamp
+tree_stamp(const struct stat *st)
+{
+	return (struct filestamp){.size = (uint64_t)st->st_size,
+	    .mtime_ns = tree_ns(&st->st_mtim),
+	    .ctime_ns = tree_ns(&st->st_ctim),
+	    .ino = st->st_ino,
+	    .dev = st->st_dev};
+}
+
 int
 tree_stat(struct tree *t, const char *path, struct stat *st)
 {

@@ -13,6 +13,7 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/filestamp.h"
 
 struct tree;
 
@@ -50,6 +51,10 @@ int tree_root_fd(const struct tree *t, size_t i); /* borrowed */
  * last component is opened itself.
  */
 int tree_openat(struct tree *t, const char *path, int flags, mode_t mode);
+/* Of a time of struct stat: nanoseconds since 1970. */
+int64_t tree_ns(const struct timespec *t);
+/* Of a file, for the comparison with another moment. */
+struct filestamp tree_stamp(const struct stat *st);
 /* As lstat(2). */
 int tree_stat(struct tree *t, const char *path, struct stat *st);
 int tree_mkdir(struct tree *t, const char *path, mode_t mode);

@@ -16,7 +16,7 @@ import subprocess
 import time
 
 MAGIC = b"STBYWIRE"
-VERSION = 2
+VERSION = 3
 NO_ID = 0xFFFFFFFF
 ZIPPED = 0x80
 CHUNK = 256 * 1024
@@ -148,7 +148,15 @@ def parse_err(data):
 def parse_file_end(data):
     r = Reader(data)
     return {"id": r.u32(), "status": r.u8(), "size": r.u64(),
-            "digest": r.take(16), "bad": r.u32(), "first_bad": r.u32()}
+            "digest": r.take(16), "bad": r.u32(), "first_bad": r.u32(),
+            "settled": r.u8(), "stamp": parse_stamp(r)}
+
+
+STAMP = ("size", "mtime", "ctime", "ino", "dev")
+
+
+def parse_stamp(r):
+    return {k: r.u64() for k in STAMP}
 
 
 def parse_opened(data):
@@ -175,9 +183,9 @@ def parse_entries(data):
     r = Reader(data)
     while r.left():
         kind = chr(r.u8())
-        mode, size, mtime = r.u32(), r.u64(), r.u64()
+        mode, stamp = r.u32(), parse_stamp(r)
         path = r.text()
-        yield {"type": kind, "mode": mode, "size": size, "mtime": mtime,
+        yield {"type": kind, "mode": mode, **stamp,
                "path": path, "link": r.text() if kind == "l" else None}
 
 
@@ -516,9 +524,22 @@ def opened(pgdata="/", system=SYSTEM, control=1300, catalog=202209061,
             + text(pgdata) + text(libc) + text(wal_link))
 
 
-def entry(path, kind="f", mode=0o600, size=0, mtime=1 << 60, link=None):
-    return (raw(kind) + u32(mode) + u64(size) + u64(mtime) + text(path)
-            + (text(link) if link is not None else b""))
+def stamp(size=0, mtime=1 << 60, ctime=1 << 60, ino=1, dev=1):
+    return u64(size) + u64(mtime) + u64(ctime) + u64(ino) + u64(dev)
+
+
+def stamp_of(st):
+    """Of os.stat()."""
+    return stamp(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino,
+                 st.st_dev)
+
+
+def entry(path, kind="f", mode=0o600, size=0, mtime=1 << 60, link=None,
+          st=None):
+    """st: all of its stamp from there, but for a size of 0."""
+    s = stamp(size, mtime) if st is None else stamp_of(st)
+    return (raw(kind) + u32(mode) + (s if kind == "f" else u64(0) + s[8:])
+            + text(path) + (text(link) if link is not None else b""))
 
 
 def end(entries, payload, specials=0):
@@ -526,11 +547,12 @@ def end(entries, payload, specials=0):
 
 
 def file_end(id, content=None, status=OK, seed=42, block=8192, bad=0,
-             first_bad=0):
+             first_bad=0, st=None):
     digest = bytes(16) if content is None \
         else file_digest(content, seed, block)
     return (u32(id) + u8(status) + u64(len(content or b"")) + digest
-            + u32(bad) + u32(first_bad))
+            + u32(bad) + u32(first_bad) + u8(0)
+            + (bytes(40) if st is None else stamp_of(st)))
 
 
 def err(code, words, id=NO_ID, detail="", hint=""):
@@ -597,13 +619,15 @@ class fake_agent:
     def content(self, path):
         try:
             with open(os.path.join(self.top, path), "rb") as f:
+                self.st = os.stat(f.fileno())
                 return f.read()
         except OSError:
             return None
 
     def finish(self, id, content):
         payload = file_end(id, content, OK if content is not None
-                           else VANISHED, self.seed, self.block)
+                           else VANISHED, self.seed, self.block,
+                           st=content is not None and self.st or None)
         self.files += 1
         self.ends += payload
         self.send("F", payload)
@@ -636,7 +660,7 @@ class fake_agent:
             st = os.lstat(full)
             dir = os.path.isdir(full)
             payload += entry(path, "d" if dir else "f", st.st_mode & 0o7777,
-                             0 if dir else st.st_size, st.st_mtime_ns)
+                             st=st)
             n += 1
         for i in range(0, len(payload), 1 << 20):
             assert i == 0, "one ENTRIES frame is enough for tests"

@@ -133,7 +133,7 @@ static void
 make_file_end(struct buf *b)
 {
 	static const struct wire_file_end f = {
-	    9, WIRE_FILE_CHANGED, 16384, {4}, 2, 131072};
+	    9, WIRE_FILE_OK, 16384, {4}, 2, 131072, true, {5, -6, 7, 8, 9}};
 
 	wire_encode_file_end(b, &f);
 }
@@ -796,7 +796,10 @@ records_with_digests_come_back(void **state)
 	buf_reset(&b);
 	make_file_end(&b);
 	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), 0);
-	assert_true(f.id == 9 && f.status == 2 && f.size == 16384);
+	assert_true(f.id == 9 && f.status == 0 && f.size == 16384);
+	assert_true(f.settled && f.stamp.size == 5 && f.stamp.mtime_ns == -6);
+	assert_true(f.stamp.ctime_ns == 7 && f.stamp.ino == 8);
+	assert_int_equal(f.stamp.dev, 9);
 	assert_true(f.digest[0] == 4 && f.bad == 2 && f.first_bad == 131072);
 	b.data[32] = 16; /* as many bad pages as the file can have */
 	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), 0);
@@ -806,6 +809,13 @@ records_with_digests_come_back(void **state)
 	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
 	b.data[32] = 1;
 	b.data[4] = 4; /* a status that does not exist */
+	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
+	b.data[4] = 2; /* one that is at rest, and was replaced */
+	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
+	b.data[37] = 0;
+	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), 0);
+	assert_false(f.settled);
+	b.data[37] = 2; /* neither yes nor no */
 	assert_int_equal(wire_decode_file_end(b.data, b.len, &f, NULL), -1);
 	buf_reset(&b);
 	make_done(&b);
