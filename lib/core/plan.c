@@ -30,7 +30,8 @@ plan_letter(const struct action *a)
 	    [ACT_MKDIR] = 'M',
 	    [ACT_COPY] = 'C',
 	    [ACT_PAGES] = 'P',
-	    [ACT_DELTA] = 'D'};
+	    [ACT_DELTA] = 'D',
+	    [ACT_SKIP] = 'S'};
 
 	return letters[a->kind];
 }
@@ -153,6 +154,15 @@ choose(struct action *a, const struct plan_opts *o)
 	a->flags |= ACT_ASIDE;
 }
 
+/* One whose mode is another is looked at: to set it changes the file. */
+static bool
+skips(const struct action *a, const struct plan_opts *o)
+{
+	return o->same != NULL && a->dst != NULL &&
+	       a->dst->mode == plan_mode(a->src->mode, false, o->group) &&
+	       o->same(o->same_arg, a->src, a->dst);
+}
+
 static int
 append(struct plan *p, size_t cap, struct action a, struct err *e)
 {
@@ -235,7 +245,13 @@ plan_one(struct plan *p, size_t cap, const struct entry *s,
 		    a.dst->mode == plan_mode(s->mode, true, o->group))
 			return 0;
 	} else {
-		choose(&a, o);
+		if (skips(&a, o)) {
+			a.kind = ACT_SKIP;
+			p->nskip++;
+			p->skipped += s->size;
+		} else {
+			choose(&a, o);
+		}
 		p->files++;
 		p->bytes += s->size;
 	}
@@ -262,13 +278,19 @@ plan_wanted(struct plan *p, size_t cap, const struct manifest *src,
 #define LARGE (UINT64_C(1) << 20)
 
 /* Large files first, largest of all first, so that the workers end together;
- * small ones stay in the order of the directories. */
+ * small ones stay in the order of the directories.  Behind them what is
+ * skipped, in that order, too. */
 static int
 by_size(const void *va, const void *vb)
 {
 	const struct action *a = va, *b = vb;
 	uint64_t sa = a->src->size, sb = b->src->size;
+	bool ka = a->kind == ACT_SKIP, kb = b->kind == ACT_SKIP;
 
+	if (ka != kb)
+		return ka ? 1 : -1;
+	if (ka)
+		sa = sb = 0;
 	if (sa < LARGE)
 		sa = 0;
 	if (sb < LARGE)
@@ -294,9 +316,9 @@ plan_build(struct plan *p, const struct manifest *src,
 	p->unlogged = 0;
 	if (plan_wanted(p, cap, src, dst, o, ENTRY_FILE, e) == -1)
 		goto fail;
-	p->ntransfer = p->n - p->nremove - p->nmkdir;
-	qsort(p->v + p->nremove + p->nmkdir, p->ntransfer, sizeof(*p->v),
-	    by_size);
+	p->ntransfer = p->n - p->nremove - p->nmkdir - p->nskip;
+	qsort(p->v + p->nremove + p->nmkdir, p->ntransfer + p->nskip,
+	    sizeof(*p->v), by_size);
 	return 0;
 fail:
 	plan_free(p);

@@ -1,7 +1,8 @@
 /*
  * What to do to the target: source manifest x target manifest -> actions.  Pure
  * decisions; flow/apply.c and flow/worker.c carry them out in this order:
- * removals (contents before their directories), directories, transfers.
+ * removals (contents before their directories), directories, transfers; last
+ * come the files for which nothing is done.
  */
 #ifndef CORE_PLAN_H
 #define CORE_PLAN_H
@@ -23,7 +24,8 @@ enum action_kind {
 	ACT_MKDIR, /* or its mode is wrong: then dst is set */
 	ACT_COPY,  /* whole */
 	ACT_PAGES, /* page delta in place */
-	ACT_DELTA  /* librsync delta, aside */
+	ACT_DELTA, /* librsync delta, aside */
+	ACT_SKIP   /* nothing: it is the same (core/skipindex.h) */
 };
 
 /* The target's file has several hard links: never written in place. */
@@ -47,9 +49,10 @@ struct action {
 struct plan {
 	struct action *v;
 	size_t n;
-	size_t nremove, nmkdir, ntransfer; /* in this order in v */
-	uint64_t bytes;                    /* of all files that are wanted */
-	size_t files;         /* wanted files, ACT_COPY + PAGES + DELTA */
+	size_t nremove, nmkdir, ntransfer, nskip; /* in this order in v */
+	uint64_t bytes;       /* of all files that are wanted */
+	size_t files;         /* wanted files: transfers and skipped */
+	uint64_t skipped;     /* bytes of the skipped */
 	size_t kept;          /* the standby's own */
 	size_t target_files;  /* files in the target before */
 	size_t removed_files; /* of those, to be removed */
@@ -65,6 +68,10 @@ struct plan_opts {
 	size_t nkeep;
 	const char *wal_dir; /* "pg_wal" */
 	bool group;          /* 0750/0640 instead of 0700/0600 */
+	/* Is the target's file known to be the source's?  May be NULL. */
+	bool (*same)(
+	    void *arg, const struct entry *src, const struct entry *dst);
+	void *same_arg;
 };
 
 /* Keep when the target has them (cli.md --keep). NULL-terminated. */

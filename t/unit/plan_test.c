@@ -94,7 +94,8 @@ render(const struct plan *p, struct buf *b)
 			    a->flags & ACT_UNSHARE ? "u" : "",
 			    a->flags & ACT_LIMIT ? "l" : "");
 	}
-	assert_int_equal(p->nremove + p->nmkdir + p->ntransfer, p->n);
+	assert_int_equal(
+	    p->nremove + p->nmkdir + p->ntransfer + p->nskip, p->n);
 	return buf_str(b);
 }
 
@@ -616,6 +617,52 @@ the_default_keep_list(void **state)
 	}
 }
 
+/* All but those whose name ends in 9 are said to be the same. */
+static bool
+nearly_all(void *arg, const struct entry *src, const struct entry *dst)
+{
+	(void)arg;
+	assert_string_equal(src->path, dst->path);
+	return src->path[strlen(src->path) - 1] != '9';
+}
+
+static void
+what_is_the_same_is_skipped(void **state)
+{
+	static const struct row t[] = {
+	    {"fbase/1/10 fbase/1/19", "fbase/1/10 fbase/1/19",
+		"Pbase/1/19+l Sbase/1/10"},
+	    /* Not there, another kind, a mode that is to be changed. */
+	    {"fbase/1/10 fx", "dx", "Rx/ Cbase/1/10+l Cx"},
+	    {"fbase/1/10", "fbase/1/10!0640", "Pbase/1/10+l"},
+	    {"fbase/1/10", "fbase/1/10!0666", "Pbase/1/10+l"},
+	    /* Neither what is kept nor what is unlogged is asked about. */
+	    {"fpostgresql.conf", "fpostgresql.conf", ""},
+	    {"fbase/1/10 fbase/1/10_init", "fbase/1/10 fbase/1/10_init",
+		"Rbase/1/10 Sbase/1/10_init"},
+	    /* Transfers by size, then what is skipped by name. */
+	    {"fa1 fb9=3000000 fc8=5000000 fd9=4000000 fe2",
+		"fa1 fb9=3000000 fc8=5000000 fd9=4000000 fe2",
+		"Dd9+a Db9+a Sa1 Sc8 Se2"},
+	    {"dbase fbase/1", "dbase!0755 fbase/1", "Mbase Sbase/1"},
+	};
+	struct plan_opts o = options();
+	struct manifest src, dst;
+	struct plan p;
+
+	(void)state;
+	o.same = nearly_all;
+	check(t, NELEM(t), &o);
+	make(&src, "fa1=10 fb9=200 fc3=4000");
+	make(&dst, "fa1=10 fb9=200 fc3=4000");
+	assert_int_equal(plan_build(&p, &src, &dst, &o, NULL), 0);
+	assert_true(p.files == 3 && p.bytes == 4210);
+	assert_true(p.ntransfer == 1 && p.nskip == 2 && p.skipped == 4010);
+	plan_free(&p);
+	manifest_free(&src);
+	manifest_free(&dst);
+}
+
 int
 main(void)
 {
@@ -637,6 +684,7 @@ main(void)
 	    cmocka_unit_test(B25_max_delete),
 	    cmocka_unit_test(B31_relations_that_turn_out_to_be_unlogged),
 	    cmocka_unit_test(the_default_keep_list),
+	    cmocka_unit_test(what_is_the_same_is_skipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
