@@ -37,7 +37,8 @@ const struct opt clone_options[] = {
 	.choices = "auto|rsync|whole",
 	.key = "clone.pages",
 	.help = "how changed files travel"},
-    CLI_FLAG("checksum", "clone.checksum", "read every file on both sides"),
+    CLI_FLAG("checksum", "clone.checksum",
+	"read every file on both sides, also what nobody has touched"),
     CLI_FLAG(
 	"verify", "clone.verify", "read the copy again before it is sealed"),
     CLI_FLAG("no-verify-checksums", "clone.no_verify_checksums",
@@ -237,6 +238,7 @@ map_copy(const struct opt_set *s, struct clone_opts *o)
 
 	o->delta = opt_flag(s, "delta");
 	o->pages = (enum plan_pages)choice(s, "pages", pages, NELEM(pages));
+	o->checksum = opt_flag(s, "checksum");
 	o->verify = opt_flag(s, "verify");
 	o->verify_checksums = !opt_flag(s, "no-verify-checksums");
 	o->excludes = opt_get(s, "exclude")->list;

@@ -42,6 +42,7 @@ put_figures(struct jdoc *d, const struct clone_record *r)
 	jdoc_number(d, "files.copied", r->files_copied);
 	jdoc_number(d, "files.removed", r->files_removed);
 	jdoc_number(d, "files.vanished", r->files_vanished);
+	jdoc_number(d, "files.skipped", r->files_skipped);
 	if (r->pages_verified)
 		jdoc_number(d, "files.bad_pages", r->bad_pages);
 	else
@@ -50,6 +51,7 @@ put_figures(struct jdoc *d, const struct clone_record *r)
 	jdoc_number(d, "bytes.compared", r->bytes_compared);
 	jdoc_number(d, "bytes.changed", r->bytes_changed);
 	jdoc_number(d, "bytes.sent", r->bytes_sent);
+	jdoc_number(d, "bytes.skipped", r->bytes_skipped);
 	fields_seconds(d, "seconds.total", r->ms_total);
 	fields_seconds(d, "seconds.preflight", r->ms_preflight);
 	fields_seconds(d, "seconds.backup_start", r->ms_backup_start);

@@ -296,6 +296,11 @@ talk_done(
 	buf_adds(&b, " changed, ");
 	text_add_size(&b, r->bytes_sent);
 	buf_addf(&b, " sent, %" PRIu64 " files vanished", r->files_vanished);
+	if (r->files_skipped > 0) {
+		buf_adds(&b, ", ");
+		text_add_size(&b, r->bytes_skipped);
+		buf_adds(&b, " unchanged since the last clone, not read");
+	}
 	if (r->bad_pages > 0)
 		buf_addf(&b, ", %" PRIu64 " damaged pages", r->bad_pages);
 	log_line(LVL_INFO, NULL, "done in %s", buf_str(&b));
@@ -329,6 +334,8 @@ talk_stats(const struct clone_record *r, FILE *to)
 	    to, "%-24s %" PRIu64 "\n", "files removed", r->files_removed);
 	(void)fprintf(
 	    to, "%-24s %" PRIu64 "\n", "files vanished", r->files_vanished);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "files skipped", r->files_skipped);
 	if (r->pages_verified)
 		(void)fprintf(
 		    to, "%-24s %" PRIu64 "\n", "damaged pages", r->bad_pages);
@@ -338,6 +345,8 @@ talk_stats(const struct clone_record *r, FILE *to)
 	(void)fprintf(
 	    to, "%-24s %" PRIu64 "\n", "bytes changed", r->bytes_changed);
 	(void)fprintf(to, "%-24s %" PRIu64 "\n", "bytes sent", r->bytes_sent);
+	(void)fprintf(
+	    to, "%-24s %" PRIu64 "\n", "bytes skipped", r->bytes_skipped);
 	stat_ms(to, "preflight", r->ms_preflight);
 	stat_ms(to, "backup start", r->ms_backup_start);
 	stat_ms(to, "manifest", r->ms_manifest);

@@ -35,6 +35,8 @@
  *    (full_page_writes = off).  So the boot ids of both ends are in the header:
  *    while a kernel runs, what it says of its files is true.  That makes
  *    lazytime harmless, too; it is refused all the same (it may be remounted).
+ *    A clean stop alone would not do: a standby that has replayed no new
+ *    checkpoint is "shut down in recovery" without a sync of its files.
  *    A server that was killed leaves true stamps; the index is void all the
  *    same unless pg_control says that it was shut down, or it never ran.
  * 6. A clock that was set: a later write would have to happen in the very

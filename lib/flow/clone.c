@@ -95,7 +95,7 @@ clone_show(struct clone *c, const char *what)
 		pool_progress(c->pool, &g);
 	text_add_escaped(&text, what, strlen(what));
 	p.what = buf_str(&text);
-	p.done = MIN_OF(g.handled, p.total);
+	p.done = MIN_OF(g.handled + c->plan.skipped, p.total);
 	p.received = g.in;
 	p.asked = sig_status_wanted();
 	if (p.asked || clock_ms() - c->last_progress >= PROGRESS_MS) {
@@ -288,6 +288,7 @@ release(struct clone *c)
 	for (size_t i = 0; i < NELEM(c->own); i++)
 		free(c->own[i]);
 	free(c->digests);
+	clone_index_free(&c->index);
 	free(c->bindir);
 	free(c->start_log);
 }

@@ -25,6 +25,7 @@ struct clone_opts {
 	bool agent_named; /* it is not the built-in one */
 	bool copy_external_config;
 	bool delta, force, dry_run, sync, verify, conf_only, cleanup;
+	bool checksum;         /* the skip index is not looked at */
 	bool verify_checksums; /* of the source's pages */
 	enum plan_pages pages;
 	const char *const *excludes;
@@ -64,11 +65,12 @@ struct clone_record {
 	uint64_t start_lsn, stop_lsn;
 	char label[256];
 	uint64_t files_total, files_changed, files_copied, files_removed,
-	    files_vanished;
+	    files_vanished, files_skipped;
 	bool pages_verified; /* else the next two are not known */
 	uint64_t bad_pages, bad_files;
 	uint64_t spared_pages; /* right ones of the target, left there */
-	uint64_t bytes_total, bytes_compared, bytes_changed, bytes_sent;
+	uint64_t bytes_total, bytes_compared, bytes_changed, bytes_sent,
+	    bytes_skipped;
 	int64_t ms_total, ms_preflight, ms_backup_start, ms_manifest,
 	    ms_transfer, ms_backup_stop, ms_start, ms_streaming; /* -1: not */
 	bool started, streaming;

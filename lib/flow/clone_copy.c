@@ -109,13 +109,16 @@ make_plan(struct clone *c, struct err *e)
 	    .keep = c->keep,
 	    .nkeep = c->nkeep,
 	    .wal_dir = c->wal_dir,
-	    .group = c->group};
+	    .group = c->group,
+	    .same = clone_index_same,
+	    .same_arg = c};
 	struct roots_opts ro = clone_roots_opts(c);
 
 	if (check_required(c, e) == -1 ||
 	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||
 	    roots_plan(&c->roots, &c->from, &c->target, &ro, e) == -1 ||
 	    clone_judge_places(c, e) == -1 || walk_target(c, e) == -1 ||
+	    clone_index_judge(c, e) == -1 ||
 	    plan_build(&c->plan, &c->from, &c->to, &po, e) == -1)
 		return -1;
 	tell_unused_mappings(c);
@@ -130,7 +133,7 @@ static void
 tell_dry(struct clone *c)
 {
 	clone_tell_plan(c);
-	for (size_t i = 0; i < c->plan.n; i++) {
+	for (size_t i = 0; i < c->plan.n - c->plan.nskip; i++) {
 		const struct action *a = &c->plan.v[i];
 
 		c->ui->item(c->ui->arg, plan_letter(a),
@@ -151,6 +154,8 @@ clone_list(struct clone *c, struct err *e)
 		return -1;
 	c->rec->files_total = c->plan.files;
 	c->rec->bytes_total = c->plan.bytes;
+	c->rec->files_skipped = c->plan.nskip;
+	c->rec->bytes_skipped = c->plan.skipped;
 	text_add_count(&count, c->plan.files);
 	text_add_size(&size, c->plan.bytes);
 	if (c->plan.nremove > 0) {
@@ -340,6 +345,8 @@ clone_take_over(struct clone *c, struct err *e)
 	    .arg = c};
 	char sub[128];
 
+	if (clone_index_recheck(c, e) == -1)
+		return -1;
 	clone_step(c, CLONE_TRANSFER);
 	/* The last moment to be asked to stop before anything is changed. */
 	if (clone_tick(c, e) == -1 || fill_marker(c, e) == -1 ||
@@ -472,8 +479,7 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 		    "\"%s\" on the source is no longer a regular file",
 		    a->src->path);
 	clone_damaged(c, a->src, r);
-	if (c->digests != NULL)
-		memcpy(c->digests + (size_t)r->id * 16, r->digest, 16);
+	clone_index_took(c, a->src, r);
 	if (a->kind == ACT_COPY)
 		rec->files_copied++;
 	else
@@ -523,10 +529,8 @@ clone_transfer(struct clone *c, struct err *e)
 	struct buf bytes = BUF_INIT;
 	struct pool_progress g;
 
-	if (c->o->verify &&
-	    (c->digests = calloc(c->plan.ntransfer + 1, 16)) == NULL)
-		return err_set_nomem(e);
-	if (start_walfetch(c, e) == -1 || clone_verify_pages(c, e) == -1)
+	if (clone_index_begin(c, e) == -1 || start_walfetch(c, e) == -1 ||
+	    clone_verify_pages(c, e) == -1)
 		return -1;
 	hook_pause("transfer");
 	if (pool_run(c->pool, &work, e) == -1 || check_complete(c, e) == -1 ||
@@ -535,8 +539,15 @@ clone_transfer(struct clone *c, struct err *e)
 	c->current = NULL;
 	pool_progress(c->pool, &g);
 	text_add_size(&bytes, g.in);
-	clone_told(c, "%" PRIu64 " files changed, %s sent",
-	    c->rec->files_changed, buf_str(&bytes));
+	if (c->plan.nskip > 0) {
+		buf_adds(&bytes, " sent, ");
+		text_add_count(&bytes, c->plan.nskip);
+		buf_adds(&bytes, " skipped");
+	} else {
+		buf_adds(&bytes, " sent");
+	}
+	clone_told(c, "%" PRIu64 " files changed, %s", c->rec->files_changed,
+	    buf_str(&bytes));
 	buf_free(&bytes);
 	hook_pause("transferred");
 	return clone_judge_damage(c, e);
@@ -544,22 +555,13 @@ clone_transfer(struct clone *c, struct err *e)
 
 /* --- once more, just before pg_control: B31 ------------------------------ */
 
-/* It is not there any more: --verify must not miss it. */
-static void
-forget_digest(struct clone *c, const struct entry *en)
-{
-	for (size_t i = 0; c->digests != NULL && i < c->plan.ntransfer; i++)
-		if (transfer(c, i)->src == en)
-			memset(c->digests + i * 16, 0, 16);
-}
-
 static int
 drop_late(void *arg, const struct entry *en, struct err *e)
 {
 	struct clone *c = arg;
 
 	if (tree_unlink(c->target.tree, en->path) == 0)
-		forget_digest(c, en);
+		clone_index_forget(c, en); /* --verify must not miss it */
 	else if (errno != ENOENT)
 		return err_set_errno(
 		    e, ERR_TARGET_IO, "could not remove \"%s\"", en->path);

@@ -7,11 +7,17 @@
 /* More names do not help, and a broken disk has many. */
 #define NAMED 5
 
+bool
+clone_verifies_pages(const struct clone *c)
+{
+	return c->o->verify_checksums &&
+	       c->control.checksum_version == PAGESUM_VERSION;
+}
+
 int
 clone_verify_pages(struct clone *c, struct err *e)
 {
-	if (!c->o->verify_checksums ||
-	    c->control.checksum_version != PAGESUM_VERSION)
+	if (!clone_verifies_pages(c))
 		return 0;
 	c->rec->pages_verified = true;
 	if (pool_verify(c->pool, c->backup.start_lsn, e) == -1)

@@ -5,6 +5,7 @@
 #include "core/exclude.h"
 #include "core/label.h"
 #include "core/pgconf.h"
+#include "core/skipindex.h"
 #include "flow/backup.h"
 #include "flow/backup_note.h"
 #include "flow/clone.h"
@@ -16,6 +17,18 @@
 #include "flow/server.h"
 #include "flow/target.h"
 #include "flow/walfetch.h"
+#include "io/fskind.h"
+
+/* The skip index that the target has. */
+struct clone_index {
+	struct buf file;
+	struct skipindex old; /* what file holds, if it is sound */
+	bool found, used;
+	enum skip_void why; /* not used */
+	struct fskind fskind;
+	struct filestamp control; /* of pg_control when it was judged */
+	char boot[64], source_boot[64];
+};
 
 struct clone {
 	const struct clone_opts *o;
@@ -90,8 +103,9 @@ struct clone {
 	const struct entry *gone[64]; /* of databases that may be dropped */
 	size_t ngone;
 	char dropped[PATH_MAX]; /* of clone_map_path */
-	uint8_t *digests;       /* --verify: 16 bytes a transfer */
-	struct buf label, map;  /* as they will be written */
+	uint8_t *digests;       /* 16 bytes an entry of from, or NULL */
+	struct clone_index index;
+	struct buf label, map; /* as they will be written */
 	struct buf pg_control;
 	bool group; /* 0750 */
 	struct server_state state;
@@ -219,6 +233,26 @@ int clone_verify_pages(struct clone *c, struct err *e);
 void clone_damaged(
     struct clone *c, const struct entry *src, const struct fetch_result *r);
 int clone_judge_damage(struct clone *c, struct err *e);
+bool clone_verifies_pages(const struct clone *c);
+/* clone_index.c: the skip index.  Read it, before OPEN: its seed is taken over.
+ * Judge it, with the manifests there; which then tells of one file whether it
+ * is skipped.  Before the transfer; what was sent; what was removed again; the
+ * digest of a file of the source, if it is known; and at the end the new one,
+ * never an error. */
+void clone_index_read(struct clone *c);
+int clone_index_judge(struct clone *c, struct err *e);
+int clone_index_recheck(struct clone *c, struct err *e); /* before S1 */
+bool clone_index_same(
+    void *arg, const struct entry *src, const struct entry *dst);
+int clone_index_begin(struct clone *c, struct err *e);
+void clone_index_took(
+    struct clone *c, const struct entry *src, const struct fetch_result *f);
+void clone_index_forget(struct clone *c, const struct entry *src);
+const uint8_t *clone_index_digest(struct clone *c, const struct entry *src);
+void clone_index_write(struct clone *c);
+void clone_index_free(struct clone_index *x);
+/* clone_prepare.c: of the running kernel, "" when it does not tell. */
+void clone_boot_id(char *id, size_t size);
 /* clone_seal.c: end of the backup (S2), configuration (S3), seal (S4) */
 int clone_end_backup(struct clone *c, struct err *e);
 int clone_seal(struct clone *c, struct err *e);

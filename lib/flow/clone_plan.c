@@ -24,7 +24,7 @@ add_sum(struct buf *b, const char *what, const struct sum *s)
 static void
 add_actions(struct clone *c, struct buf *b)
 {
-	struct sum sum[ACT_DELTA + 1] = {{0}};
+	struct sum sum[ACT_SKIP + 1] = {{0}};
 
 	for (size_t i = 0; i < c->plan.n; i++) {
 		const struct action *a = &c->plan.v[i];
@@ -37,6 +37,7 @@ add_actions(struct clone *c, struct buf *b)
 	add_sum(b, "copy", &sum[ACT_COPY]);
 	add_sum(b, "pages", &sum[ACT_PAGES]);
 	add_sum(b, "librsync", &sum[ACT_DELTA]);
+	add_sum(b, "skip", &sum[ACT_SKIP]);
 	if (c->plan.kept > 0)
 		buf_addf(b, "  %-12s%zu of the standby's own files\n", "keep",
 		    c->plan.kept);

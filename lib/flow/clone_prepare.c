@@ -135,20 +135,27 @@ str_is(const struct wire_str *s, const char *text)
 	return s->len == strlen(text) && memcmp(s->s, text, s->len) == 0;
 }
 
+void
+clone_boot_id(char *id, size_t size)
+{
+	ssize_t n = -1;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd != -1) {
+		n = read(fd, id, size - 1);
+		(void)close(fd);
+	}
+	id[n > 0 ? n : 0] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+}
+
 /* The same running kernel: then equal device and inode are the same file. */
 static bool
 same_kernel(const struct wire_str *boot_id)
 {
-	char id[64] = "";
-	ssize_t n;
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char id[64];
 
-	if (fd == -1)
-		return false;
-	n = read(fd, id, sizeof(id) - 1);
-	(void)close(fd);
-	id[n > 0 ? n : 0] = '\0';
-	id[strcspn(id, "\n")] = '\0';
+	clone_boot_id(id, sizeof(id));
 	return id[0] != '\0' && str_is(boot_id, id);
 }
 
@@ -360,6 +367,7 @@ clone_prepare(struct clone *c, struct err *e)
 	if (clone_start_pool(c, e) == -1)
 		return -1;
 	hook_pause("connected");
+	clone_index_read(c);
 	if (clone_open_source(c, c->pool, &c->src, e) == -1 ||
 	    check_source(c, e) == -1 || read_history(c, e) == -1)
 		return -1;

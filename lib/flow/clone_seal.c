@@ -131,9 +131,11 @@ clone_end_backup(struct clone *c, struct err *e)
 /* --- verify: the target once more, from disk ------------------------------ */
 
 static int
-verify_file(struct clone *c, const char *path, const uint8_t *want,
+verify_file(struct clone *c, const struct action *a, const uint8_t *want,
     struct filedigest *d, uint8_t *block, struct err *e)
 {
+	const bool skipped = a->kind == ACT_SKIP;
+	const char *path = a->src->path;
 	uint8_t got[16];
 	uint64_t size = 0;
 	ssize_t n;
@@ -153,21 +155,27 @@ verify_file(struct clone *c, const char *path, const uint8_t *want,
 	if (n == -1)
 		return err_set_errno(
 		    e, ERR_TARGET_IO, "could not read \"%s\" again", path);
-	if (memcmp(got, want, sizeof(got)) != 0)
-		return err_set(e, ERR_TRANSFER,
-		    "--verify: \"%s\" differs from what was received", path);
-	return 0;
+	if (memcmp(got, want, sizeof(got)) == 0)
+		return 0;
+	(void)err_set(e, ERR_TRANSFER,
+	    "--verify: \"%s\" differs from what was received%s", path,
+	    skipped ? " by an earlier clone" : "");
+	if (skipped)
+		(void)err_hint(e,
+		    "Its disk has changed it: look at the kernel's log.  The "
+		    "same command compares every file and repairs it.");
+	return -1;
 }
 
 static int
 verify(struct clone *c, struct err *e)
 {
-	static const uint8_t none[16];
+	const size_t first = c->plan.nremove + c->plan.nmkdir;
 	struct filedigest *d = filedigest_new();
 	uint8_t *block = malloc(1 << 20);
 	int rc = 0;
 
-	if (c->digests == NULL)
+	if (!c->o->verify)
 		goto out;
 	if (d == NULL || block == NULL) {
 		rc = err_set_nomem(e);
@@ -175,13 +183,12 @@ verify(struct clone *c, struct err *e)
 	}
 	if ((rc = target_sync(&c->target, e)) == -1)
 		goto out;
-	for (size_t i = 0; i < c->plan.ntransfer && rc == 0; i++) {
-		const uint8_t *want = c->digests + i * 16;
-		const struct action *a =
-		    &c->plan.v[c->plan.nremove + c->plan.nmkdir + i];
+	for (size_t i = first; i < c->plan.n && rc == 0; i++) {
+		const struct action *a = &c->plan.v[i];
+		const uint8_t *want = clone_index_digest(c, a->src);
 
-		if (memcmp(want, none, sizeof(none)) != 0)
-			rc = verify_file(c, a->src->path, want, d, block, e);
+		if (want != NULL)
+			rc = verify_file(c, a, want, d, block, e);
 		if (rc == 0 && i % 64 == 0)
 			rc = clone_tick(c, e);
 	}
@@ -250,5 +257,7 @@ clone_seal(struct clone *c, struct err *e)
 	if (target_drop_marker(&c->target, e) == -1)
 		return incomplete(c, e);
 	hook_pause("unmarked");
+	clone_index_write(c);
+	hook_pause("indexed");
 	return 0;
 }
