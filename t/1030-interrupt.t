@@ -17,7 +17,7 @@ clone_needs
 # In the order in which they come; by what the target is then.
 untouched='preflight connected slot backup manifest plan'
 unsealed='marked removed transfer transferred control stopped conf label synced'
-sealed='sealed unmarked started'
+sealed='sealed unmarked indexed started'
 
 code_of() {
 	case $1 in

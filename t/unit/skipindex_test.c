@@ -561,6 +561,27 @@ records_that_lie_are_damage(void **state)
 	}
 }
 
+static void
+a_text_with_a_NUL_inside_is_damage(void **state)
+{
+	static const char *const texts[] = {"base/1/10.1", "db1", "/srv/pg"};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(texts); i++) {
+		struct buf b = BUF_INIT;
+		struct skipindex ix;
+		char *p;
+
+		make(&b);
+		p = memmem(b.data, b.len, texts[i], strlen(texts[i]) + 1);
+		assert_non_null(p);
+		p[2] = '\0';
+		assert_int_equal(
+		    skipindex_decode(b.data, b.len, &ix), SKIP_DAMAGED);
+		buf_free(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -579,6 +600,7 @@ main(void)
 	    cmocka_unit_test(a_file_that_is_cut_anywhere_is_damaged),
 	    cmocka_unit_test(no_byte_that_is_turned_over_crashes_us),
 	    cmocka_unit_test(records_that_lie_are_damage),
+	    cmocka_unit_test(a_text_with_a_NUL_inside_is_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
