@@ -11,6 +11,8 @@
 #define DEADLINE_NEVER INT64_MAX
 
 int64_t clock_ms(void);
+/* The same clock in us: for adding up short times. */
+int64_t clock_us(void);
 
 /* A deadline ms from now; ms <= 0: never. */
 int64_t deadline_in(int64_t ms);

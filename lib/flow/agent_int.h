@@ -1,8 +1,9 @@
 /*
  * Inside of flow/agent.c and its parts: agent_io.c (the channel: keep-alive,
- * bounds, rate), agent_open.c (OPEN, CONTROL, MANIFEST), agent_files.c (BATCH,
- * SIG), agent_pages.c (PAGES), agent_verify.c (VERIFY: checksums of pages),
- * agent_config.c (CONFIG), agent_operate.c (OPERATE), agent_guest.c (limits).
+ * bounds), agent_send.c (content: compression, rate), agent_open.c (OPEN,
+ * CONTROL, MANIFEST), agent_files.c (BATCH, SIG), agent_pages.c (PAGES),
+ * agent_verify.c (VERIFY: checksums of pages), agent_config.c (CONFIG),
+ * agent_operate.c (OPERATE), agent_guest.c (limits).
  */
 #ifndef FLOW_AGENT_INT_H
 #define FLOW_AGENT_INT_H
@@ -12,12 +13,14 @@
 #include "base/err.h"
 #include "base/filestamp.h"
 #include "core/pgcontrol.h"
+#include "core/squeeze.h"
 #include "core/wire.h"
 #include "io/chan.h"
 #include "io/fskind.h"
 #include "io/pagedelta.h"
 #include "io/rsdelta.h"
 #include "io/tree.h"
+#include "io/load.h"
 #include "io/zip.h"
 
 #include <sys/resource.h>
@@ -58,6 +61,7 @@ struct agent {
 	struct buf req;   /* payload of the request being served */
 	uint32_t id;      /* of the file being served, for ERR */
 	int64_t next_ping, heard, ticked; /* clock_ms */
+	int64_t waited;                   /* us in agent_io_pause so far */
 
 	/* OPEN */
 	struct filestamp_clock opened; /* when it came */
@@ -71,6 +75,10 @@ struct agent {
 	struct zip *zip;
 	bool zipping;
 	struct buf raw, zipped; /* of one frame */
+	struct squeeze squeeze;
+	struct squeeze_window window;
+	int64_t window_at; /* clock_us of its beginning */
+	struct load load;
 
 	/* VERIFY */
 	bool has_sums;        /* the cluster's pages have checksums */
@@ -99,6 +107,8 @@ int agent_io_tick(struct agent *a, struct err *e);
 /* The same when there is something to write or it is time: for loops over
  * small things, so that they do not make two system calls for each. */
 int agent_io_breathe(struct agent *a, struct err *e);
+/* Until something can be done, or the deadline, or a PING is due. */
+int agent_io_pause(struct agent *a, int64_t deadline, struct err *e);
 /* The same for that long. */
 int agent_io_sleep(struct agent *a, int64_t ms, struct err *e);
 /* The same until fd (-1: none) is readable or the time has come. */
@@ -109,6 +119,9 @@ int agent_io_next(struct agent *a, uint8_t *type, struct err *e);
  * allowed, and not before the queue is short.  head may be NULL, 0. */
 int agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
     const void *data, size_t n, struct err *e);
+
+/* At OPEN. */
+void agent_send_begin(struct agent *a);
 
 int agent_open(struct agent *a, struct err *e);
 /* Both clocks of this host, now. */

@@ -111,11 +111,14 @@ agent_io_tick(struct agent *a, struct err *e)
 }
 
 /* Until something can be done, or the time of the next PING. */
-static int
-wait_a_while(struct agent *a, int64_t deadline, struct err *e)
+int
+agent_io_pause(struct agent *a, int64_t deadline, struct err *e)
 {
+	int64_t from = clock_us();
+
 	if (chan_wait(a->c, NULL, 0, MIN_OF(deadline, a->next_ping), e) == -1)
 		return -1;
+	a->waited += clock_us() - from;
 	return agent_io_tick(a, e);
 }
 
@@ -136,7 +139,7 @@ agent_io_sleep(struct agent *a, int64_t ms, struct err *e)
 	int64_t deadline = clock_ms() + ms;
 
 	do {
-		if (wait_a_while(a, deadline, e) == -1)
+		if (agent_io_pause(a, deadline, e) == -1)
 			return -1;
 	} while (!deadline_passed(deadline));
 	return 0;
@@ -145,6 +148,7 @@ agent_io_sleep(struct agent *a, int64_t ms, struct err *e)
 int
 agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 {
+	int64_t before = a->waited;
 	const uint8_t *p;
 	uint32_t len;
 
@@ -153,9 +157,11 @@ agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 	while (a->queue_pos == a->queue.len) {
 		buf_reset(&a->queue);
 		a->queue_pos = 0;
-		if (wait_a_while(a, DEADLINE_NEVER, e) == -1)
+		if (agent_io_pause(a, DEADLINE_NEVER, e) == -1)
 			return -1;
 	}
+	/* Time in which nothing was asked of us is none of the window's. */
+	a->window_at += a->waited - before;
 	p = (const uint8_t *)a->queue.data + a->queue_pos;
 	if (wire_decode_header(p, type, &len) == -1)
 		return err_set(e, ERR_INTERNAL, "queue of requests is broken");
@@ -165,74 +171,10 @@ agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 	return buf_ok(&a->req) ? 0 : err_set_nomem(e);
 }
 
-/* --- sending ---------------------------------------------------------------
- */
-
-/* A bucket that holds a quarter of a second and may go into debt by one
- * frame, so that a frame is never cut. */
-static int
-pay(struct agent *a, size_t n, struct err *e)
-{
-	int64_t now, rate = (int64_t)a->max_rate;
-
-	if (rate == 0)
-		return 0;
-	for (;;) {
-		now = clock_ms();
-		/* More than 1 s would fill the bucket anyway. */
-		a->tokens +=
-		    rate / 1000 * MIN_OF(now - a->tokens_at, 1000) +
-		    rate % 1000 * MIN_OF(now - a->tokens_at, 1000) / 1000;
-		a->tokens = MIN_OF(a->tokens, MAX_OF(rate / 4, 1));
-		a->tokens_at = now;
-		if (a->tokens > 0)
-			break;
-		if (agent_io_sleep(
-			a, MIN_OF(-a->tokens * 1000 / rate + 1, 1000), e) == -1)
-			return -1;
-	}
-	a->tokens -= (int64_t)n;
-	return 0;
-}
-
 int
 agent_io_breathe(struct agent *a, struct err *e)
 {
 	if (chan_queued(a->c) < TICK_BYTES && clock_ms() - a->ticked < TICK_MS)
 		return 0;
 	return agent_io_tick(a, e);
-}
-
-static int
-drain(struct agent *a, struct err *e)
-{
-	if (agent_io_breathe(a, e) == -1)
-		return -1;
-	while (chan_queued(a->c) > AGENT_OUT_MAX)
-		if (wait_a_while(a, DEADLINE_NEVER, e) == -1)
-			return -1;
-	return 0;
-}
-
-int
-agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
-    const void *data, size_t n, struct err *e)
-{
-	bool zipped = false;
-
-	if (a->zipping) {
-		buf_reset(&a->raw);
-		buf_add(&a->raw, head, hn);
-		buf_add(&a->raw, data, n);
-		if (!buf_ok(&a->raw))
-			return err_set_nomem(e);
-		zipped =
-		    zip_pack(a->zip, a->raw.data, a->raw.len, &a->zipped) == 1;
-	}
-	if (pay(a, WIRE_HEADER + (zipped ? a->zipped.len : hn + n), e) == -1 ||
-	    drain(a, e) == -1)
-		return -1;
-	if (zipped)
-		return chan_send_buf(a->c, type | WIRE_ZIPPED, &a->zipped, e);
-	return chan_send(a->c, type, head, hn, data, n, e);
 }

@@ -166,6 +166,7 @@ take_options(struct agent *a, const struct wire_open *o, struct err *e)
 	a->zipping = o->compress != 0;
 	if ((a->zip = zip_new(o->compress)) == NULL)
 		return err_set_nomem(e);
+	agent_send_begin(a);
 	return 0;
 }
 

@@ -5,17 +5,21 @@
 #include <zstd.h>
 
 #define PREFIX 4 /* u32 raw length */
-#define AUTO_LEVEL 1
-#define SKIP_MIN 4
-#define SKIP_MAX 64
+#define SAMPLE ((size_t)8192)
+#define SMALL (4 * SAMPLE) /* frames below are not sampled */
+#define TINY 1024          /* no level but 1 shrinks these */
+#define LEAVE 7
+#define FIRST_LEVEL 1
 
 struct zip {
 	ZSTD_CCtx *c; /* made at first use: most ends only pack or unpack */
 	ZSTD_DCtx *d;
+	bool automatic;
 	int level; /* 0: none */
-	bool adapt;
-	unsigned skip;      /* frames to leave alone before the next try */
-	unsigned next_skip; /* frames to leave alone if that try fails */
+	int also;
+	unsigned min;
+	unsigned leave;   /* small frames to leave raw */
+	struct buf other; /* what the second level makes of it */
 };
 
 struct zip *
@@ -25,9 +29,9 @@ zip_new(int level)
 
 	if (z == NULL)
 		return NULL;
-	z->adapt = level == ZIP_AUTO;
-	z->level = z->adapt ? AUTO_LEVEL : level;
-	z->next_skip = SKIP_MIN;
+	z->automatic = level == ZIP_AUTO;
+	z->level = level;
+	zip_aim(z, FIRST_LEVEL, 0, 16);
 	return z;
 }
 
@@ -38,58 +42,93 @@ zip_free(struct zip *z)
 		return;
 	(void)ZSTD_freeCCtx(z->c);
 	(void)ZSTD_freeDCtx(z->d);
+	buf_free(&z->other);
 	free(z);
 }
 
-/* The data did not shrink enough: leave the next frames alone. */
-static void
-back_off(struct zip *z)
+void
+zip_aim(struct zip *z, int level, int also, unsigned min)
 {
-	z->skip = z->next_skip;
-	z->next_skip = MIN_OF(z->next_skip * 2, SKIP_MAX);
+	if (!z->automatic)
+		return;
+	z->level = level;
+	z->also = also;
+	z->min = min;
 }
 
-/* Length of the zstd frame behind the prefix, 0: it did not work or is not
- * smaller than limit. */
+/* The prefix and a zstd frame of at most limit bytes into out: its length, 0:
+ * it needs more room than that. */
 static size_t
-compress_into(
-    struct zip *z, const void *data, size_t n, struct buf *out, size_t limit)
+compress_into(struct zip *z, int level, const void *data, size_t n,
+    struct buf *out, size_t limit)
 {
 	size_t got;
 	char *p;
 
-	if (z->c == NULL && (z->c = ZSTD_createCCtx()) == NULL)
-		return 0;
 	buf_reset(out);
 	buf_add_u32(out, (uint32_t)n);
-	/* A frame that needs more room than limit fails: not worth it. */
 	if ((p = buf_reserve(out, limit)) == NULL)
 		return 0;
-	got = ZSTD_compressCCtx(z->c, p, limit, data, n, z->level);
-	return ZSTD_isError(got) ? 0 : got;
+	got = ZSTD_compressCCtx(z->c, p, limit, data, n, level);
+	if (ZSTD_isError(got))
+		return 0;
+	out->len += got;
+	out->data[out->len] = '\0';
+	return got;
+}
+
+/* Does one page of the middle shrink as it should?  Negative levels leave
+ * literals as they are: only the level itself tells what it would do. */
+static bool
+sample(struct zip *z, const char *data, size_t n, struct buf *out)
+{
+	size_t at = n / 2 / SAMPLE * SAMPLE;
+
+	return compress_into(z, MIN_OF(z->level, FIRST_LEVEL), data + at,
+		   SAMPLE, out, SAMPLE * 16 / z->min) > 0;
+}
+
+static bool
+promising(struct zip *z, const char *data, size_t n, struct buf *out)
+{
+	if (!z->automatic)
+		return true;
+	if (n >= SMALL)
+		return sample(z, data, n, out);
+	if (z->leave == 0)
+		return true;
+	z->leave--;
+	return false;
+}
+
+/* A small frame was its own sample. */
+static void
+learn(struct zip *z, size_t n, size_t got)
+{
+	if (n < SMALL && (got == 0 || got * z->min > n * 16))
+		z->leave = LEAVE;
 }
 
 int
 zip_pack(struct zip *z, const void *data, size_t n, struct buf *out)
 {
-	size_t limit = z->adapt ? n - n / 8 : n, got;
+	size_t limit = z->automatic ? n - n / 16 : n, got;
+	int level = n < TINY ? MAX_OF(z->level, FIRST_LEVEL) : z->level;
 
 	if (z->level == 0 || limit <= PREFIX + 1 || n > UINT32_MAX)
 		return 0;
-	if (z->adapt && z->skip > 0) {
-		z->skip--;
+	if (z->c == NULL && (z->c = ZSTD_createCCtx()) == NULL)
 		return 0;
-	}
-	got = compress_into(z, data, n, out, limit - PREFIX - 1);
-	if (got == 0) {
-		if (z->adapt)
-			back_off(z);
+	if (!promising(z, data, n, out))
 		return 0;
+	got = compress_into(z, level, data, n, out, limit - PREFIX - 1);
+	if (got > 0 && z->also != 0 &&
+	    compress_into(z, z->also, data, n, &z->other, got) > 0) {
+		buf_reset(out);
+		buf_add(out, z->other.data, z->other.len);
 	}
-	z->next_skip = SKIP_MIN;
-	out->len += got;
-	out->data[out->len] = '\0';
-	return 1;
+	learn(z, n, got);
+	return got > 0 && buf_ok(out);
 }
 
 /* Exactly one frame, that says itself that it holds raw bytes. */

@@ -84,28 +84,65 @@ level_none_never_packs(void **state)
 	buf_free(&packed);
 }
 
-/* Frames that are not tried after the nth failure: 4, 8, ... 64, 64. */
+/* Hexadecimal noise shrinks to a half, and no step below thrift leaves it. */
 static void
-auto_leaves_more_and_more_frames_alone(void **state)
+fill_hex(char *to, size_t n)
 {
-	static const int want[] = {4, 8, 16, 32, 64, 64};
+	for (size_t i = 0; i < n; i++)
+		to[i] = "0123456789abcdef"[noise[i] & 15];
+}
+
+static void
+auto_judges_each_frame_by_a_sample(void **state)
+{
+	static char hex[256 * 1024];
 	struct buf packed = BUF_INIT;
 	struct zip *z = zip_new(ZIP_AUTO);
 
 	(void)state;
-	for (size_t i = 0; i < NELEM(want); i++) {
-		assert_int_equal(zip_pack(z, noise, 10000, &packed), 0);
-		for (int k = 0; k < want[i]; k++)
-			assert_int_equal(zip_pack(z, text, 10000, &packed), 0);
+	fill_hex(hex, sizeof(hex));
+	zip_aim(z, 1, 0, 17);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(zip_pack(z, noise, sizeof(noise), &packed), 0);
+		assert_int_equal(zip_pack(z, text, sizeof(text), &packed), 1);
+		assert_int_equal(zip_pack(z, hex, sizeof(hex), &packed), 1);
 	}
-	/* One success, and it starts again with 4. */
-	assert_int_equal(zip_pack(z, text, 10000, &packed), 1);
-	assert_int_equal(zip_pack(z, noise, 10000, &packed), 0);
-	for (int k = 0; k < 4; k++)
-		assert_int_equal(zip_pack(z, text, 10000, &packed), 0);
-	assert_int_equal(zip_pack(z, text, 10000, &packed), 1);
+	zip_aim(z, -1, 0, 40);
+	assert_int_equal(zip_pack(z, hex, sizeof(hex), &packed), 0);
+	assert_int_equal(zip_pack(z, text, sizeof(text), &packed), 1);
 	zip_free(z);
 	buf_free(&packed);
+}
+
+static void
+of_two_levels_the_smaller_result_goes(void **state)
+{
+	static const int levels[] = {1, 6};
+	static char hex[256 * 1024];
+	struct buf packed = BUF_INIT, out = BUF_INIT;
+	struct zip *z = zip_new(ZIP_AUTO);
+	size_t least = SIZE_MAX;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fill_hex(hex, sizeof(hex));
+	for (size_t i = 0; i < NELEM(levels); i++) {
+		zip_aim(z, levels[i], 0, 17);
+		assert_int_equal(zip_pack(z, hex, sizeof(hex), &packed), 1);
+		least = MIN_OF(least, packed.len);
+	}
+	for (size_t i = 0; i < NELEM(levels); i++) {
+		zip_aim(z, levels[i], levels[1 - i], 17);
+		assert_int_equal(zip_pack(z, hex, sizeof(hex), &packed), 1);
+		assert_int_equal(packed.len, least);
+		assert_int_equal(zip_unpack(z, packed.data, packed.len,
+				     sizeof(hex), &out, &e),
+		    0);
+		assert_memory_equal(out.data, hex, sizeof(hex));
+	}
+	zip_free(z);
+	buf_free(&packed);
+	buf_free(&out);
 }
 
 static void
@@ -193,7 +230,8 @@ main(void)
 	    cmocka_unit_test(every_level_makes_the_round_trip),
 	    cmocka_unit_test(what_does_not_shrink_is_sent_raw),
 	    cmocka_unit_test(level_none_never_packs),
-	    cmocka_unit_test(auto_leaves_more_and_more_frames_alone),
+	    cmocka_unit_test(auto_judges_each_frame_by_a_sample),
+	    cmocka_unit_test(of_two_levels_the_smaller_result_goes),
 	    cmocka_unit_test(hostile_frames_are_refused),
 	    cmocka_unit_test(damaged_frames_do_no_harm),
 	};

@@ -1,0 +1,118 @@
+#include "base/std.h"
+#include "base/clock.h"
+#include "flow/agent_int.h"
+
+/*
+ * Frames of which much may come: compressed as hard as it pays (core/squeeze.h,
+ * which needs to know how long we waited for the line), at the rate allowed,
+ * and not before the queue is short.
+ */
+
+/* A bucket that holds a quarter of a second and may go into debt by one
+ * frame, so that a frame is never cut. */
+static int
+pay(struct agent *a, size_t n, struct err *e)
+{
+	int64_t now, rate = (int64_t)a->max_rate;
+
+	if (rate == 0)
+		return 0;
+	for (;;) {
+		now = clock_ms();
+		/* More than 1 s would fill the bucket anyway. */
+		a->tokens +=
+		    rate / 1000 * MIN_OF(now - a->tokens_at, 1000) +
+		    rate % 1000 * MIN_OF(now - a->tokens_at, 1000) / 1000;
+		a->tokens = MIN_OF(a->tokens, MAX_OF(rate / 4, 1));
+		a->tokens_at = now;
+		if (a->tokens > 0)
+			break;
+		if (agent_io_sleep(
+			a, MIN_OF(-a->tokens * 1000 / rate + 1, 1000), e) == -1)
+			return -1;
+	}
+	a->tokens -= (int64_t)n;
+	return 0;
+}
+
+static int
+drain(struct agent *a, struct err *e)
+{
+	if (agent_io_breathe(a, e) == -1)
+		return -1;
+	while (chan_queued(a->c) > AGENT_OUT_MAX)
+		if (agent_io_pause(a, DEADLINE_NEVER, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* Until the line takes n bytes more; the time counts as waiting for it. */
+static int
+wait_for_line(struct agent *a, size_t n, struct err *e)
+{
+	int64_t before = a->waited;
+	int rc = pay(a, n, e) == -1 ? -1 : drain(a, e);
+
+	a->window.blocked += (uint64_t)(a->waited - before);
+	return rc;
+}
+
+static void
+aim(struct agent *a)
+{
+	const struct squeeze_step *s = squeeze_step(&a->squeeze);
+
+	zip_aim(a->zip, s->level, s->also, s->min);
+}
+
+void
+agent_send_begin(struct agent *a)
+{
+	squeeze_begin(&a->squeeze);
+	aim(a);
+	load_begin(&a->load);
+	a->window = (struct squeeze_window){0};
+	a->window_at = clock_us();
+}
+
+static void
+look_at_window(struct agent *a)
+{
+	int64_t now = clock_us();
+
+	if (now - a->window_at < SQUEEZE_WINDOW_US)
+		return;
+	a->window.busy = (uint64_t)(now - a->window_at);
+	a->window.idle = load_idle(&a->load);
+	if (squeeze_adapt(&a->squeeze, &a->window))
+		aim(a);
+	a->window = (struct squeeze_window){0};
+	a->window_at = now;
+}
+
+static bool
+packed(struct agent *a, const void *head, size_t hn, const void *data, size_t n)
+{
+	if (!a->zipping)
+		return false;
+	buf_reset(&a->raw);
+	buf_add(&a->raw, head, hn);
+	buf_add(&a->raw, data, n);
+	return buf_ok(&a->raw) &&
+	       zip_pack(a->zip, a->raw.data, a->raw.len, &a->zipped) == 1;
+}
+
+int
+agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
+    const void *data, size_t n, struct err *e)
+{
+	bool zipped = packed(a, head, hn, data, n);
+	size_t len = zipped ? a->zipped.len : hn + n;
+
+	look_at_window(a);
+	if (wait_for_line(a, WIRE_HEADER + len, e) == -1)
+		return -1;
+	if (zipped)
+		return chan_send_buf(a->c, type | WIRE_ZIPPED, &a->zipped, e);
+	return chan_send(a->c, type, head, hn, data, n, e);
+}
