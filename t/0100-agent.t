@@ -477,7 +477,8 @@ def keeps_stamps(path):
     """A file system of the list in standby-wire(5), without lazytime?"""
     out = subprocess.run(["findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", path],
                          capture_output=True, text=True).stdout.split()
-    return (out[0] in ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs")
+    return (len(out) == 2  # nothing is told where the mount is out of sight
+            and out[0] in ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs")
             and "lazytime" not in out[1].split(","))
 
 
