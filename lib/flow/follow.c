@@ -69,7 +69,7 @@ follow_add_option(struct buf *b, const char *option, const char *value)
 	if (value == NULL || value[0] == '\0')
 		return;
 	buf_adds(b, option);
-	shell_add_quoted(b, value);
+	shell_add_word(b, value);
 }
 
 void
