@@ -144,6 +144,17 @@ standbys() {
 	rc_is 0 "$m: a standby that is behind, from the primary: exit status 0"
 	unlike "$err" 'WAL' "$m: the same from the primary: no word of its WAL"
 
+	rm -rf "$T/u/pg_wal" && mkdir -m 0700 "$T/u/pg_wal"
+	clone_run p u --delta -n
+	rc_is 0 "$m: a standby without any WAL: exit status 0"
+	unlike "$err" 'not known' "$m: a standby without any WAL: no word of it"
+	clone_run p u --delta
+	rc_is 0 "$m: a standby without any WAL: made again"
+	pg_stop u >/dev/null
+	pg_sql p "CREATE TABLE again AS SELECT i, repeat('x', 500)
+	    FROM generate_series(1, 1000) i"
+	pg_wait_replay s p
+
 	# s has all, u lags, p is gone.
 	killed s
 	killed p

@@ -149,7 +149,8 @@ read_wal(struct clone *c, struct err *e)
 		return 0;
 	clone_show(c, "reading the end of the target's WAL");
 	if (target_read_wal(&c->target, sig_fd(), &why) == 0) {
-		if (c->target.wal_end != 0)
+		/* A standby that was never started has none. */
+		if (c->target.wal_end != 0 || !c->target.was_primary)
 			return 0;
 		(void)err_set(&why, ERR_TARGET_IO, "none was found");
 	}
