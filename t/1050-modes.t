@@ -80,8 +80,8 @@ json_complete() {
 		    "target": "pgdata",
 		    "backup": "mode start_lsn stop_lsn label",
 		    "files": "total changed copied removed vanished "
-		        "bad_pages",
-		    "bytes": "total compared changed sent",
+		        "bad_pages skipped",
+		    "bytes": "total compared changed sent skipped",
 		    "seconds": "total preflight backup_start manifest transfer "
 		        "backup_stop start streaming",
 		    "standby": "started streaming receive_lsn slot"}

@@ -529,7 +529,7 @@ crash() {
 	is "$rc" 7 "$name: a person must look"
 	ok "$name: the label is there" test -e "$T/x/backup_label"
 	cmd=$(typed rm)
-	is "$cmd" "rm $T/x/backup_label" "$name: what to type is printed"
+	is "$cmd" "rm '$T/x/backup_label'" "$name: what to type is printed"
 	if [ "$removed" = yes ]; then
 		rm "$T/x/pg_wal/$wal"
 		ok "$name: the primary does not start" pg_refuses x

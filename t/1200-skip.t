@@ -134,6 +134,8 @@ second_reads_nothing() {
 	ok "$m: the third: the oracle" oracle_compare p s
 	pg_sql p "UPDATE acc SET pad = md5(pad) WHERE id = 77"
 	ok "$m: the third: a change arrives" pg_wait_replay s p 60
+	# To end the receiver of this build of 10 crashes the server.
+	[ "$m" != 10 ] || { pg_stop s; return; }
 	pg_stop s
 	again
 	rc_is 0 "$m: one after its server ran, and was stopped"

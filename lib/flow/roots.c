@@ -88,14 +88,16 @@ own_link(const struct target *t, const char *prefix, char *link)
 }
 
 /* Where it goes without a mapping: where the target has it, else as on the
- * source.  A link that leads nowhere says nothing. */
+ * source.  A link that leads nowhere says nothing; on the source's host it may
+ * be that of another standby, of which the target is a copy (cp -a): there it
+ * is only proposed. */
 static const char *
 by_itself(const struct roots_opts *o, const char *link, const char *source)
 {
 	struct stat st;
 
-	return o->keep_links && link[0] == '/' && stat(link, &st) == 0 &&
-		       S_ISDIR(st.st_mode)
+	return o->keep_links && !o->same_host && link[0] == '/' &&
+		       stat(link, &st) == 0 && S_ISDIR(st.st_mode)
 		   ? link
 		   : source;
 }
@@ -131,8 +133,23 @@ refuse(struct err *e, const struct root *r, const char *why)
 		(void)err_set(e, ERR_TABLESPACE,
 		    "tablespace %" PRIu32 ": directory \"%s\" %s", r->oid,
 		    r->dir, why);
-	return err_hint(e, "Choose another one: --tablespace-mapping=%s=NEWDIR",
+	(void)err_hint(e, "Choose another one:");
+	return err_command(e, "--tablespace-mapping=%s=NEWDIR",
 	    roots_old_word(r->source, word));
+}
+
+static int
+refuse_own(struct err *e, const struct root *r)
+{
+	char old[SHELL_WORD], was[SHELL_WORD];
+
+	(void)refuse(e, r, "is the source's own (same host, same path)");
+	if (r->was == NULL || strcmp(r->was, r->dir) == 0)
+		return -1;
+	(void)err_hint(e, "Where the target has it, if no other standby uses "
+			  "that directory:");
+	return err_command(e, "--tablespace-mapping=%s=%s",
+	    roots_old_word(r->source, old), shell_word(r->was, was));
 }
 
 /* "PG_13_202007201", and not the one of our version? */
@@ -237,8 +254,7 @@ judge(const struct roots *all, const struct root *r, const struct roots_opts *o,
 	roots_resolve(r->dir, real);
 	roots_resolve(r->source, other);
 	if (o->same_host && strcmp(real, other) == 0)
-		return refuse(
-		    e, r, "is the source's own (same host, same path)");
+		return refuse_own(e, r);
 	if (t->path != NULL && roots_inside(real, t->path))
 		return refuse(e, r, "lies inside the data directory");
 	if (t->path != NULL && roots_inside(t->path, real))

@@ -97,6 +97,7 @@ struct dirs {
 	struct roots r;
 	struct err e;
 	const char *tblspc_dir; /* of the source */
+	bool keep_links;
 };
 
 static int
@@ -172,6 +173,7 @@ plan(struct dirs *d, const char *const *mapping, size_t n, bool same_host,
 	struct roots_opts o = {.mapping = mapping,
 	    .nmapping = n,
 	    .same_host = same_host,
+	    .keep_links = d->keep_links,
 	    .tblspc_dir = d->tblspc_dir};
 	struct buf raw = BUF_INIT;
 	size_t len = strlen(d->top);
@@ -475,6 +477,39 @@ a_directory_that_cannot_be_made_is_an_error(void **state)
 	buf_free(&b);
 }
 
+/* Not on one host: there the target may be a copy of another standby, whose
+ * directory its link names. */
+static void
+from_another_host_a_tablespace_stays_where_it_was(void **state)
+{
+	static const char *const maps[] = {"/s/one=/t/first"};
+	struct dirs *d = *state;
+	char have[256], link[256];
+	struct buf b = BUF_INIT;
+
+	make_dir(d, "have");
+	assert_int_equal(
+	    symlink(under(d, "have", have), under(d, "data/pg_tblspc/1", link)),
+	    0);
+	assert_int_equal(
+	    symlink("/nowhere/at/all", under(d, "data/pg_tblspc/2", link)), 0);
+	source(d, "pg_tblspc/1", "/s/one");
+	source(d, "pg_tblspc/2", "/s/two");
+	d->keep_links = true;
+	assert_string_equal(
+	    plan(d, NULL, 0, false, &b), "1:/s/one->@/have 2:/s/two->/s/two");
+	assert_string_equal(
+	    plan(d, maps, 1, false, &b), "1:/s/one->/t/first 2:/s/two->/s/two");
+	assert_string_equal(plan(d, NULL, 0, true, &b),
+	    "tablespace 1: directory \"/s/one\" is the source's own (same "
+	    "host, same path)");
+	assert_string_equal(d->e.hint + strlen(d->e.hint) - strlen(have), have);
+	d->keep_links = false;
+	assert_string_equal(
+	    plan(d, NULL, 0, false, &b), "1:/s/one->/s/one 2:/s/two->/s/two");
+	buf_free(&b);
+}
+
 #define DIRS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -485,6 +520,7 @@ main(void)
 	    cmocka_unit_test(a_mapping_has_a_length),
 	    DIRS(links_become_roots_mapped_or_not),
 	    DIRS(on_one_host_the_source_is_not_written_over),
+	    DIRS(from_another_host_a_tablespace_stays_where_it_was),
 	    DIRS(directories_that_are_refused),
 	    DIRS(directories_of_other_versions_may_be_there),
 	    DIRS(another_users_directory_is_refused),
