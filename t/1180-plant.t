@@ -71,6 +71,7 @@ of_ours() {
 	[ ! -s "$T/s/tablespace_map" ] || echo tablespace_map
 	if [ "$m" -lt 12 ]; then echo recovery.conf; else echo standby.signal; fi
 	[ ! -e "$T/s/.standby-clone.index" ] || echo .standby-clone.index
+	[ ! -e "$T/s/.standby-clone.settings" ] || echo .standby-clone.settings
 	[ -e "$T/p/postgresql.auto.conf" ] || echo postgresql.auto.conf
 }
 
