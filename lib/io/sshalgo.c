@@ -3,6 +3,10 @@
 #include "io/knownhosts.h"
 #include "io/sshalgo.h"
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #define MAX_LIST ((size_t)8192)
 #define KEXINIT 20
 
@@ -171,4 +175,69 @@ sshalgo_offer_free(struct sshalgo_offer *o)
 	for (int i = 0; i < SSHALGO_KINDS; i++)
 		free(o->list[i]);
 	*o = (struct sshalgo_offer){.version = ""};
+}
+
+/* --- the ssh program's ---------------------------------------------------- */
+
+static bool
+is_gcm(const char *name, size_t n)
+{
+	static const char end[] = "-gcm@openssh.com";
+
+	return n > strlen(end) &&
+	       memcmp(name + n - strlen(end), end, strlen(end)) == 0;
+}
+
+static void
+add_kind(struct buf *to, const char *list, bool gcm)
+{
+	for (; *list != '\0'; list += strspn(list, ",")) {
+		size_t n = strcspn(list, ",");
+
+		if (is_gcm(list, n) == gcm) {
+			if (to->len > 0)
+				buf_addc(to, ',');
+			buf_add(to, list, n);
+		}
+		list += n;
+	}
+}
+
+static bool
+is_default(const char *list)
+{
+	static const char *const names[] = {"aes128-ctr", "aes192-ctr",
+	    "aes256-ctr", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com"};
+
+	if (strncmp(list, "chacha20-poly1305@openssh.com,", 30) != 0)
+		return false;
+	for (size_t i = 0; i < NELEM(names); i++)
+		if (strstr(list, names[i]) == NULL)
+			return false;
+	return true;
+}
+
+int
+sshalgo_aes_first(const char *ciphers, char **to)
+{
+	struct buf b = BUF_INIT;
+
+	*to = NULL;
+	if (!is_default(ciphers))
+		return 0;
+	add_kind(&b, ciphers, true);
+	add_kind(&b, ciphers, false);
+	return (*to = buf_steal(&b)) == NULL ? -1 : 0;
+}
+
+bool
+sshalgo_cpu_has_aes(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_cpu_supports("aes");
+#elif defined(__aarch64__)
+	return (getauxval(AT_HWCAP) & (1UL << 3)) != 0; /* HWCAP_AES */
+#else
+	return false;
+#endif
 }

@@ -25,6 +25,17 @@ enum sshalgo_kind {
 const char *sshalgo_ours(enum sshalgo_kind kind);
 const char *sshalgo_word(enum sshalgo_kind kind);
 
+/*
+ * ciphers: as "ssh -G" prints them.  *to: the same ones with AES-GCM before the
+ * others (owned), or NULL where the order is not OpenSSH's own (a list that
+ * begins with ChaCha20 and goes on with five kinds of AES): then somebody has
+ * chosen it.  -1: no memory.
+ */
+int sshalgo_aes_first(const char *ciphers, char **to);
+/* Has this machine's processor instructions for AES?  false also if not known.
+ */
+bool sshalgo_cpu_has_aes(void);
+
 /* Host key algorithms: those of the types known for the host, then the rest.
  * only: a key type to restrict it to, or NULL. */
 void sshalgo_hostkeys(

@@ -156,6 +156,8 @@ take(struct sshconf *c, const char *key, char *value, const char *home)
 		return set_once(&c->alias, value);
 	if (strcmp(key, "certificatefile") == 0)
 		return set_once(&c->certificate, value);
+	if (strcmp(key, "ciphers") == 0)
+		return set_once(&c->ciphers, value);
 	if (strcmp(key, "proxyjump") == 0)
 		return set_proxy(c, "ProxyJump", value);
 	if (strcmp(key, "proxycommand") == 0)
@@ -329,6 +331,7 @@ sshconf_free(struct sshconf *c)
 	free(c->proxy);
 	free(c->certificate);
 	free(c->agent);
+	free(c->ciphers);
 	sshconf_list_free(&c->identity);
 	sshconf_list_free(&c->known);
 	sshconf_list_free(&c->command);

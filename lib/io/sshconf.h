@@ -25,6 +25,7 @@ struct sshconf {
 	char *proxy;       /* "ProxyJump bastion": libssh2 cannot; or NULL */
 	char *certificate; /* CertificateFile, or NULL */
 	char *agent;       /* agent socket, or NULL */
+	char *ciphers;     /* as the ssh program would ask for, or NULL */
 	struct sshconf_list identity;
 	struct sshconf_list known;   /* known_hosts files */
 	struct sshconf_list command; /* the ssh program, as words */

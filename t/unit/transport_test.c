@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "base/clock.h"
 #include "io/remote.h"
+#include "io/sshalgo.h"
 #include "io/sshconf.h"
 #include "io/sshkey.h"
 #include "io/transport.h"
@@ -147,7 +148,8 @@ ssh_g_fills_what_the_user_left_open(void **state)
 				   "hostkeyalias db\nidentitiesonly yes\n"
 				   "globalknownhostsfile /a /b\nnonsense\n"
 				   "userknownhostsfile ~/.ssh/k none\n"
-				   "identityagent ~/agent\n";
+				   "identityagent ~/agent\n"
+				   "ciphers a,b\n";
 	struct sshconf c = {.port = 0};
 
 	(void)state;
@@ -158,6 +160,7 @@ ssh_g_fills_what_the_user_left_open(void **state)
 	assert_string_equal(c.proxy, "ProxyJump bastion");
 	assert_string_equal(c.alias, "db");
 	assert_string_equal(c.agent, "/h/agent");
+	assert_string_equal(c.ciphers, "a,b");
 	assert_true(c.identity_only);
 	assert_int_equal(c.identity.n, 2);
 	assert_string_equal(c.identity.v[0], "/h/.ssh/id_x");
@@ -173,6 +176,44 @@ ssh_g_fills_what_the_user_left_open(void **state)
 	assert_int_equal(c.port, 22);
 	assert_int_equal(c.identity.n + c.known.n, 0);
 	sshconf_free(&c);
+}
+
+/* The order of 6.8 to 9.9, and of 10.0. */
+static void
+aes_is_asked_for_before_chacha20_unless_somebody_chose(void **state)
+{
+	static const struct {
+		const char *list, *want;
+	} v[] = {
+	    {"chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,"
+	     "aes128-gcm@openssh.com,aes256-gcm@openssh.com",
+		"aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
+		"chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,"
+		"aes256-ctr"},
+	    {"chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,"
+	     "aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr",
+		"aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
+		"chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,"
+		"aes256-ctr"},
+	    {"chacha20-poly1305@openssh.com,aes128-gcm@openssh.com", NULL},
+	    {"aes256-ctr,chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,"
+	     "aes128-gcm@openssh.com,aes256-gcm@openssh.com",
+		NULL},
+	    {"aes128-cbc", NULL},
+	    {"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(v); i++) {
+		char *to;
+
+		assert_int_equal(sshalgo_aes_first(v[i].list, &to), 0);
+		if (v[i].want == NULL)
+			assert_null(to);
+		else
+			assert_string_equal(to, v[i].want);
+		free(to);
+	}
 }
 
 static void
@@ -292,6 +333,8 @@ main(void)
 	    cmocka_unit_test(stderr_is_kept_to_64_kb_and_shown_escaped),
 	    cmocka_unit_test(ssh_words_are_split_without_a_shell),
 	    cmocka_unit_test(ssh_g_fills_what_the_user_left_open),
+	    cmocka_unit_test(
+		aes_is_asked_for_before_chacha20_unless_somebody_chose),
 	    cmocka_unit_test(key_files_tell_type_and_encryption),
 	    cmocka_unit_test(words_that_a_shell_would_read_are_refused),
 	    cmocka_unit_test(ssh_goes_where_it_is_said_or_to_the_first_host),
