@@ -38,7 +38,8 @@ fetch_new(const struct fetch_opts *o, struct err *e)
 	f->tail = &f->head;
 	f->session = streamdigest_new();
 	f->block = malloc((size_t)FETCH_SPAN * o->block_size);
-	if (f->session == NULL || f->block == NULL) {
+	f->bulk = bulk_new();
+	if (f->session == NULL || f->block == NULL || f->bulk == NULL) {
 		(void)err_set_nomem(e);
 		fetch_free(f);
 		return NULL;
@@ -75,6 +76,7 @@ fetch_free(struct fetch *f)
 		task_free(t);
 	}
 	streamdigest_free(f->session);
+	bulk_free(f->bulk);
 	buf_free(&f->frame);
 	buf_free(&f->out);
 	free(f->block);
@@ -260,11 +262,9 @@ fetch_open_new(struct fetch *f, struct task *t, struct err *e)
 	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | excl, t->job.mode);
 	if (t->fd == -1)
 		return fetch_local_error(t, "create file", e);
-	if (t->job.size >= (1u << 20) &&
-	    fallocate(t->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)t->job.size) ==
-		-1 &&
-	    (errno == ENOSPC || errno == EDQUOT))
-		return fetch_local_error(t, "make room for file", e);
+	/* Otherwise the umask's, or that of a file that was there. */
+	if (excl != 0 && (t->job.mode & 077) == 0)
+		t->mode = t->job.mode;
 	return 0;
 }
 
@@ -285,7 +285,7 @@ fetch_write(
 		n -= (size_t)w;
 		offset += (uint64_t)w;
 	}
-	t->written = MAX_OF(t->written, offset);
+	t->length = MAX_OF(t->length, offset);
 	return 0;
 }
 
@@ -341,9 +341,10 @@ settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
 		drop_tmp(f, t);
 		return 0;
 	}
-	if (ftruncate(fd, (off_t)size) == -1)
+	/* What is right already keeps its ctime (core/skipindex.h). */
+	if (t->length != size && ftruncate(fd, (off_t)size) == -1)
 		return fetch_local_error(t, "truncate file", e);
-	if (fchmod(fd, t->job.mode) == -1)
+	if (t->mode != t->job.mode && fchmod(fd, t->job.mode) == -1)
 		return fetch_local_error(t, "set the mode of file", e);
 	t->fd = -1;
 	if (close(fd) == -1)

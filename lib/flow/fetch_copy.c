@@ -24,9 +24,13 @@ read_begin(struct fetch *f, struct task *t, struct err *e)
 static int
 copy_begin(struct fetch *f, struct task *t, struct err *e)
 {
-	if (read_begin(f, t, e) == -1)
+	if (t->fd != -1)
+		return 0;
+	if (read_begin(f, t, e) == -1 || fetch_open_new(f, t, e) == -1)
 		return -1;
-	return fetch_open_new(f, t, e);
+	if (bulk_begin(f->bulk, t->fd, t->job.size) == -1)
+		return fetch_local_error(t, "make room for file", e);
+	return 0;
 }
 
 /* Files without the limit are sent to their end, which may have moved since the
@@ -47,9 +51,10 @@ copy_data(
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent more of \"%s\" than was asked for",
 		    t->job.path);
-	if (copy_begin(f, t, e) == -1 ||
-	    fetch_write(t, p, n, t->received, e) == -1)
+	if (copy_begin(f, t, e) == -1)
 		return -1;
+	if (bulk_add(f->bulk, p, n) == -1)
+		return fetch_local_error(t, "write file", e);
 	filedigest_add(t->digest, p, n);
 	t->received += n;
 	t->handled = MIN_OF(t->received, t->job.size);
@@ -66,6 +71,9 @@ copy_finish(struct fetch *f, struct task *t, uint64_t size,
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent %" PRIu64 " bytes of \"%s\" and says %" PRIu64,
 		    t->received, t->job.path, size);
+	if (bulk_end(f->bulk) == -1)
+		return fetch_local_error(t, "write file", e);
+	t->length = size;
 	filedigest_end(t->digest, size, digest);
 	return 0;
 }

@@ -96,8 +96,7 @@ patch(struct fetch *f, struct task *t, const uint8_t *p, size_t n, bool last,
 		if (rc == -1)
 			return patch_failed(t, &cause, e);
 		filedigest_add(t->digest, f->out.data, f->out.len);
-		if (fetch_write(t, f->out.data, f->out.len, t->written, e) ==
-		    -1)
+		if (fetch_write(t, f->out.data, f->out.len, t->length, e) == -1)
 			return -1;
 		p = NULL;
 		n = 0;
@@ -119,7 +118,7 @@ delta_finish(struct fetch *f, struct task *t, uint64_t size,
 {
 	if (patch(f, t, NULL, 0, true, e) == -1)
 		return -1;
-	if (t->spoiled || t->written != size)
+	if (t->spoiled || t->length != size)
 		return 1;
 	filedigest_end(t->digest, size, digest);
 	return 0;

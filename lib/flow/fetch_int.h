@@ -4,6 +4,7 @@
 
 #include "core/wire.h"
 #include "flow/fetch.h"
+#include "io/bulk.h"
 #include "io/pagedelta.h"
 #include "io/rsdelta.h"
 
@@ -20,7 +21,8 @@ struct task {
 	bool retried;         /* second try, whole */
 	bool spoiled;         /* DELTA: it made no sense, wait for its end */
 	uint64_t received;    /* content bytes that arrived */
-	uint64_t written;     /* end of what was written */
+	uint64_t length;      /* of the file at fd */
+	mode_t mode;          /* and its mode */
 	uint64_t handled;     /* for the progress */
 	uint32_t spared;      /* fetch_spare: pages of the target left alone */
 	uint64_t cost;        /* counted against the window */
@@ -45,7 +47,8 @@ struct fetch {
 	uint64_t files, bytes;
 	struct streamdigest *session;
 	struct buf frame, out;
-	uint8_t *block; /* FETCH_SPAN * block_size */
+	uint8_t *block;    /* FETCH_SPAN * block_size */
+	struct bulk *bulk; /* writes the file at the head of the queue */
 	uint64_t spare_start;
 	uint32_t spare_relseg; /* 0: every page is written */
 };

@@ -58,7 +58,8 @@ pages_begin(struct fetch *f, struct task *t, struct err *e)
 	if (st.st_nlink > 1 && unshare(f, t, e) == -1)
 		return -1;
 	t->local_size = MIN_OF((uint64_t)st.st_size, t->job.size);
-	t->written = (uint64_t)st.st_size;
+	t->length = (uint64_t)st.st_size;
+	t->mode = st.st_nlink > 1 ? 0 : st.st_mode & 07777;
 	t->nblocks = (uint32_t)n;
 	if ((t->hash = calloc(n + 1, WIRE_HASH)) == NULL)
 		return err_set_nomem(e);
