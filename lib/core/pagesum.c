@@ -34,16 +34,13 @@ mix(uint32_t lane[LANES], const uint32_t row[LANES])
 }
 
 static uint32_t
-fold(const uint8_t *page, uint32_t size)
+fold(const uint8_t *page, const uint32_t first[LANES], uint32_t size)
 {
 	static const uint32_t zero[LANES];
 	uint32_t lane[LANES], row[LANES], sum = 0;
 
 	memcpy(lane, seeds, sizeof(lane));
-	memcpy(row, page, ROW);
-	/* The sum counts as 0 in itself. */
-	memset((uint8_t *)row + AT_SUM, 0, sizeof(uint16_t));
-	mix(lane, row);
+	mix(lane, first);
 	for (uint32_t at = ROW; at < size; at += ROW) {
 		memcpy(row, page + at, ROW);
 		mix(lane, row);
@@ -55,10 +52,78 @@ fold(const uint8_t *page, uint32_t size)
 	return sum;
 }
 
+/* The same in four registers, where the processor has such: three times as
+ * fast.  Of the code above compilers keep the lanes in memory. */
+#if defined(__x86_64__)
+typedef uint32_t eight __attribute__((vector_size(32)));
+
+__attribute__((target("avx2"), always_inline)) static inline void
+mix_avx2(eight lane[4], const void *row)
+{
+	for (int i = 0; i < 4; i++) {
+		eight v;
+
+		memcpy(&v, (const uint8_t *)row + i * sizeof(v), sizeof(v));
+		v ^= lane[i];
+		lane[i] = v * PRIME ^ v >> 17;
+	}
+}
+
+__attribute__((target("avx2"))) static uint32_t
+fold_avx2(const uint8_t *page, const uint32_t first[LANES], uint32_t size)
+{
+	static const uint32_t zero[LANES];
+	uint32_t sum = 0;
+	eight lane[4];
+
+	memcpy(lane, seeds, sizeof(lane));
+	mix_avx2(lane, first);
+	for (uint32_t at = ROW; at < size; at += ROW)
+		mix_avx2(lane, page + at);
+	mix_avx2(lane, zero);
+	mix_avx2(lane, zero);
+	lane[0] ^= lane[1] ^ lane[2] ^ lane[3];
+	for (int i = 0; i < 8; i++)
+		sum ^= lane[0][i];
+	return sum;
+}
+#endif
+
+/* The sum counts as 0 in itself. */
+static void
+first_row(const uint8_t *page, uint32_t row[LANES])
+{
+	memcpy(row, page, ROW);
+	memset((uint8_t *)row + AT_SUM, 0, sizeof(uint16_t));
+}
+
+static uint16_t
+reduce(uint32_t sum, uint32_t block)
+{
+	return (uint16_t)((sum ^ block) % 65535 + 1);
+}
+
+uint16_t
+pagesum_portable(const uint8_t *page, uint32_t size, uint32_t block)
+{
+	uint32_t first[LANES];
+
+	first_row(page, first);
+	return reduce(fold(page, first, size), block);
+}
+
 uint16_t
 pagesum(const uint8_t *page, uint32_t size, uint32_t block)
 {
-	return (uint16_t)((fold(page, size) ^ block) % 65535 + 1);
+#if defined(__x86_64__)
+	uint32_t first[LANES];
+
+	if (__builtin_cpu_supports("avx2")) {
+		first_row(page, first);
+		return reduce(fold_avx2(page, first, size), block);
+	}
+#endif
+	return pagesum_portable(page, size, block);
 }
 
 static bool

@@ -20,6 +20,8 @@
  * over all segments: the sum depends on it.  Never 0.
  */
 uint16_t pagesum(const uint8_t *page, uint32_t size, uint32_t block);
+/* The same by instructions that every processor has: for the tests. */
+uint16_t pagesum_portable(const uint8_t *page, uint32_t size, uint32_t block);
 
 enum pagesum_state {
 	PAGESUM_OK,

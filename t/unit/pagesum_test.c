@@ -82,6 +82,21 @@ every_byte_but_the_sum_counts(void **state)
 	}
 }
 
+static void
+vector_code_of_this_processor_makes_the_same_sum(void **state)
+{
+	static uint8_t page[PAGE_MAX + 1];
+
+	(void)state;
+	for (uint32_t size = 1024; size <= PAGE_MAX; size *= 2)
+		for (uint32_t block = 0; block < 300; block += 7) {
+			fill(page + 1, size);
+			page[1 + block * 3] ^= (uint8_t)block;
+			assert_int_equal(pagesum(page + 1, size, block),
+			    pagesum_portable(page + 1, size, block));
+		}
+}
+
 #define START UINT64_C(0x300000028)
 
 /* A good page with that LSN. */
@@ -158,6 +173,7 @@ main(void)
 	    cmocka_unit_test(
 		the_page_need_not_be_aligned_and_its_own_sum_does_not_count),
 	    cmocka_unit_test(every_byte_but_the_sum_counts),
+	    cmocka_unit_test(vector_code_of_this_processor_makes_the_same_sum),
 	    cmocka_unit_test(a_wrong_page_is_bad_unless_wal_brings_it),
 	    cmocka_unit_test(
 		a_page_of_zeros_is_new_and_one_almost_of_zeros_is_not),
