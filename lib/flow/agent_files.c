@@ -22,6 +22,7 @@ agent_files_path(const struct wire_str *s, struct err *e)
 void
 agent_files_free(struct agent_file *f)
 {
+	pagecache_end(&f->cache);
 	if (f->fd != -1)
 		(void)close(f->fd);
 	free(f->path);
@@ -59,8 +60,10 @@ agent_files_open(struct agent *a, struct agent_file *f, struct err *e)
 	if (agent_open_tablespace(a, f->path, e) == -1)
 		return -1;
 	f->fd = tree_openat(a->t, f->path, O_RDONLY, 0);
-	if (f->fd != -1 && is_regular(a, f))
+	if (f->fd != -1 && is_regular(a, f)) {
+		pagecache_begin(&f->cache, f->fd, f->stamp.size);
 		return 0;
+	}
 	if (f->fd != -1) {
 		(void)close(f->fd);
 		f->fd = -1;
@@ -98,6 +101,7 @@ agent_files_end(struct agent *a, struct agent_file *f, struct err *e)
 
 	if (f->fd != -1) {
 		filedigest_end(f->digest, f->size, end.digest);
+		pagecache_end(&f->cache);
 		(void)close(f->fd);
 		f->fd = -1;
 	}
@@ -117,28 +121,33 @@ agent_files_end(struct agent *a, struct agent_file *f, struct err *e)
 	return rc;
 }
 
-/* n bytes at the position, fewer only at the end of the file: verified, then
- * counted and hashed. */
+ssize_t
+agent_files_read(struct agent *a, struct agent_file *f, size_t n, uint64_t off,
+    struct err *e)
+{
+	ssize_t got = pagecache_read(&f->cache, a->data, n, off);
+
+	if (got == -1)
+		return err_set_errno(
+		    e, ERR_SOURCE_IO, "could not read file \"%s\"", f->path);
+	a->bytes_read += (uint64_t)got;
+	if (agent_verify(a, f, off, (size_t)got, e) == -1)
+		return -1;
+	pagecache_after(&f->cache, off + (uint64_t)got);
+	return got;
+}
+
+/* The next n bytes, counted and hashed. */
 static ssize_t
 read_some(struct agent *a, struct agent_file *f, size_t n, struct err *e)
 {
-	size_t got = 0;
-	ssize_t r;
+	ssize_t got = agent_files_read(a, f, n, f->size, e);
 
-	while (got < n && (r = read(f->fd, a->data + got, n - got)) != 0) {
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == -1)
-			return err_set_errno(e, ERR_SOURCE_IO,
-			    "could not read file \"%s\"", f->path);
-		got += (size_t)r;
-	}
-	a->bytes_read += got;
-	if (agent_verify(a, f, f->size, got, e) == -1)
+	if (got == -1)
 		return -1;
-	f->size += got;
-	filedigest_add(f->digest, a->data, got);
-	return (ssize_t)got;
+	f->size += (uint64_t)got;
+	filedigest_add(f->digest, a->data, (size_t)got);
+	return got;
 }
 
 /* --- BATCH -----------------------------------------------------------------
@@ -146,14 +155,16 @@ read_some(struct agent *a, struct agent_file *f, size_t n, struct err *e)
 
 /* Does the name still lead to the file that was read (faults B29)? */
 static bool
-still_same(
-    struct agent *a, const struct agent_file *f, const struct stat *before)
+still_same(struct agent *a, const struct agent_file *f)
 {
+	struct filestamp now;
 	struct stat st;
 
-	return tree_stat(a->t, f->path, &st) == 0 &&
-	       st.st_dev == before->st_dev && st.st_ino == before->st_ino &&
-	       st.st_size == before->st_size;
+	if (tree_stat(a->t, f->path, &st) == -1)
+		return false;
+	now = tree_stamp(&st);
+	return now.dev == f->stamp.dev && now.ino == f->stamp.ino &&
+	       now.size == f->stamp.size;
 }
 
 static int
@@ -182,23 +193,16 @@ send_content(struct agent *a, struct agent_file *f, struct err *e)
 static int
 send_file(struct agent *a, struct agent_file *f, uint8_t flags, struct err *e)
 {
-	struct stat st;
-
 	a->id = f->id;
 	if (agent_files_open(a, f, e) == -1)
 		return -1;
 	if (f->fd == -1)
 		return agent_files_end(a, f, e);
-	if (fstat(f->fd, &st) == -1)
-		return err_set_errno(
-		    e, ERR_SOURCE_IO, "could not stat file \"%s\"", f->path);
 	if (flags & WIRE_FILE_TO_EOF)
-		f->limit = (uint64_t)st.st_size;
-	if (f->limit > WIRE_CHUNK)
-		(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		f->limit = f->stamp.size;
 	if (send_content(a, f, e) == -1)
 		return -1;
-	if ((flags & WIRE_FILE_SAME) && !still_same(a, f, &st))
+	if ((flags & WIRE_FILE_SAME) && !still_same(a, f))
 		f->status = WIRE_FILE_CHANGED;
 	return agent_files_end(a, f, e);
 }
@@ -310,7 +314,6 @@ send_deltas(struct agent *a, struct err *e)
 	ssize_t n;
 	int rc;
 
-	(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	do {
 		n = read_some(a, f,
 		    (size_t)MIN_OF(f->limit - f->size, (uint64_t)WIRE_CHUNK),

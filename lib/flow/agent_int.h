@@ -17,6 +17,7 @@
 #include "core/wire.h"
 #include "io/chan.h"
 #include "io/fskind.h"
+#include "io/pagecache.h"
 #include "io/pagedelta.h"
 #include "io/rsdelta.h"
 #include "io/tree.h"
@@ -43,6 +44,7 @@ struct agent_file {
 	uint32_t bad, first_bad; /* as in struct wire_file_end */
 	bool settled;
 	struct filestamp stamp;
+	struct pagecache cache;
 };
 
 struct agent {
@@ -136,6 +138,10 @@ int agent_open_manifest(struct agent *a, struct err *e);
 char *agent_files_path(const struct wire_str *s, struct err *e);
 /* Open f->path for reading; sets f->fd or f->status.  -1: ERR_SOURCE_IO. */
 int agent_files_open(struct agent *a, struct agent_file *f, struct err *e);
+/* n bytes from off on into a->data, fewer only at the end of the file, and
+ * their pages verified.  A file is read once and in order. */
+ssize_t agent_files_read(struct agent *a, struct agent_file *f, size_t n,
+    uint64_t off, struct err *e);
 /* Send FILE_END and let go of the file. */
 int agent_files_end(struct agent *a, struct agent_file *f, struct err *e);
 void agent_files_free(struct agent_file *f);

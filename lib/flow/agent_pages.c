@@ -55,29 +55,6 @@ compare(struct agent *a, uint32_t block, size_t n, const uint8_t *hash,
 	return send_run(a, &r, e);
 }
 
-/* n bytes at the offset, fewer only at the end of the file. */
-static ssize_t
-read_at(struct agent *a, size_t n, uint64_t off, struct err *e)
-{
-	size_t got = 0;
-	ssize_t r;
-
-	while (got < n) {
-		r = pread(
-		    a->pages.fd, a->data + got, n - got, (off_t)(off + got));
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == -1)
-			return err_set_errno(e, ERR_SOURCE_IO,
-			    "could not read file \"%s\"", a->pages.path);
-		if (r == 0)
-			break;
-		got += (size_t)r;
-	}
-	a->bytes_read += got;
-	return (ssize_t)got;
-}
-
 /*
  * One span.  The hash is made of the bytes that were read to be sent (faults
  * B14), in portions that stay in the cache of the processor.  Once the end of
@@ -95,8 +72,7 @@ serve_span(struct agent *a, const struct wire_pages *p, struct err *e)
 
 	while (off < end && !a->pages_eof) {
 		want = (size_t)MIN_OF(end - off, (uint64_t)AGENT_READ);
-		if ((n = read_at(a, want, off, e)) == -1 ||
-		    agent_verify(a, &a->pages, off, (size_t)n, e) == -1)
+		if ((n = agent_files_read(a, &a->pages, want, off, e)) == -1)
 			return -1;
 		a->pages_eof = (size_t)n < want;
 		done = block - p->block;
@@ -129,11 +105,7 @@ first(struct agent *a, const struct wire_pages *p, struct err *e)
 	f->limit = p->limit;
 	a->pages_next = 0;
 	a->pages_eof = false;
-	if (agent_files_open(a, f, e) == -1)
-		return -1;
-	if (f->fd != -1)
-		(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	return 0;
+	return agent_files_open(a, f, e);
 }
 
 static int
