@@ -119,6 +119,15 @@ check_words() {
 	done
 }
 
+# A unit test or fuzz driver that no make file names is never run.
+check_built() {
+	local f
+	(cd "$1" && find t -name '*_test.c' -o -name '*_fuzz.c' | sort) |
+	while read -r f; do
+		grep -qsF "SOURCES = $f" "$1"/t/*.am "$1"/t/*/*.am || echo "$f"
+	done
+}
+
 # foo.c and foo_part.c export only what foo.h, foo_part.h or an internal header declare.
 check_exports() {
 	local o s
@@ -171,6 +180,11 @@ bad lib/flow/clone.c <<'END'
 #include "io/pg.h"
 #include <libpq-fe.h>
 END
+bad t/unit/a_test.c </dev/null
+bad t/unit/b_test.c </dev/null
+bad t/tests.am <<'END'
+t_unit_b_test_SOURCES = t/unit/b_test.c
+END
 finds "core sees io" check_includes '^lib/core/plan.c includes "io/pg.h"$'
 finds "io sees core" check_includes '^lib/io/pg.c includes "core/plan.h"$'
 finds "base sees core" check_includes '^lib/base/buf.c includes "core/lsn.h"$'
@@ -186,6 +200,8 @@ is "$(check_banned "$T/bad" | wc -l)" 1 "and not a word in a string"
 finds "exit in the library" check_quiet '^lib/io/pg.c:5:'
 finds "quotes around a path in a command" check_words '^lib/base/buf.c:4:'
 is "$(check_words "$T/bad" | wc -l)" 1 "and not those of anything else"
+is "$(check_built "$T/bad")" t/unit/a_test.c \
+    "a tree that breaks it is found: a test that is not built"
 
 top=$TOP_SRCDIR
 nothing "includes follow the layers" check_includes "$top"
@@ -195,6 +211,7 @@ nothing "version numbers are in core/pgver only" check_versions "$top"
 nothing "every .c includes base/std.h first" check_first_include "$top"
 nothing "no banned function is called" check_banned "$top"
 nothing "words of printed commands are quoted" check_words "$top"
+nothing "every unit test and fuzz driver is built" check_built "$top"
 nothing "the library neither prints nor exits" check_quiet "$top"
 
 if [ -f "$TOP_BUILDDIR/libstandby.a" ]; then
