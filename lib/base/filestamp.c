@@ -1,6 +1,8 @@
 #include "base/std.h"
 #include "base/filestamp.h"
 
+#include <sys/sysmacros.h>
+
 #define SECOND INT64_C(1000000000)
 
 bool
@@ -65,19 +67,39 @@ has_lazytime(const char *line, size_t n)
 	return false;
 }
 
+/* "27 1 254:0 / / rw ...": is that the device? */
+static bool
+is_device(const char *line, uint64_t dev)
+{
+	char *end;
+
+	(void)strtoull(line, &end, 10);
+	(void)strtoull(end, &end, 10);
+	if (strtoull(end, &end, 10) != major(dev) || *end != ':')
+		return false;
+	return end[1] >= '0' && end[1] <= '9' &&
+	       strtoull(end + 1, &end, 10) == minor(dev) && *end == ' ';
+}
+
 int
-filestamp_lazytime(const char *mountinfo, uint64_t mount)
+filestamp_lazytime(const char *mountinfo, uint64_t mount, uint64_t dev)
 {
 	const char *p = mountinfo;
+	int of_device = -1;
 
 	while (*p != '\0') {
 		size_t n = strcspn(p, "\n");
+		bool is_mount;
 		char *end;
 
-		if (*p >= '0' && *p <= '9' && strtoull(p, &end, 10) == mount &&
-		    *end == ' ')
+		is_mount = *p >= '0' && *p <= '9' &&
+			   strtoull(p, &end, 10) == mount && *end == ' ';
+		if (is_mount)
 			return has_lazytime(p, n) ? 1 : 0;
+		if (*p >= '0' && *p <= '9' && is_device(p, dev) &&
+		    of_device != 1)
+			of_device = has_lazytime(p, n) ? 1 : 0;
 		p += n + (p[n] == '\n');
 	}
-	return -1;
+	return of_device;
 }

@@ -49,8 +49,13 @@ bool filestamp_settled(const struct filestamp *s,
 /* Of statfs(2), f_type: ext2/3/4, XFS, btrfs, ZFS. */
 bool filestamp_known_fs(uint64_t magic);
 
-/* Is the mount of that number lazytime, by the text of /proc/self/mountinfo?
- * 1, 0, or -1: it is not there. */
-int filestamp_lazytime(const char *mountinfo, uint64_t mount);
+/*
+ * Is the mount of that number lazytime, by the text of /proc/self/mountinfo?
+ * In a chroot it may be out of sight; then any other mount of the device dev
+ * (st_dev) tells: lazytime is of the file system, not of a mount.  (On btrfs,
+ * st_dev is another one than mountinfo has, and nothing is found.)  1, 0, or
+ * -1: neither is there.
+ */
+int filestamp_lazytime(const char *mountinfo, uint64_t mount, uint64_t dev);
 
 #endif

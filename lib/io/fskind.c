@@ -43,7 +43,7 @@ mount_of(int fd, uint64_t *mount)
 }
 
 static bool
-look(int fd)
+look(int fd, uint64_t dev)
 {
 	struct buf b = BUF_INIT;
 	struct statfs fs;
@@ -55,7 +55,7 @@ look(int fd)
 	    mount_of(fd, &mount) == -1)
 		return false;
 	keeps = read_proc("/proc/self/mountinfo", &b) == 0 &&
-		filestamp_lazytime(buf_str(&b), mount) == 0;
+		filestamp_lazytime(buf_str(&b), mount, dev) == 0;
 	buf_free(&b);
 	return keeps;
 }
@@ -73,6 +73,6 @@ fskind_keeps(struct fskind *k, int fd, uint64_t dev)
 	else
 		i = k->next++ % FSKIND_MAX;
 	k->v[i].dev = dev;
-	k->v[i].keeps = look(fd);
+	k->v[i].keeps = look(fd, dev);
 	return k->v[i].keeps;
 }

@@ -4,6 +4,7 @@
 #include "io/fskind.h"
 
 #include <setjmp.h>
+#include <sys/sysmacros.h>
 
 #include <cmocka.h>
 
@@ -118,10 +119,43 @@ lazytime_is_found_in_the_line_of_the_mount(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(t); i++)
-		if (filestamp_lazytime(text, t[i].mount) != t[i].want)
+		if (filestamp_lazytime(text, t[i].mount, 0) != t[i].want)
 			fail_msg("mount %" PRIu64, t[i].mount);
-	assert_int_equal(filestamp_lazytime("", 1), -1);
-	assert_int_equal(filestamp_lazytime("\n\n27", 27), -1);
+	assert_int_equal(filestamp_lazytime("", 1, 0), -1);
+	assert_int_equal(filestamp_lazytime("\n\n27", 27, 0), -1);
+}
+
+/* A chroot shows no mount but those within. */
+static void
+another_mount_of_the_device_tells_where_the_own_is_out_of_sight(void **state)
+{
+	static const char text[] =
+	    "27 1 254:1 / /a rw - ext4 /dev/vdb rw\n"
+	    "28 27 254:16 /sub /b rw - ext4 /dev/vdc rw,lazytime\n"
+	    "29 27 254:16 / /c rw - ext4 /dev/vdc rw\n"
+	    "30 27 254:17 /1 /c1 rw - ext4 /dev/vdd rw\n"
+	    "31 27 254:17 /2 /c2 rw - ext4 /dev/vdd rw,lazytime\n"
+	    "32 254:18 / /d rw - ext4 /dev/vde rw\n"
+	    "33 27 254: / /e rw - ext4 /dev/vdf rw\n"
+	    "x 27 254:19 / /f rw - ext4 /dev/vdg rw\n"
+	    "34 27 254:20\n"
+	    "35 27 254:2x / /g rw - ext4 /dev/vdh rw\n"
+	    "36 27 - ext4 254:21";
+	static const struct {
+		unsigned minor;
+		uint64_t mount;
+		int want;
+	} t[] = {{1, 99, 0}, {16, 99, 1}, {17, 99, 1}, {2, 99, -1},
+	    {18, 99, -1}, {0, 99, -1}, {19, 99, -1}, {20, 99, -1}, {21, 99, -1},
+	    {1, 31, 1}, {16, 29, 0}, {17, 30, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++)
+		if (filestamp_lazytime(text, t[i].mount,
+			makedev(254, t[i].minor)) != t[i].want)
+			fail_msg("device 254:%u, mount %" PRIu64, t[i].minor,
+			    t[i].mount);
+	assert_int_equal(filestamp_lazytime(text, 99, makedev(8, 1)), -1);
 }
 
 static void
@@ -151,6 +185,8 @@ main(void)
 	    cmocka_unit_test(a_file_is_at_rest_when),
 	    cmocka_unit_test(four_file_systems_are_known),
 	    cmocka_unit_test(lazytime_is_found_in_the_line_of_the_mount),
+	    cmocka_unit_test(
+		another_mount_of_the_device_tells_where_the_own_is_out_of_sight),
 	    cmocka_unit_test(what_is_not_known_keeps_nothing),
 	};
 
