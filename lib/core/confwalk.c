@@ -76,9 +76,8 @@ is_conf(const char *name)
 	return n >= 6 && name[0] != '.' && strcmp(name + n - 5, ".conf") == 0;
 }
 
-/* The names that count, sorted; they borrow from names. */
-static const char **
-sort_names(const struct buf *names, size_t *n, struct err *e)
+const char **
+confwalk_names(const struct buf *names, size_t *n, struct err *e)
 {
 	const char *p = buf_str(names), *end = p + names->len;
 	const char **v;
@@ -122,7 +121,7 @@ walk_dir(const struct confwalk_state *w, const struct confwalk_line *l,
 	if (rc == 0)
 		rc = missing(l, l->path, e);
 	else if (rc == 1)
-		rc = (v = sort_names(&names, &n, e)) == NULL ? -1 : 0;
+		rc = (v = confwalk_names(&names, &n, e)) == NULL ? -1 : 0;
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		buf_reset(&path);
 		buf_addf(&path, "%s/%s", l->path, v[i]);

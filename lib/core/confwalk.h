@@ -63,6 +63,10 @@ int confwalk_get(const struct confwalk_io *io, const char *main_file,
     const char *name, int version, struct confwalk_place *place, struct err *e);
 void confwalk_place_free(struct confwalk_place *place);
 
+/* Of the names in a directory (list above) those that the server reads, in its
+ * order: n of them, borrowed from names; to be freed.  NULL: no memory. */
+const char **confwalk_names(const struct buf *names, size_t *n, struct err *e);
+
 /* The path that name means in that file (or directory, with a slash behind
  * it), without "." and ".." and double slashes, is added to out. */
 void confwalk_join(struct buf *out, const char *file, const char *name);

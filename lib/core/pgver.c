@@ -98,6 +98,9 @@ static const char *const fact_names[] = {
     [PGFACT_ARCHIVE_LIBRARY] = "archive-library",
     [PGFACT_TEMP_SLOT_PARAM] = "temporary-slot-parameter",
     [PGFACT_SUMMARIZE_PARAM] = "summarize-parameter",
+    [PGFACT_HBA_CONTINUES] = "hba-continuation",
+    [PGFACT_HBA_INCLUDE] = "hba-include",
+    [PGFACT_PIDFILE_PORT] = "pidfile-port",
 };
 
 static const struct pgver_row *

@@ -209,6 +209,11 @@ enum pgfact {
 	PGFACT_ARCHIVE_LIBRARY,      /* "archive_library" (15) */
 	PGFACT_TEMP_SLOT_PARAM,      /* wal_receiver_create_temp_slot (13) */
 	PGFACT_SUMMARIZE_PARAM,      /* summarize_wal (17) */
+	/* pg_hba.conf and pg_ident.conf: a line may go on behind a backslash
+	 * (14); include, include_if_exists, include_dir (16).  non-NULL. */
+	PGFACT_HBA_CONTINUES,
+	PGFACT_HBA_INCLUDE,
+	PGFACT_PIDFILE_PORT, /* non-NULL: postmaster.pid tells it (9.1) */
 	PGFACT_NCODES
 };
 

@@ -175,5 +175,8 @@ const struct pgver_row pgver_rows[] = {
     {PGFACT_ARCHIVE_LIBRARY, 150000, "rel 15", "archive_library"},
     {PGFACT_TEMP_SLOT_PARAM, 130000, "rel 13", "wal_receiver_create_temp_slot"},
     {PGFACT_SUMMARIZE_PARAM, 170000, "rel 17", "summarize_wal"},
+    {PGFACT_HBA_CONTINUES, 140000, "rel 14", yes},
+    {PGFACT_HBA_INCLUDE, 160000, "rel 16; hba.c: tokenize_auth_file", yes},
+    {PGFACT_PIDFILE_PORT, 90100, "9.1 miscadmin.h: LOCK_FILE_LINE_PORT", yes},
 };
 const size_t pgver_nrows = NELEM(pgver_rows);

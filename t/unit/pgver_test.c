@@ -322,6 +322,9 @@ static const struct want {
     {PGFACT_ARCHIVE_LIBRARY, 150000, 180000, "archive_library"},
     {PGFACT_TEMP_SLOT_PARAM, 130000, 180000, "wal_receiver_create_temp_slot"},
     {PGFACT_SUMMARIZE_PARAM, 170000, 180000, "summarize_wal"},
+    {PGFACT_HBA_CONTINUES, 140000, 180000, "yes"},
+    {PGFACT_HBA_INCLUDE, 160000, 180000, "yes"},
+    {PGFACT_PIDFILE_PORT, 90100, 180000, "yes"},
 };
 
 static const char *
