@@ -284,6 +284,8 @@ release(struct clone *c)
 	free(c->source_pgdata);
 	free(c->cleanup);
 	distro_free(&c->distro);
+	for (size_t i = 0; i < c->nkeep; i++)
+		free(c->keep[i]);
 	free(c->keep);
 	for (size_t i = 0; i < NELEM(c->own); i++)
 		free(c->own[i]);

@@ -106,7 +106,7 @@ make_plan(struct clone *c, struct err *e)
 	    .pages = c->o->pages,
 	    .unlogged = true,
 	    .block_size = c->control.blcksz,
-	    .keep = c->keep,
+	    .keep = (const char *const *)c->keep,
 	    .nkeep = c->nkeep,
 	    .wal_dir = c->wal_dir,
 	    .group = c->group,

@@ -68,7 +68,7 @@ struct clone {
 	const char *wal_dir;
 	char log_dir[1100], stats_temp[1100], trigger[1100], tblspc_dir[64];
 	struct exclude exclude;
-	const char **keep; /* NULL-terminated list that counts */
+	char **keep; /* patterns of what is the standby's own */
 	size_t nkeep;
 	char *source_pgdata;             /* as the agent resolved it */
 	struct clone_external *external; /* --copy-external-config, or NULL */
@@ -139,6 +139,14 @@ void clone_tell_plan(struct clone *c);
 int clone_make_cleanup(struct clone *c, struct err *e);
 /* clone_conf.c */
 int clone_conninfo(struct clone *c, bool write, struct buf *out, struct err *e);
+
+/* clone_keep.c: S0, fills c->keep: with what the options say, or the first run
+ * of this clone; and with what its own files name (problems into c->pf). */
+int clone_keep_begin(struct clone *c, struct err *e);
+int clone_keep_named(struct clone *c, struct err *e);
+/* Does the target keep its own copy of that path below it, or of what is above
+ * it? */
+bool clone_keeps(const struct clone *c, const char *path);
 
 /* clone_own.c: S0, and what of it a run that continues has to know */
 int clone_own_settings(struct clone *c, struct err *e);

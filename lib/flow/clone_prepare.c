@@ -242,31 +242,6 @@ set_excludes(struct clone *c)
 		    pgver(c->facts.version, PGFACT_DEFAULT_LOG_DIR);
 }
 
-/* In a directory that is continued, only what was the standby's own before the
- * first run counts as its own. */
-static int
-set_keep(struct clone *c, struct err *e)
-{
-	const char *const *list = c->o->keep;
-	size_t n = c->o->nkeep;
-
-	if (list == NULL) {
-		list = plan_default_keep;
-		for (n = 0; plan_default_keep[n] != NULL; n++)
-			;
-	}
-	if (c->target.kind == TARGET_MARKED) {
-		list = (const char *const *)c->target.marker.kept;
-		n = c->target.marker.nkept;
-	}
-	if ((c->keep = calloc(n + 1, sizeof(*c->keep))) == NULL)
-		return err_set_nomem(e);
-	for (size_t i = 0; i < n; i++)
-		c->keep[i] = list[i];
-	c->nkeep = n;
-	return 0;
-}
-
 /* All that was found, at once. */
 static int
 tell_problems(struct clone *c, struct err *e)
@@ -355,9 +330,9 @@ clone_look(struct clone *c, struct err *e)
 int
 clone_prepare(struct clone *c, struct err *e)
 {
-	if (set_keep(c, e) == -1 || clone_own_settings(c, e) == -1 ||
-	    clone_config_find(c, e) == -1 || clone_excl_next(c, e) == -1 ||
-	    clone_judge_server(c, e) == -1)
+	if (clone_keep_begin(c, e) == -1 || clone_own_settings(c, e) == -1 ||
+	    clone_config_find(c, e) == -1 || clone_keep_named(c, e) == -1 ||
+	    clone_excl_next(c, e) == -1 || clone_judge_server(c, e) == -1)
 		return -1;
 	hook_pause("preflight");
 	/* Without its directory nothing more can be asked. */

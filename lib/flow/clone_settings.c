@@ -33,28 +33,6 @@ struct view {
 	struct confwalk_io here;
 };
 
-/* The target keeps this of its own. */
-static bool
-is_kept(const struct clone *c, const char *path)
-{
-	char up[PATH_LIMIT + 1];
-	struct stat st;
-
-	if (c->target.tree == NULL || strlen(path) > PATH_LIMIT)
-		return false;
-	for (size_t i = 1; i <= strlen(path); i++) {
-		if (path[i] != '\0' && path[i] != '/')
-			continue;
-		(void)snprintf(up, sizeof(up), "%.*s", (int)i, path);
-		for (size_t k = 0; k < c->nkeep; k++)
-			if (plan_keeps(c->keep[k], up) &&
-			    fstatat(tree_fd(c->target.tree), up, &st,
-				AT_SYMLINK_NOFOLLOW) == 0)
-				return true;
-	}
-	return false;
-}
-
 /* The name below PGDATA of a file that will come from the source; NULL: it is
  * this host's. */
 static const char *
@@ -65,7 +43,7 @@ to_be_copied(const struct clone *c, const char *path)
 	if (strncmp(path, c->target.path, n) != 0 || path[n] != '/')
 		return NULL;
 	path += n + 1;
-	return path_check(path, strlen(path)) == NULL && !is_kept(c, path)
+	return path_check(path, strlen(path)) == NULL && !clone_keeps(c, path)
 		   ? path
 		   : NULL;
 }
@@ -78,7 +56,7 @@ is_replaced(const struct clone *c, const char *path)
 	bool below = strncmp(path, c->target.path, n) == 0 && path[n] == '/';
 
 	return clone_external_has(c, path,
-	    below ? is_kept(c, path + n + 1) : access(path, F_OK) == 0);
+	    below ? clone_keeps(c, path + n + 1) : access(path, F_OK) == 0);
 }
 
 static bool
@@ -92,7 +70,7 @@ auto_comes(const struct clone *c)
 {
 	const char *name = pgver(c->facts.version, PGFACT_AUTO_CONF);
 
-	return name != NULL && !is_kept(c, name);
+	return name != NULL && !clone_keeps(c, name);
 }
 
 static int

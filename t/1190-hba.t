@@ -1,0 +1,155 @@
+#!/bin/bash
+# Goal: the files that pg_hba.conf and pg_ident.conf of a standby name are as
+# much its own as these two: --delta keeps them, also when it is interrupted
+# and run again, and nothing else stays because of that.
+#
+# One major (15 where there is one) and the newest; all that are installed with
+# STANDBY_TEST_WORLD=1.
+
+. "${0%/*}/lib/tap.sh"
+. "${0%/*}/lib/pg.sh"
+. "${0%/*}/lib/sshd.sh"
+. "${0%/*}/lib/oracle.sh"
+. "${0%/*}/lib/load.sh"
+. "${0%/*}/lib/clone.sh"
+clone_needs
+
+prepare() {
+	local n
+	for n in s p; do forget "$n"; done
+	pg_init p "$m" >/dev/null || return 1
+	pg_set p "autovacuum = off"
+	{ pg_start p >/dev/null && load_setup p 500; } || return 1
+	pg_sql p "CREATE ROLE joe LOGIN; CREATE ROLE jim LOGIN" >/dev/null
+	pg_node s "$m"
+}
+
+# What the standby's pg_hba.conf names, and what that names.
+own_files() {
+	own=("users" "file name" "sub/nested [a]" "os map" "both")
+	mkdir "$T/s/sub"
+	echo 'joe, @"sub/nested [a]"' >"$T/s/users"
+	echo 'jane' >"$T/s/sub/nested [a]"
+	echo 'joan' >"$T/s/file name"
+	echo 'standby' >"$T/s/both"
+	echo 'source' >"$T/p/both"
+	{
+		echo 'host all @users,@"file name" 127.0.0.1/32 trust'
+		echo 'host all @both 127.0.0.1/32 trust'
+		cat "$T/s/pg_hba.conf"
+	} >"$T/hba"
+	if [ "$m" -ge 16 ]; then
+		own+=("hba more" "hba.d/1.conf" "hba.d/rest" "deep.conf")
+		mkdir "$T/s/hba.d" "$T/p/hba.d"
+		echo 'include_if_exists "../deep.conf"' >"$T/s/hba.d/1.conf"
+		echo 'host all jim 127.0.0.1/32 trust' >"$T/s/deep.conf"
+		echo '# not read' >"$T/s/hba.d/rest"
+		echo 'host all jim 127.0.0.1/32 reject' >"$T/p/hba.d/0.conf"
+		echo 'host all jill 127.0.0.1/32 trust' >"$T/s/hba more"
+		cat >>"$T/hba" <<-'END'
+			include \
+			"hba more"
+			include_dir hba.d
+			include_if_exists none
+		END
+	fi
+	sed -E 's/^(local|host) +all +all /#&/' "$T/hba" >"$T/s/pg_hba.conf"
+	echo 'host all postgres 127.0.0.1/32 trust' >>"$T/s/pg_hba.conf"
+	echo 'm @"os map" joe' >"$T/s/pg_ident.conf"
+	echo 'root' >"$T/s/os map"
+	echo 'nobody names it' >"$T/s/stranger"
+}
+
+# are_own WHEN: what the tables named before it.
+are_own() {
+	local f
+	for f in "${own[@]}"; do
+		ok "$m: $1: \"$f\" is as it was" cmp "$T/own/$f" "$T/s/$f"
+	done
+	ok "$m: $1: what nobody names is gone" test ! -e "$T/s/stranger"
+	[ "$m" -lt 16 ] || [ "$1" = hba_file ] ||
+	    ok "$m: $1: nothing of the source's came into hba.d" \
+		test ! -e "$T/s/hba.d/0.conf"
+}
+
+kept() {
+	clone_run p s
+	rc_is 0 "$m: a standby"
+	pg_stop s
+	own_files
+	cp -a "$T/s" "$T/own"
+	pg_sql p "UPDATE acc SET bal = 1" >/dev/null
+	clone_run p s --delta --dry-run
+	rc_is 0 "$m: --dry-run"
+	like "$err" '"users" is kept: pg_hba.conf of the standby names it' \
+	    "$m: it is told"
+	like "$err" '"os map" is kept: pg_ident.conf of the' \
+	    "$m: pg_ident.conf's too"
+	clone_run p s --delta
+	rc_is 0 "$m: --delta"
+	are_own "--delta"
+	ok "$m: it streams" poll_until 30 pg_streams s
+	is "$(pg_psql s -U joe -c "SELECT current_user")" joe \
+	    "$m: who is listed can log in"
+	pg_stop s
+}
+
+continued() {
+	rm -rf "${T:?}/own"
+	echo 'nobody names it' >"$T/s/stranger"
+	cp -a "$T/s" "$T/own"
+	pg_sql p "UPDATE acc SET bal = 2" >/dev/null
+	ok "$m: interrupted" clone_paused transferred p s --delta
+	kill -9 "$CLONE_PID"
+	clone_resume
+	clone_wait
+	clone_run p s --delta
+	rc_is 0 "$m: and continued"
+	are_own "continued"
+	ok "$m: it streams" poll_until 30 pg_streams s
+	pg_stop s
+}
+
+# A table elsewhere, which the standby's own configuration names; and one that
+# cannot be read to its end.
+elsewhere() {
+	local i
+	pg_set s "hba_file = '$T/s/my tables/hba'"
+	mkdir "$T/s/my tables"
+	mv "$T/s/users" "$T/s/my tables/users"
+	{
+		echo 'host all @users 127.0.0.1/32 trust'
+		echo 'host all postgres 127.0.0.1/32 trust'
+	} >"$T/s/my tables/hba"
+	rm -rf "${T:?}/own"
+	cp -a "$T/s" "$T/own"
+	own=("my tables/hba" "my tables/users")
+	clone_run p s --delta --no-start
+	rc_is 0 "$m: hba_file is another one"
+	are_own "hba_file"
+	for i in 1 2 3 4 5 6 7 8 9 10 11; do
+		echo "@l$((i + 1))" >"$T/s/my tables/l$i"
+	done
+	echo 'host all @l1 127.0.0.1/32 trust' >>"$T/s/my tables/hba"
+	clone_run p s --delta --no-start
+	rc_is 3 "$m: lists without an end are refused"
+	like "$err" 'l10", line 1: more than 10 files name each other' \
+	    "$m: file and line"
+	like "$err" 'correct the file' "$m: and what to do"
+}
+
+majors=15
+pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
+! pg_bin 18 >/dev/null || majors="$majors 18"
+[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
+for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+	prepare || { fail "$m: the primary starts"; continue; }
+	kept
+	continued
+	elsewhere
+	rm -rf "${T:?}/own"
+	forget s
+	forget p
+done
+
+done_testing
