@@ -259,6 +259,48 @@ def A10_config_without_a_word_elsewhere_is_in_the_data_directory():
 
 
 @test
+def A10_the_command_line_is_read_as_the_server_writes_it():
+    data = pgdata()
+    top = outside(data, "x = 1\n", 'log_line_prefix=%a "-D/nowhere',
+                  'archive_command=cp "%p" /a', "--hba-file=" + data +
+                  '.etc/h "b"', "-c", "ident_file=" + data + '.etc/"i"')
+    w.put(top, 'h "b"', b"h")
+    w.put(top, '"i"', b"i")
+    eq([(k, p[len(top):]) for k, _, p, _ in config(data)],
+       [(MAIN, "/p.conf"), (HBA, '/h "b"'), (IDENT, '/"i"')])
+
+
+@test
+def A10_a_running_server_tells_its_command_line_itself():
+    data = pgdata()
+    top = outside(data, "x = 1\n")
+    w.put(top, "q.conf", b"y = 1\n")
+    w.put(top, "hba", b"h")
+    w.put(top, "postgres", b"#!/bin/sh\necho\nread -r line\n")
+    os.chmod(top + "/postgres", 0o755)
+    # The file does not tell one word from two.
+    words = ["-c", 'archive_command=x" "--config_file=/nowhere',
+             "-c", "config_file=%s/q.conf" % top, "--hba_file=%s/hba" % top]
+    w.put(data, "postmaster.opts", ("/bin/postgres" + "".join(
+        ' "%s"' % s for s in words[:2]) + "\n").encode())
+    p = subprocess.Popen([top + "/postgres"] + words, cwd=data,
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        p.stdout.read(1)
+        w.put(data, "postmaster.pid", b"%d\n%s\n" % (p.pid, data.encode()))
+        eq([(k, q[len(top):]) for k, _, q, _ in config(data)],
+           [(MAIN, "/q.conf"), (HBA, "/hba")])
+    finally:
+        p.stdin.close()
+        p.wait()
+        p.stdout.close()
+    # Of a process that is not one of this directory, nothing is believed.
+    refused(data, "setting", 3, w.frame("G"))
+    w.put(data, "postmaster.pid", b"%d\n%s\n" % (os.getpid(), data.encode()))
+    refused(data, "setting", 3, w.frame("G"))
+
+
+@test
 def A10_config_of_another_directory_or_kind_is_not_served():
     data = pgdata()
     other = pgdata()

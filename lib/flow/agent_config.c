@@ -1,13 +1,16 @@
 /*
  * CONFIG: the files that the server of the opened directory is configured by,
  * wherever they are (Debian: /etc/postgresql).  The client names nothing: where
- * the first file is stands in postmaster.opts, which the server wrote at its
- * last start, and the others are named by that one.
+ * the first file is stands in the command line of the server, or that of its
+ * last start (postmaster.opts), and the others are named by that one.
  */
 #include "base/std.h"
 #include "core/pgver.h"
 #include "flow/agent_int.h"
 #include "flow/confread.h"
+#include "flow/pidfile.h"
+#include "flow/server.h"
+#include "flow/server_local.h"
 
 #define OPTIONS_FILE "postmaster.opts"
 #define OPTIONS_MAX (64u * 1024)
@@ -24,85 +27,56 @@ struct config {
 	struct confread reader;
 	struct buf dir;           /* -D */
 	struct buf path[NPLACES]; /* "": not set */
-	struct buf line[NPLACES]; /* on the command line, which beats files */
+	struct buf words;         /* the command line, which beats files */
 	bool sending;
 	unsigned sent;
 };
 
-/* --- postmaster.opts ------------------------------------------------------ */
+/* --- its command line ----------------------------------------------------- */
 
-/* "name=value", as -c has it and behind "--", where '-' stands for '_'. */
-static void
-take_option(struct config *g, const char *text)
+/* The process itself tells it best: the file does not mark quotes. */
+static bool
+ask_process(struct config *g)
 {
-	size_t n = strcspn(text, "=");
+	int fd = tree_fd(g->a->t);
+	struct pidfile p;
+	char *text;
 
-	for (size_t i = 0; i < NPLACES && text[n] == '='; i++) {
-		size_t k = 0;
-
-		while (k < n &&
-		       (text[k] == '-' ? '_' : text[k]) == place_names[i][k])
-			k++;
-		if (k != n || place_names[i][k] != '\0')
-			continue;
-		buf_reset(&g->line[i]);
-		buf_adds(&g->line[i], text + n + 1);
-	}
+	if (pidfile_read(fd, &p, NULL) != 1 || !server_has_process(fd, p.pid) ||
+	    (text = buf_reserve(&g->words, OPTIONS_MAX)) == NULL)
+		return false;
+	g->words.len = server_local_cmdline(p.pid, text, OPTIONS_MAX);
+	/* Cut off, or gone meanwhile. */
+	return g->words.len > 0 && g->words.len < OPTIONS_MAX - 1;
 }
 
-static void
-take_word(struct config *g, const char **before, const char *word)
-{
-	const char *option = *before;
-
-	*before = NULL;
-	if (option != NULL && strcmp(option, "-c") == 0) {
-		take_option(g, word);
-	} else if (option != NULL) {
-		buf_reset(&g->dir);
-		buf_adds(&g->dir, word);
-	} else if (strcmp(word, "-c") == 0) {
-		*before = "-c";
-	} else if (strcmp(word, "-D") == 0) {
-		*before = "-D";
-	} else if (strncmp(word, "--", 2) == 0) {
-		take_option(g, word + 2);
-	} else if (strncmp(word, "-c", 2) == 0) {
-		take_option(g, word + 2);
-	} else if (strncmp(word, "-D", 2) == 0) {
-		buf_reset(&g->dir);
-		buf_adds(&g->dir, word + 2);
-	}
-}
-
-/* The program, then each word in double quotes; quotes within a word are not
- * marked, so that such a word is read wrong: the checks below remain. */
+/* Else what it noted at its last start. */
 static int
 read_options(struct config *g, struct err *e)
 {
-	struct buf text = BUF_INIT, word = BUF_INIT;
-	const char *before = NULL, *p;
+	struct buf text = BUF_INIT;
+	int rc = 0;
 
-	if (tree_read_file(g->a->t, OPTIONS_FILE, OPTIONS_MAX, &text) == -1 &&
-	    errno != ENOENT) {
-		(void)err_set_errno(e, ERR_SOURCE_IO,
+	if (ask_process(g))
+		return 0;
+	buf_reset(&g->words);
+	if (tree_read_file(g->a->t, OPTIONS_FILE, OPTIONS_MAX, &text) == 0)
+		pidfile_options(buf_str(&text), &g->words);
+	else if (errno != ENOENT)
+		rc = err_set_errno(e, ERR_SOURCE_IO,
 		    "could not read file \"%s/" OPTIONS_FILE "\"",
 		    tree_path(g->a->t));
-		buf_free(&text);
-		return -1;
-	}
-	p = strstr(buf_str(&text), " \"");
-	while (p != NULL) {
-		size_t n = strcspn(p + 2, "\"");
-
-		buf_reset(&word);
-		buf_add(&word, p + 2, n);
-		take_word(g, &before, buf_str(&word));
-		p = strstr(p + 2 + n, " \"");
-	}
+	if (rc == 0 && !buf_ok(&g->words))
+		rc = err_set_nomem(e);
 	buf_free(&text);
-	buf_free(&word);
-	return 0;
+	return rc;
+}
+
+static const char *
+option(const struct config *g, char letter, const char *name)
+{
+	return server_local_option(
+	    buf_str(&g->words), g->words.len, letter, name);
 }
 
 /* --- the files ------------------------------------------------------------ */
@@ -182,11 +156,12 @@ check_owner(struct config *g, struct err *e)
 static int
 find_place(struct config *g, size_t i, const char *name, struct err *e)
 {
+	const char *said = option(g, 0, place_names[i]);
 	struct buf *p = &g->path[i];
 
-	if (g->line[i].len > 0) {
+	if (said != NULL && said[0] != '\0') {
 		buf_reset(p);
-		buf_adds(p, buf_str(&g->line[i]));
+		buf_adds(p, said);
 	}
 	if (p->len == 0)
 		buf_addf(p, "%s/%s", buf_str(&g->dir), name);
@@ -219,14 +194,13 @@ static int
 serve(struct config *g, struct err *e)
 {
 	struct confwalk_io io = confread_io(&g->reader);
-	const char *main_file;
+	const char *main_file, *dir;
 
 	if (read_options(g, e) == -1)
 		return -1;
-	if (buf_str(&g->dir)[0] != '/') {
-		buf_reset(&g->dir);
-		buf_adds(&g->dir, tree_path(g->a->t));
-	}
+	dir = option(g, 'D', NULL);
+	buf_adds(
+	    &g->dir, dir != NULL && dir[0] == '/' ? dir : tree_path(g->a->t));
 	if (find_place(g, PLACE_CONFIG, MAIN_NAME, e) == -1)
 		return -1;
 	main_file = buf_str(&g->path[PLACE_CONFIG]);
@@ -256,9 +230,8 @@ agent_config(struct agent *a, struct err *e)
 		return err_set(e, ERR_PROTOCOL, "CONFIG has a payload");
 	rc = serve(&g, e);
 	buf_free(&g.dir);
-	for (size_t i = 0; i < NPLACES; i++) {
+	buf_free(&g.words);
+	for (size_t i = 0; i < NPLACES; i++)
 		buf_free(&g.path[i]);
-		buf_free(&g.line[i]);
-	}
 	return rc;
 }

@@ -92,6 +92,31 @@ pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e)
 	return 1;
 }
 
+/* Behind the quote at p, is it the end of a word? */
+static bool
+ends_word(const char *p)
+{
+	return strncmp(p, " \"", 2) == 0 || strcmp(p, "\n") == 0 || *p == '\0';
+}
+
+void
+pidfile_options(const char *text, struct buf *words)
+{
+	const char *p = strstr(text, " \"");
+
+	if (p == NULL)
+		p = text + strcspn(text, "\n");
+	buf_add(words, text, (size_t)(p - text));
+	while (strncmp(p, " \"", 2) == 0) {
+		buf_addc(words, '\0');
+		for (p += 2; *p != '\0' && (*p != '"' || !ends_word(p + 1));
+		     p++)
+			buf_addc(words, *p);
+		p += *p == '"';
+	}
+	buf_addc(words, '\0');
+}
+
 /* "*" and "0.0.0.0" are no addresses to connect to. */
 static const char *
 listen_host(const char *listen)

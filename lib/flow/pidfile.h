@@ -6,6 +6,7 @@
 #define FLOW_PIDFILE_H
 
 #include "base/std.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "core/conninfo.h"
 
@@ -24,6 +25,15 @@ int pidfile_parse(const char *text, size_t len, struct pidfile *p);
 /* 1: read; 0: there is none; -1: e.  A file that cannot be understood gives 1
  * with pid 0. */
 int pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e);
+
+/*
+ * The text of postmaster.opts as a command line, each word with its NUL as in
+ * /proc/PID/cmdline, added to words.  The server writes its program, and then
+ * each word between quotes (CreateOptsFile of 9.0 to 18), without a mark for
+ * quotes within: a quote ends a word only with a blank and a quote, or the end
+ * of the file, behind it.  A word that holds just that comes out as two.
+ */
+void pidfile_options(const char *text, struct buf *words);
 
 /* How that server is reached from this host, else as `like`: its socket, or the
  * address that it listens on; the default port where it tells none.  Without

@@ -16,6 +16,8 @@
  * without postmaster.pid; a dead or foreign pid in that file counts as running
  * while the shared memory named there is in use, and on NFS (faults A4). */
 int server_running(int pgdata_fd, long *pid, struct buf *why, struct err *e);
+/* Is that process one of the server of this directory, for certain? */
+bool server_has_process(int pgdata_fd, long pid);
 
 /*
  * Is it proven that none runs?  1: one does, as above; 0: none does; -1: that

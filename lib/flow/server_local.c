@@ -66,10 +66,9 @@ assigned(const char *word, const char *name)
 	return *word == '=' ? word + 1 : NULL;
 }
 
-/* The value of a setting on the command line, the last one counts.  letter: its
- * own option, or 0. */
-static const char *
-option(const char *cmdline, size_t n, char letter, const char *name)
+const char *
+server_local_option(
+    const char *cmdline, size_t n, char letter, const char *name)
 {
 	struct words w = {cmdline, cmdline + n};
 	const char *word, *value, *found = NULL;
@@ -85,7 +84,7 @@ option(const char *cmdline, size_t n, char letter, const char *name)
 			break;
 		if (letter != 0 && word[1] == letter)
 			found = value;
-		else if (word[1] == '-' || word[1] == 'c')
+		else if (name != NULL && (word[1] == '-' || word[1] == 'c'))
 			found = assigned(value, name) != NULL
 				    ? assigned(value, name)
 				    : found;
@@ -98,7 +97,7 @@ static int
 configured(const char *pgdata, int version, const char *cmdline, size_t n,
     const char *name, struct buf *value)
 {
-	const char *file = option(cmdline, n, 0, "config_file");
+	const char *file = server_local_option(cmdline, n, 0, "config_file");
 	char *text = malloc(CONF_MAX);
 	struct buf path = BUF_INIT;
 	int rc = 0;
@@ -136,8 +135,8 @@ server_local_place(const char *pgdata, int version, const char *cmdline,
     size_t n, struct pidfile *p)
 {
 	const char *socket_param = pgver(version, PGFACT_SOCKET_PARAM);
-	const char *port = option(cmdline, n, 'p', "port");
-	const char *dir = option(cmdline, n, 'k', socket_param);
+	const char *port = server_local_option(cmdline, n, 'p', "port");
+	const char *dir = server_local_option(cmdline, n, 'k', socket_param);
 	struct buf value = BUF_INIT;
 
 	if (p->port != 0)

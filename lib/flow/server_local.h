@@ -21,6 +21,14 @@ void server_local_place(const char *pgdata, int version, const char *cmdline,
 /* Of a process of ours, at most size bytes; 0: none. */
 size_t server_local_cmdline(long pid, char *cmdline, size_t size);
 
+/*
+ * The value of a setting in such a command line, the last one counts; borrowed,
+ * NULL: none.  By its own letter (0: it has none), or by its name (NULL: none)
+ * as "-c name=value" or "--name=value", where '-' stands for '_'.
+ */
+const char *server_local_option(
+    const char *cmdline, size_t n, char letter, const char *name);
+
 enum server_receiver {
 	RECEIVER_UNSEEN, /* none, or not to be seen here */
 	RECEIVER_THERE,  /* it runs: connected, or about to connect */

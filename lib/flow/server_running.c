@@ -44,6 +44,15 @@ works_in(long pid, const struct stat *dir)
 	return st.st_dev == dir->st_dev && st.st_ino == dir->st_ino;
 }
 
+bool
+server_has_process(int pgdata_fd, long pid)
+{
+	struct stat dir;
+
+	return pid > 0 && fstat(pgdata_fd, &dir) == 0 &&
+	       works_in(pid, &dir) == 1;
+}
+
 /* Is it a live process of the directory's owner? */
 static bool
 is_of(long pid, uid_t uid)

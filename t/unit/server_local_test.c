@@ -124,6 +124,45 @@ nothing_told_is_the_default_port(void **state)
 }
 
 static void
+the_options_file_is_read_as_the_server_writes_it(void **state)
+{
+#define OPTIONS(want)                                                          \
+	{                                                                      \
+		want, sizeof(want)                                             \
+	}
+	static const struct {
+		const char *text;
+		struct {
+			const char *s;
+			size_t n;
+		} want;
+	} t[] = {
+	    {"", OPTIONS("")},
+	    {"/bin/postgres\n", OPTIONS("/bin/postgres")},
+	    {"/a b/postgres \"-D\" \"/x y\"\n",
+		OPTIONS("/a b/postgres\0-D\0/x y")},
+	    {"p \"\" \"-c\" \"a=\"b\"\" \"\"\"\n",
+		OPTIONS("p\0\0-c\0a=\"b\"\0\"")},
+	    {"p \"a \"-D/x\" b\" \"c\"\n", OPTIONS("p\0a \"-D/x\" b\0c")},
+	    {"p \"two\nlines\"\n\"\" \"b\"\n",
+		OPTIONS("p\0two\nlines\"\n\"\0b")},
+	    {"p \"a\" \"cut of", OPTIONS("p\0a\0cut of")},
+	    {"p \"a", OPTIONS("p\0a")},
+	    {"p \"", OPTIONS("p\0")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		struct buf b = BUF_INIT;
+
+		pidfile_options(t[i].text, &b);
+		assert_int_equal(b.len, t[i].want.n);
+		assert_memory_equal(b.data, t[i].want.s, b.len);
+		buf_free(&b);
+	}
+}
+
+static void
 the_title_of_a_receiver_tells_its_position(void **state)
 {
 	static const struct {
@@ -236,6 +275,7 @@ main(void)
 	    cmocka_unit_test(the_configuration_file_tells_the_rest),
 	    cmocka_unit_test(nothing_told_is_the_default_port),
 	    cmocka_unit_test(replay_behind_the_backup_is_no_way_to_streaming),
+	    cmocka_unit_test(the_options_file_is_read_as_the_server_writes_it),
 	    cmocka_unit_test(the_title_of_a_receiver_tells_its_position),
 	    cmocka_unit_test(only_a_child_of_the_postmaster_is_its_receiver),
 	};
