@@ -187,7 +187,7 @@ def B15_a_torn_pg_control_is_read_again_a_broken_one_refused():
 
 # --- CONFIG ----------------------------------------------------------------
 
-MAIN, INCLUDED, HBA, IDENT = 1, 2, 3, 4
+MAIN, INCLUDED, HBA, IDENT, NAMED = 1, 2, 3, 4, 5
 
 
 def config(data):
@@ -298,6 +298,54 @@ def A10_a_running_server_tells_its_command_line_itself():
     refused(data, "setting", 3, w.frame("G"))
     w.put(data, "postmaster.pid", b"%d\n%s\n" % (os.getpid(), data.encode()))
     refused(data, "setting", 3, w.frame("G"))
+
+
+@test
+def A10_what_the_tables_name_follows_them():
+    data = pgdata()
+    top = outside(data, "x = 1\n", "--hba_file=" + data + ".etc/hba",
+                  "--ident_file=" + data + ".etc/ident")
+    w.put(top, "hba", b'local @users,"@SECRET",@none all trust\n'
+          b"local @users all # @SECRET\n@%s.etc/../x\n"
+          b"include SECRET\ninclude_dir hba.d\n" % data.encode())
+    w.put(top, "users", b"joe @sub/more\n")
+    w.put(top, "sub/more", b"jane @../users")
+    w.put(top, "ident", b'm @"os users" joe\n@users')
+    w.put(top, "os users", b"root")
+    w.put(top, "hba.d/1.conf", b"SECRET")
+    w.put(top, "SECRET", b"SECRET")
+    eq([(k, p[len(top):]) for k, _, p, _ in config(data)],
+       [(MAIN, "/p.conf"), (HBA, "/hba"), (NAMED, "/users"),
+        (NAMED, "/sub/more"), (IDENT, "/ident"), (NAMED, "/os users"),
+        (NAMED, "/users"), (NAMED, "/sub/more")])
+
+    # From 16 on the directives are more than words.
+    data = newer("16", control=1300, catalog=202307071, crc=288)
+    top = outside(data, "x = 1\n", "--hba_file=" + data + ".etc/hba")
+    w.put(top, "hba", b"include_dir hba.d\ninclude_if_exists none\n")
+    w.put(top, "hba.d/2.conf", b"# 2")
+    w.put(top, "hba.d/1.conf", b"include ../more\n")
+    w.put(top, "hba.d/.3.conf", b"SECRET")
+    w.put(top, "more", b"")
+    eq([(k, p[len(top):]) for k, _, p, _ in config(data)],
+       [(MAIN, "/p.conf"), (HBA, "/hba"), (NAMED, "/hba.d/1.conf"),
+        (NAMED, "/more"), (NAMED, "/hba.d/2.conf")])
+
+
+@test
+def A10_a_table_names_no_other_kind_of_file():
+    for name, text in (("fifo", None), ("big", b"#" * 1000001),
+                       ("l1", b"@l2")):
+        data = pgdata()
+        top = outside(data, "x = 1\n", "--hba_file=" + data + ".etc/hba")
+        w.put(top, "hba", b"@%s" % name.encode())
+        if text is None:
+            os.mkfifo(top + "/" + name)
+        else:
+            w.put(top, name, text)
+        for i in range(2, 12):
+            w.put(top, "l%d" % i, b"@l%d" % (i + 1))
+        refused(data, "setting", 3, w.frame("G"))
 
 
 @test

@@ -277,6 +277,63 @@ copied_into_the_data_directory() {
 	pg_stop c
 }
 
+# users NODE: whom its pg_hba.conf names for the database "listed".
+users() {
+	pg_sql "$1" "SELECT string_agg(array_to_string(user_name, ','), ' '
+	    ORDER BY line_number) FROM pg_hba_file_rules
+	    WHERE database = '{listed}' OR error IS NOT NULL"
+}
+
+lists_of_the_tables() {
+	mkdir -p "$T/lists" "$ETC/p/lists"
+	echo 'joe, @"../lists/more of them"' >"$ETC/p/lists/users"
+	echo 'jane' >"$ETC/p/lists/more of them"
+	echo 'jim' >"$T/lists/u"
+	echo 'root' >"$ETC/p/os"
+	cp "$ETC/p/pg_hba.conf" "$T/hba.p"
+	printf '%s\n' 'host listed @lists/users 127.0.0.1/32 trust' \
+	    "host listed @$T/lists/u,\"@x\" 127.0.0.1/32 trust" \
+	    >>"$ETC/p/pg_hba.conf"
+	echo 'm @os joe' >>"$ETC/p/pg_ident.conf"
+	deb_ctl p reload
+
+	[ -d "$ETC/s" ] || deb_create s
+	[ -e "$T/s/standby.signal" ] || deb_empty s
+	base s
+	run "${CLONE[@]}" --delta --copy-external-config
+	rc_is 0 "a standby whose own pg_hba.conf stays"
+	ok "gets none of the primary's lists" [ ! -e "$ETC/s/lists" ]
+	deb_ctl s stop
+	base s
+	run "${CLONE[@]}" --delta --copy-external-config --force
+	rc_is 0 "with --force it gets the primary's"
+	is "$(users s)" "joe,jane jim,@x" "and the lists that it names"
+	ok "beside it" cmp "$ETC/p/lists/users" "$ETC/s/lists/users"
+	ok "those of pg_ident.conf too" cmp "$ETC/p/os" "$ETC/s/os"
+	is "$(grep -rlE "[@\"]$T/lists/u" "$ETC/s")" "" \
+	    "nothing leads to the primary's place"
+	deb_ctl s stop
+
+	pg_node c 15
+	rm -rf "${T:?}/c"
+	mkdir -m 0700 "$T/c"
+	base c
+	run "${CLONE[@]}" --copy-external-config \
+	    --start-command="$T/c.start" --stop-command="$T/c.stop"
+	rc_is 0 "a standby without a cluster"
+	is "$(users c)" "joe,jane jim,@x" "has the lists in its data directory"
+	ok "where a copied configuration is" test -e "$T/c/conf.copied/os"
+	pg_stop c
+	echo 'jack' >"$T/c/conf.copied/lists/users"
+	base c
+	run "${CLONE[@]}" --delta --start-command="$T/c.start"
+	rc_is 0 "a delta without the option"
+	is "$(users c)" "jack jim,@x" "they are its own"
+	pg_stop c
+	cat "$T/hba.p" >"$ETC/p/pg_hba.conf"
+	deb_ctl p reload
+}
+
 # systemd does not run here: what is called, and that the answer counts, can be
 # seen with another program of that name.
 by_a_unit() {
@@ -345,7 +402,8 @@ no_primary_in_any_phase() {
 
 the_primary
 all=(refused_early cluster_of_ones_own copied_into_a_cluster
-    judged_as_copied copied_into_the_data_directory no_primary_in_any_phase)
+    judged_as_copied copied_into_the_data_directory lists_of_the_tables
+    no_primary_in_any_phase)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || all+=(by_a_unit)
 [ $# -eq 0 ] || all=("$@")
 for f in "${all[@]}"; do

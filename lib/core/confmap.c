@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "core/confmap.h"
 #include "core/confwalk.h"
+#include "core/hbafile.h"
 #include "core/pgconf.h"
 
 /* --- paths ---------------------------------------------------------------- */
@@ -238,5 +239,64 @@ confmap_text(const struct confmap *m, const char *file, const char *text,
 		rc = err_set_nomem(e);
 	buf_free(&d.to);
 	buf_free(&d.path);
+	return rc;
+}
+
+/* --- pg_hba.conf, pg_ident.conf --------------------------------------------
+ */
+
+struct table {
+	const struct confmap *m;
+	const char *file; /* of the source */
+	struct buf to;    /* where it goes */
+};
+
+/* Below the directory that the file will be in by what follows that: a word of
+ * these files has 255 bytes at most before 14. */
+static const char *
+shortest(const char *path, const char *file)
+{
+	size_t n = (size_t)(strrchr(file, '/') - file);
+
+	return strncmp(path, file, n) == 0 && path[n] == '/' ? path + n + 1
+							     : path;
+}
+
+static int
+edit_name(void *arg, enum hbafile_kind kind, const char *name,
+    struct buf *instead, struct err *e)
+{
+	const struct table *t = arg;
+	struct buf there = BUF_INIT, now = BUF_INIT, to = BUF_INIT;
+	int rc = 0;
+
+	(void)kind;
+	confwalk_join(&there, t->file, name);
+	confwalk_join(&now, buf_str(&t->to), name);
+	confmap_path(t->m, buf_str(&there), &to);
+	if (!buf_ok(&there) || !buf_ok(&now) || !buf_ok(&to)) {
+		rc = err_set_nomem(e);
+	} else if (strcmp(buf_str(&now), buf_str(&to)) != 0) {
+		buf_adds(instead, shortest(buf_str(&to), buf_str(&t->to)));
+		rc = 1;
+	}
+	buf_free(&there);
+	buf_free(&now);
+	buf_free(&to);
+	return rc;
+}
+
+int
+confmap_table(const struct confmap *m, const char *file, const char *text,
+    struct buf *out, struct err *e)
+{
+	struct table t = {.m = m, .file = file};
+	int rc;
+
+	confmap_path(m, file, &t.to);
+	rc = buf_ok(&t.to)
+		 ? hbafile_edit(text, m->version, edit_name, &t, out, e)
+		 : err_set_nomem(e);
+	buf_free(&t.to);
 	return rc;
 }

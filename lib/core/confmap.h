@@ -43,5 +43,9 @@ void confmap_path(const struct confmap *m, const char *path, struct buf *out);
  */
 int confmap_text(const struct confmap *m, const char *file, const char *text,
     struct buf *out, struct err *e);
+/* The same of pg_hba.conf, pg_ident.conf and what they name: the names of files
+ * that go elsewhere. */
+int confmap_table(const struct confmap *m, const char *file, const char *text,
+    struct buf *out, struct err *e);
 
 #endif

@@ -684,7 +684,7 @@ wire_decode_config_file(
 	c->path = take_text(&r);
 	c->data = take_rest(&r);
 	end = c->kind == WIRE_CONFIG_END;
-	if (c->kind > WIRE_CONFIG_IDENT || c->mode > 07777 ||
+	if (c->kind > WIRE_CONFIG_NAMED || c->mode > 07777 ||
 	    c->path.len >= PATH_MAX || c->data.len > WIRE_CONFIG_MAX ||
 	    (end ? c->path.len != 0 || c->data.len != 0
 		 : c->path.len < 2 || c->path.s[0] != '/') ||

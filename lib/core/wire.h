@@ -221,7 +221,8 @@ enum wire_config_kind {
 	WIRE_CONFIG_MAIN, /* config_file: the first */
 	WIRE_CONFIG_INCLUDED,
 	WIRE_CONFIG_HBA,
-	WIRE_CONFIG_IDENT
+	WIRE_CONFIG_IDENT,
+	WIRE_CONFIG_NAMED /* by the last HBA or IDENT, or what that names */
 };
 #define WIRE_CONFIG_MAX (1000u * 1000) /* bytes of a file */
 #define WIRE_CONFIG_FILES 66           /* of an answer */

@@ -5,6 +5,7 @@
  * last start (postmaster.opts), and the others are named by that one.
  */
 #include "base/std.h"
+#include "core/hbafile.h"
 #include "core/pgver.h"
 #include "flow/agent_int.h"
 #include "flow/confread.h"
@@ -29,6 +30,7 @@ struct config {
 	struct buf path[NPLACES]; /* "": not set */
 	struct buf words;         /* the command line, which beats files */
 	bool sending;
+	uint8_t table; /* kind of the next file of a table */
 	unsigned sent;
 };
 
@@ -125,15 +127,25 @@ take_line(void *arg, const struct confwalk_line *l, struct err *e)
 }
 
 static int
-send_one(struct config *g, uint8_t kind, const char *path, struct err *e)
+take_table(void *arg, const struct hbafile_line *l, struct err *e)
 {
-	struct buf text = BUF_INIT;
-	int rc = confread_file(&g->reader, path, &text, e);
+	struct config *g = arg;
+	uint8_t kind = g->table;
 
-	if (rc == 1)
-		rc = send_file(g, kind, path, buf_str(&text), text.len, e);
-	buf_free(&text);
-	return rc;
+	if (l->kind != HBAFILE_FILE)
+		return 0;
+	g->table = WIRE_CONFIG_NAMED;
+	return send_file(g, kind, l->file, l->text, l->len, e);
+}
+
+/* pg_hba.conf or pg_ident.conf, if it is there, and then what it names. */
+static int
+send_table(struct config *g, const struct confwalk_io *io, uint8_t kind,
+    enum place place, struct err *e)
+{
+	g->table = kind;
+	return hbafile_walk(
+	    io, buf_str(&g->path[place]), g->version, take_table, g, e);
 }
 
 /* The same directory?  A file of another cluster must not go out. */
@@ -212,10 +224,8 @@ serve(struct config *g, struct err *e)
 	g->reader.files = 0;
 	g->sending = true;
 	if (confwalk(&io, main_file, g->version, take_line, g, e) == -1 ||
-	    send_one(g, WIRE_CONFIG_HBA, buf_str(&g->path[PLACE_HBA]), e) ==
-		-1 ||
-	    send_one(g, WIRE_CONFIG_IDENT, buf_str(&g->path[PLACE_IDENT]), e) ==
-		-1)
+	    send_table(g, &io, WIRE_CONFIG_HBA, PLACE_HBA, e) == -1 ||
+	    send_table(g, &io, WIRE_CONFIG_IDENT, PLACE_IDENT, e) == -1)
 		return -1;
 	return send_file(g, WIRE_CONFIG_END, "", NULL, 0, e);
 }

@@ -7,6 +7,7 @@
 #include "base/std.h"
 #include "core/confmap.h"
 #include "core/confwalk.h"
+#include "core/hbafile.h"
 #include "core/path.h"
 #include "flow/clone_int.h"
 #include "flow/confread.h"
@@ -56,6 +57,10 @@ take_file(void *arg, const struct wire_config_file *f, struct err *e)
 		return err_set(e, ERR_PROTOCOL,
 		    "path \"%.*s\" of a configuration file %s",
 		    (int)MIN_OF(f->path.len, (size_t)200), f->path.s, why);
+	if (f->kind == WIRE_CONFIG_NAMED &&
+	    (x->n == 0 || v[-1].kind < WIRE_CONFIG_HBA))
+		return err_set(e, ERR_PROTOCOL,
+		    "a file that a table names comes before the table");
 	v->kind = f->kind;
 	v->mode = f->mode;
 	v->path = strndup(f->path.s, f->path.len);
@@ -380,6 +385,9 @@ split(struct clone *c, const char *to, bool inside, struct tree **t)
 	return to + strlen(base) + 1;
 }
 
+/* --- S3: one of them -------------------------------------------------------
+ */
+
 /* The server refuses an include_dir that is not there, though it be empty. */
 struct dirs {
 	struct clone *c;
@@ -388,18 +396,14 @@ struct dirs {
 };
 
 static int
-make_included(void *arg, const char *name, const char *value, struct buf *none)
+make_dir(const struct dirs *d, const char *value)
 {
-	struct dirs *d = arg;
 	const struct confmap *m = &d->c->external->map;
 	struct buf from = BUF_INIT, to = BUF_INIT;
 	struct tree *t;
 	const char *path;
 	int rc = 0;
 
-	(void)none;
-	if (strcasecmp(name, "include_dir") != 0)
-		return 0;
 	confwalk_join(&from, d->file, value);
 	if (!confmap_inside(m, buf_str(&from))) {
 		confmap_path(m, buf_str(&from), &to);
@@ -412,33 +416,99 @@ make_included(void *arg, const char *name, const char *value, struct buf *none)
 }
 
 static int
+make_included(void *arg, const char *name, const char *value, struct buf *none)
+{
+	(void)none;
+	return strcasecmp(name, "include_dir") == 0 ? make_dir(arg, value) : 0;
+}
+
+static int
+make_named(void *arg, enum hbafile_kind kind, const char *name,
+    struct buf *none, struct err *e)
+{
+	(void)none;
+	(void)e;
+	return kind == HBAFILE_INCLUDE_DIR ? make_dir(arg, name) : 0;
+}
+
+/* Its text as the standby needs it; directories are made. */
+static int
+prepare(struct clone *c, const struct config_file *f, bool stays,
+    struct buf *text, struct err *e)
+{
+	const struct confmap *m = &c->external->map;
+	struct dirs d = {.c = c, .file = f->path, .e = e};
+	struct buf none = BUF_INIT;
+	int version = c->facts.version, rc;
+
+	if (f->kind <= WIRE_CONFIG_INCLUDED) {
+		rc = confmap_text(m, f->path, f->text, text, e);
+		if (rc == 0)
+			rc = confwalk_edit(
+			    f->text, version, make_included, &d, &none, e);
+	} else {
+		rc = confmap_table(m, f->path, f->text, text, e);
+		if (rc == 0 && !stays)
+			rc = hbafile_edit(
+			    f->text, version, make_named, &d, &none, e);
+	}
+	buf_free(&none);
+	if (rc == 0 && !buf_ok(text))
+		rc = err_set_nomem(e);
+	return rc;
+}
+
+/* What a table names belongs to it: where the standby's own table stays, the
+ * source's lists do not come.  1, 0, -1. */
+static int
+table_stays(struct clone *c, const struct config_file *f, struct err *e)
+{
+	const struct confmap *m = &c->external->map;
+	struct buf text = BUF_INIT, to = BUF_INIT;
+	const char *path;
+	struct stat st;
+	struct tree *t;
+	bool inside;
+	int rc;
+
+	while (f->kind == WIRE_CONFIG_NAMED)
+		f--;
+	inside = confmap_inside(m, f->path);
+	confmap_path(m, f->path, &to);
+	path = split(c, buf_str(&to), inside, &t);
+	if (inside)
+		buf_adds(&text, f->text);
+	rc = inside ? 0 : confmap_table(m, f->path, f->text, &text, e);
+	if (rc == 0 && !(c->o->force && !inside))
+		rc = tree_stat(t, path, &st) == 0 && !is_same(t, path, &text);
+	buf_free(&text);
+	buf_free(&to);
+	return rc;
+}
+
+static int
 write_one(struct clone *c, const struct config_file *f, struct err *e)
 {
 	struct clone_external *x = c->external;
-	struct buf text = BUF_INIT, to = BUF_INIT, none = BUF_INIT;
+	struct buf text = BUF_INIT, to = BUF_INIT;
 	bool inside = confmap_inside(&x->map, f->path);
-	struct dirs d = {.c = c, .file = f->path, .e = e};
 	const char *path;
 	struct tree *t;
-	int rc = -1;
+	int rc = 0, stays = 0;
 
+	if (f->kind > WIRE_CONFIG_INCLUDED)
+		stays = table_stays(c, f, e);
+	if (stays != 0 && (stays == -1 || f->kind == WIRE_CONFIG_NAMED))
+		return stays == -1 ? -1 : 0;
 	confmap_path(&x->map, f->path, &to);
 	path = split(c, buf_str(&to), inside, &t);
-	if (f->kind > WIRE_CONFIG_INCLUDED)
-		buf_adds(&text, f->text);
-	else if (confmap_text(&x->map, f->path, f->text, &text, e) == -1 ||
-		 confwalk_edit(f->text, c->facts.version, make_included, &d,
-		     &none, e) == -1)
-		goto out;
-	if (!buf_ok(&to) || !buf_ok(&text))
-		(void)err_set_nomem(e);
-	else
+	if (!buf_ok(&to))
+		rc = err_set_nomem(e);
+	else if ((rc = prepare(c, f, stays, &text, e)) == 0)
 		rc = inside ? change_inside(c, path, f, &text, e)
 			    : put(c, t, path, f, &text, e);
-out:
 	buf_free(&text);
 	buf_free(&to);
-	buf_free(&none);
 	return rc;
 }
 

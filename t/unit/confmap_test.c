@@ -160,6 +160,54 @@ A10_what_stood_on_the_command_line_is_added_for_a_cluster(void **state)
 	check(&m, "port = 1", "port = 1");
 }
 
+static void
+check_table(const struct confmap *m, const char *file, const char *text,
+    const char *want)
+{
+	struct buf b = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(confmap_table(m, file, text, &b, &e), 0);
+	assert_string_equal(buf_str(&b), want);
+	buf_free(&b);
+}
+
+static void
+A10_lists_that_a_table_names_are_found_where_they_go(void **state)
+{
+	static const char hba[] = "/etc/postgresql/15/main/pg_hba.conf";
+	static const char text[] =
+	    "host all @users,@l/x 0/0 md5\n"
+	    "host all @/srv/u,@\"../up\",@\"/srv/pg/in side\" 0/0 md5 # @u\n"
+	    "host all \"@users\" 0/0 md5\n";
+	struct confmap m = debian();
+
+	(void)state;
+	check_table(&m, hba, text,
+	    "host all @users,@l/x 0/0 md5\n"
+	    "host all @\"conf.copied/srv/u\","
+	    "@\"conf.copied/etc/postgresql/15/up\","
+	    "@\"/data/s/in side\" 0/0 md5 # @u\n"
+	    "host all \"@users\" 0/0 md5\n");
+	/* from where it is itself */
+	check_table(&m, "/srv/u", "@v @../etc/postgresql/15/main/users",
+	    "@v @\"/etc/postgresql/15/s/users\"\n");
+	/* the table changes its directory */
+	check_table(&m, "/etc/pg_ident", "m @x /@y z",
+	    "m @\"conf.copied/etc/x\" /@y z\n");
+	check_table(&m, "/etc/pg_ident", "include_dir d\n", "include_dir d\n");
+	m.version = 160004;
+	check_table(&m, "/etc/pg_ident", "include_dir d\n",
+	    "include_dir \"conf.copied/etc/d\"\n");
+	m = plain();
+	check_table(&m, hba, text,
+	    "host all @\"conf.copied/users\",@\"conf.copied/l/x\" 0/0 md5\n"
+	    "host all @\"conf.copied/srv/u\","
+	    "@\"conf.copied/etc/postgresql/15/up\","
+	    "@\"in side\" 0/0 md5 # @u\n"
+	    "host all \"@users\" 0/0 md5\n");
+}
+
 int
 main(void)
 {
@@ -171,6 +219,8 @@ main(void)
 		A10_what_names_the_primarys_own_is_changed_for_a_data_directory),
 	    cmocka_unit_test(
 		A10_what_stood_on_the_command_line_is_added_for_a_cluster),
+	    cmocka_unit_test(
+		A10_lists_that_a_table_names_are_found_where_they_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -527,7 +527,7 @@ a_config_file_comes_back_and_is_bounded(void **state)
 	memset(much, 'x', sizeof(much));
 	for (size_t i = 0; i < NELEM(t); i++)
 		t[i] = config_value;
-	t[0].kind = WIRE_CONFIG_IDENT + 1;
+	t[0].kind = WIRE_CONFIG_NAMED + 1;
 	t[1].mode = 010000;
 	t[2].path = (struct wire_str)STR("etc/p");
 	t[3].path = none;
