@@ -334,6 +334,49 @@ lists_of_the_tables() {
 	deb_ctl p reload
 }
 
+# Certificates and keys are each host's own: what is named and is not here is
+# told, since nothing else does before the server fails.
+certificates() {
+	mkdir -p "$T/certs"
+	openssl req -new -x509 -days 3 -nodes -subj /CN=p \
+	    -out "$T/certs/c.pem" -keyout "$T/certs/k.pem" 2>/dev/null ||
+	    { skip "certificates" "openssl is not installed"; return; }
+	chmod 0600 "$T/certs/k.pem"
+	cp "$T/certs/c.pem" "$T/certs/ca.pem"
+	printf '%s\n' "ssl = on" "ssl_cert_file = '$T/certs/c.pem'" \
+	    "ssl_key_file = '$T/certs/k.pem'" "ssl_crl_file = ''" \
+	    "ssl_ca_file = '$T/certs/ca.pem'" \
+	    "ssl_crl_dir = '$T/certs/crl'" >"$ETC/p/conf.d/20-ssl.conf"
+	deb_ctl p stop
+	run deb_ctl p start
+	rc_is 0 "a primary with certificates outside of its data directory"
+	# To play another host: its server has read them.
+	rm "$T/certs/k.pem" "$T/certs/ca.pem"
+
+	[ -d "$ETC/s" ] || deb_create s
+	deb_empty s
+	base s
+	run "${CLONE[@]}" --copy-external-config --force --no-start
+	rc_is 0 "a standby that takes its configuration"
+	like "$err" "ssl_key_file is \"$T/certs/k.pem\", which is not here" \
+	    "a key that is not here is told"
+	like "$err" 'without it \(or with ssl = off\)' "and what follows"
+	like "$err" "ssl_ca_file is \"$T/certs/ca.pem\"" "each of them"
+	like "$err" 'crl", which .* no client certificate is accepted' \
+	    "what does not keep it from its start is told as such"
+	unlike "$err" 'ssl_cert_file|ssl_crl_file' "what is here is not"
+	is "$(find "$ETC/s" "$T/s" -name '*.pem')" "" "and none was copied"
+	echo "ssl = Off" >>"$ETC/s/conf.d/20-ssl.conf"
+	base s
+	run "${CLONE[@]}" --delta
+	rc_is 0 "with ssl = off"
+	unlike "$err" 'ssl_' "there is nothing to tell"
+	deb_ctl s stop
+	rm "$ETC/p/conf.d/20-ssl.conf" "$ETC/s/conf.d/20-ssl.conf"
+	deb_ctl p stop
+	deb_ctl p start
+}
+
 # systemd does not run here: what is called, and that the answer counts, can be
 # seen with another program of that name.
 by_a_unit() {
@@ -403,7 +446,7 @@ no_primary_in_any_phase() {
 the_primary
 all=(refused_early cluster_of_ones_own copied_into_a_cluster
     judged_as_copied copied_into_the_data_directory lists_of_the_tables
-    no_primary_in_any_phase)
+    certificates no_primary_in_any_phase)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || all+=(by_a_unit)
 [ $# -eq 0 ] || all=("$@")
 for f in "${all[@]}"; do

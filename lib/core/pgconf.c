@@ -161,6 +161,22 @@ name_is(const char *name, size_t n, const char *want)
 	return strlen(want) == n && strncasecmp(name, want, n) == 0;
 }
 
+bool
+pgconf_is_off(const char *value)
+{
+	static const struct {
+		const char *word;
+		size_t least;
+	} words[] = {{"off", 2}, {"false", 1}, {"no", 1}, {"0", 1}};
+	size_t n = strlen(value);
+
+	for (size_t i = 0; i < NELEM(words); i++)
+		if (n >= words[i].least && n <= strlen(words[i].word) &&
+		    strncasecmp(value, words[i].word, n) == 0)
+			return true;
+	return false;
+}
+
 const char *
 pgconf_next_line(const char *line)
 {

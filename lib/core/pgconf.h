@@ -89,6 +89,9 @@ void pgconf_own_lines(const char *text, struct buf *out);
 /* Is that the value set for name in a text (pgconf_get)? */
 bool pgconf_has(
     const char *text, const char *name, const char *value, int version);
+/* Does a boolean setting of that value say no?  As the server takes it
+ * (parse_bool): any case, and as many letters as tell it from another. */
+bool pgconf_is_off(const char *value);
 /* Start of the next line, or the end of the text. */
 const char *pgconf_next_line(const char *line);
 

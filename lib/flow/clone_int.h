@@ -200,6 +200,16 @@ void clone_external_names(
 void clone_external_free(struct clone_external *x);
 /* The directory that has the standby's postgresql.conf. */
 const char *clone_config_dir(const struct clone *c);
+/* clone_ssl.c: each line of the configuration that the standby will find, in
+ * their order; then a note for each file of ssl_* that is not on this host.  */
+#define CLONE_SSL_FILES 6
+struct clone_ssl {
+	bool on; /* ssl */
+	struct buf path[CLONE_SSL_FILES];
+};
+void clone_ssl_see(struct clone_ssl *s, const char *name, const char *value);
+void clone_ssl_tell(struct clone *c, const struct clone_ssl *s);
+void clone_ssl_free(struct clone_ssl *s);
 /* clone_settings.c: those that a standby must match or exceed */
 int clone_judge_settings(struct clone *c);
 /* clone_space.c: A9, each file system of the target against the plan */

@@ -29,6 +29,7 @@ struct view {
 	struct buf wrote; /* recovery_own: what an earlier run wrote there */
 	bool hot_off;     /* no queries: then they may be smaller */
 	bool is_local;    /* the main file is here */
+	struct clone_ssl ssl;
 	struct confread *files;
 	struct confwalk_io here;
 };
@@ -130,14 +131,6 @@ view_list(void *arg, const char *dir, struct buf *names, struct err *e)
 
 /* --- what they say -------------------------------------------------------- */
 
-static bool
-is_off(const char *value)
-{
-	return strcasecmp(value, "off") == 0 ||
-	       strcasecmp(value, "false") == 0 ||
-	       strcasecmp(value, "no") == 0 || strcmp(value, "0") == 0;
-}
-
 /* A line that this run writes anew, or drops: of our block, which ALTER SYSTEM
  * may have left without its marks. */
 static bool
@@ -160,7 +153,8 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 	if (l->kind != CONFWALK_SETTING)
 		return 0;
 	if (strcasecmp(l->name, "hot_standby") == 0)
-		v->hot_off = is_off(l->value);
+		v->hot_off = pgconf_is_off(l->value);
+	clone_ssl_see(&v->ssl, l->name, l->value);
 	for (size_t i = 0; i < v->n; i++) {
 		struct preflight_setting *s = &v->v[i];
 
@@ -327,7 +321,7 @@ clone_judge_settings(struct clone *c)
 	    .here = confread_io(&files),
 	    .v = s,
 	    .n = NELEM(s),
-	    .hot_off = hot != NULL && is_off(hot)};
+	    .hot_off = hot != NULL && pgconf_is_off(hot)};
 	struct err own = ERR_INIT;
 	int rc;
 
@@ -335,6 +329,9 @@ clone_judge_settings(struct clone *c)
 	for (size_t i = 0; i < NELEM(s); i++)
 		s[i].have = -1;
 	rc = look(&v, &own);
+	if (rc == 1)
+		clone_ssl_tell(c, &v.ssl);
+	clone_ssl_free(&v.ssl);
 	buf_free(&v.wrote);
 	if (rc == -1 && files.bound)
 		return not_judged(c, &own);

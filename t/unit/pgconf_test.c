@@ -606,10 +606,26 @@ the_last_value_counts(void **state)
 	}
 }
 
+static void
+a_boolean_is_read_as_the_server_reads_it(void **state)
+{
+	static const char *const off[] = {
+	    "off", "OF", "f", "False", "n", "no", "0"};
+	static const char *const on[] = {
+	    "on", "o", "", "1", "t", "yes", "offf", "falsey", "00", "nope"};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(off); i++)
+		assert_true(pgconf_is_off(off[i]));
+	for (size_t i = 0; i < NELEM(on); i++)
+		assert_false(pgconf_is_off(on[i]));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_boolean_is_read_as_the_server_reads_it),
 	    cmocka_unit_test(values_are_quoted_by_the_rules_of_the_version),
 	    cmocka_unit_test(values_are_read_by_the_rules_of_the_version),
 	    cmocka_unit_test(two_levels_of_quoting_go_round),
