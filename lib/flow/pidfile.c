@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "flow/pidfile.h"
+#include "flow/server_local.h"
 
 #define PIDFILE_MAX 8192
 
@@ -88,7 +89,8 @@ pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e)
 	(void)close(fd);
 	if (n == -1)
 		return -1;
-	(void)pidfile_parse(text, (size_t)n, p);
+	if (pidfile_parse(text, (size_t)n, p) == 0 && p->port == 0)
+		server_local_find(pgdata_fd, p);
 	return 1;
 }
 
@@ -135,8 +137,17 @@ pidfile_conninfo(const struct pidfile *p, const struct conninfo *like,
 	    "service", "replication", "load_balance_hosts"};
 	char port[16];
 
-	/* 9.0 does not tell its port. */
-	(void)snprintf(port, sizeof(port), "%d", p->port != 0 ? p->port : 5432);
+	if (p->port == 0) {
+		(void)err_set(e, ERR_SETTING,
+		    "port of the server, process %ld, is not known: "
+		    "postmaster.pid does not tell it, nor does its "
+		    "configuration",
+		    p->pid);
+		return err_hint(e, "Run this as the user of the server, on "
+				   "its host, with its postgresql.conf at its "
+				   "place.");
+	}
+	(void)snprintf(port, sizeof(port), "%d", p->port);
 	if (conninfo_copy(c, like) == -1 ||
 	    conninfo_set(c, "host",
 		p->sockdir[0] != '\0' ? p->sockdir : listen_host(p->listen)) ==

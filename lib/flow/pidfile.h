@@ -12,7 +12,7 @@
 
 struct pidfile {
 	long pid;          /* 0: unreadable */
-	int port;          /* 0: not told (9.0) */
+	int port;          /* 0: not known */
 	char sockdir[256]; /* "" : none, or not told */
 	char listen[256];  /* first listen address, "" likewise */
 	char status[16];   /* "starting", "ready", "standby", ... (10), or "" */
@@ -23,7 +23,8 @@ struct pidfile {
 /* Pure.  0, or -1 when the first line is not a pid. */
 int pidfile_parse(const char *text, size_t len, struct pidfile *p);
 /* 1: read; 0: there is none; -1: e.  A file that cannot be understood gives 1
- * with pid 0. */
+ * with pid 0.  What 9.0 does not tell there is found by the process that runs
+ * (server_local_find). */
 int pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e);
 
 /*
@@ -36,8 +37,8 @@ int pidfile_read(int pgdata_fd, struct pidfile *p, struct err *e);
 void pidfile_options(const char *text, struct buf *words);
 
 /* How that server is reached from this host, else as `like`: its socket, or the
- * address that it listens on; the default port where it tells none.  Without
- * what would lead elsewhere.  c: what it held is freed. */
+ * address that it listens on.  Without what would lead elsewhere.  c: what it
+ * held is freed.  ERR_SETTING: its port is not known. */
 int pidfile_conninfo(const struct pidfile *p, const struct conninfo *like,
     struct conninfo *c, struct err *e);
 

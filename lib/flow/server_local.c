@@ -1,12 +1,13 @@
 #include "base/std.h"
 #include "core/lsn.h"
-#include "core/pgconf.h"
 #include "core/pgver.h"
+#include "flow/confread.h"
+#include "flow/server.h"
 #include "flow/server_local.h"
 
 #include <dirent.h>
 
-#define CONF_MAX (1u << 20)
+#define ENVIRONMENT_MAX (256u * 1024)
 #define PORT_DEFAULT 5432
 
 /* --- files of /proc, and small ones --------------------------------------- */
@@ -92,25 +93,70 @@ server_local_option(
 	return found;
 }
 
-/* 1 and the value, in the configuration file that it was started with. */
+/* In the files that it was started with: 1 and the value, 0 they do not say, -1
+ * they cannot be read. */
 static int
 configured(const char *pgdata, int version, const char *cmdline, size_t n,
-    const char *name, struct buf *value)
+    const char *name, struct confwalk_place *place)
 {
 	const char *file = server_local_option(cmdline, n, 0, "config_file");
-	char *text = malloc(CONF_MAX);
+	struct confread files = {.any_owner = true};
+	struct confwalk_io io = confread_io(&files);
 	struct buf path = BUF_INIT;
-	int rc = 0;
+	int rc = -1;
 
 	if (file == NULL) {
 		buf_addf(&path, "%s/postgresql.conf", pgdata);
 		file = buf_str(&path);
 	}
-	if (text != NULL && read_file(file, text, CONF_MAX) > 0)
-		rc = pgconf_get(text, name, version, value);
-	free(text);
+	if (file[0] == '/')
+		rc = confwalk_get(&io, file, name, version, place, NULL);
 	buf_free(&path);
-	return rc == 1;
+	return rc;
+}
+
+/* PGPORT of its environment, which counts where nothing else says a port. */
+static int
+port_of_environment(long pid)
+{
+	static const char name[] = "PGPORT=";
+	size_t size = ENVIRONMENT_MAX, n;
+	char path[64], *text = malloc(size);
+	struct words w;
+	const char *word;
+	int port = PORT_DEFAULT;
+
+	if (text == NULL)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%ld/environ", pid);
+	n = read_file(path, text, size);
+	w = (struct words){text, text + n};
+	while ((word = next_word(&w)) != NULL)
+		if (strncmp(word, name, sizeof(name) - 1) == 0)
+			port = (int)strtol(word + sizeof(name) - 1, NULL, 10);
+	free(text);
+	return port;
+}
+
+/* 0: not known. */
+static int
+find_port(
+    const char *pgdata, int version, const char *cmdline, size_t n, long pid)
+{
+	const char *said = server_local_option(cmdline, n, 'p', "port");
+	struct confwalk_place place = {.value = BUF_INIT};
+	int rc = 1, port = 0;
+
+	if (said == NULL) {
+		rc = configured(pgdata, version, cmdline, n, "port", &place);
+		said = buf_str(&place.value);
+	}
+	if (rc == 1)
+		port = (int)strtol(said, NULL, 10);
+	else if (rc == 0)
+		port = port_of_environment(pid);
+	confwalk_place_free(&place);
+	return port > 0 && port <= UINT16_MAX ? port : 0;
 }
 
 /* As socket directory the first where that port has one. */
@@ -135,27 +181,43 @@ server_local_place(const char *pgdata, int version, const char *cmdline,
     size_t n, struct pidfile *p)
 {
 	const char *socket_param = pgver(version, PGFACT_SOCKET_PARAM);
-	const char *port = server_local_option(cmdline, n, 'p', "port");
 	const char *dir = server_local_option(cmdline, n, 'k', socket_param);
-	struct buf value = BUF_INIT;
+	struct confwalk_place place = {.value = BUF_INIT};
 
 	if (p->port != 0)
 		return;
-	if (port == NULL &&
-	    configured(pgdata, version, cmdline, n, "port", &value))
-		port = buf_str(&value);
-	if (port != NULL)
-		p->port = (int)strtol(port, NULL, 10);
-	if (p->port <= 0 || p->port > UINT16_MAX)
-		p->port = PORT_DEFAULT;
-	buf_reset(&value);
+	p->port = find_port(pgdata, version, cmdline, n, p->pid);
+	if (p->port == 0)
+		return;
 	if (dir == NULL &&
-	    configured(pgdata, version, cmdline, n, socket_param, &value))
-		dir = buf_str(&value);
+	    configured(pgdata, version, cmdline, n, socket_param, &place) == 1)
+		dir = buf_str(&place.value);
 	if (dir != NULL && strlen(dir) < sizeof(p->sockdir))
 		(void)snprintf(p->sockdir, sizeof(p->sockdir), "%s", dir);
 	find_socket(p);
-	buf_free(&value);
+	confwalk_place_free(&place);
+}
+
+void
+server_local_find(int pgdata_fd, struct pidfile *p)
+{
+	char fd[64], path[PATH_MAX], text[64], cmdline[4096];
+	ssize_t n;
+	int version;
+
+	(void)snprintf(fd, sizeof(fd), "/proc/self/fd/%d", pgdata_fd);
+	n = readlink(fd, path, sizeof(path) - sizeof("/PG_VERSION"));
+	if (n <= 0 || p->port != 0 || !server_has_process(pgdata_fd, p->pid))
+		return;
+	memcpy(path + n, "/PG_VERSION", sizeof("/PG_VERSION"));
+	(void)read_file(path, text, sizeof(text));
+	path[n] = '\0';
+	version = pgver_parse(text);
+	/* One that is not told is being written, or is none. */
+	if (version == -1 || pgver(version, PGFACT_PIDFILE_PORT) != NULL)
+		return;
+	server_local_place(path, version, cmdline,
+	    server_local_cmdline(p->pid, cmdline, sizeof(cmdline)), p);
 }
 
 /* --- its WAL receiver ----------------------------------------------------- */

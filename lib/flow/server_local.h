@@ -11,13 +11,17 @@
 
 /*
  * The port and the socket directory, where postmaster.pid does not tell them
- * (9.0): by the command line of its process, else by its configuration file,
- * else the default port, and a socket that is there in one of the two usual
- * directories.  What p has already stays.  cmdline: as /proc/PID/cmdline has
- * it, n bytes (server_local_cmdline).
+ * (9.0): by the command line of its process, else by its configuration, what
+ * that includes as well, else by PGPORT of its environment, else the default
+ * port; and a socket that is there in one of the two usual directories.  A
+ * configuration that cannot be read leaves both unknown.  What p has already
+ * stays.  cmdline: as /proc/PID/cmdline has it, n bytes (server_local_cmdline).
  */
 void server_local_place(const char *pgdata, int version, const char *cmdline,
     size_t n, struct pidfile *p);
+/* The same of the server that runs in an open directory, if p is of it and it
+ * is one whose file does not tell them. */
+void server_local_find(int pgdata_fd, struct pidfile *p);
 /* Of a process of ours, at most size bytes; 0: none. */
 size_t server_local_cmdline(long pid, char *cmdline, size_t size);
 

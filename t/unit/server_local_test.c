@@ -37,7 +37,8 @@ make_dir(void **state)
 static int
 remove_dir(void **state)
 {
-	static const char *const names[] = {"postgresql.conf", "other.conf"};
+	static const char *const names[] = {
+	    "postgresql.conf", "other.conf", "PG_VERSION", "postmaster.pid"};
 	char path[128];
 
 	(void)state;
@@ -108,12 +109,25 @@ the_configuration_file_tells_the_rest(void **state)
 }
 
 static void
+an_included_file_tells_it_too(void **state)
+{
+	struct pidfile p = {.pid = 1};
+
+	(void)state;
+	put("postgresql.conf", "port = 5433\ninclude 'other.conf'\n");
+	put("other.conf", "port = 5441 # c\nunix_socket_directory = '/b'\n");
+	PLACE("postgres", &p);
+	assert_int_equal(p.port, 5441);
+	assert_string_equal(p.sockdir, "/b");
+}
+
+static void
 nothing_told_is_the_default_port(void **state)
 {
 	struct pidfile p = {.pid = 1};
 
 	(void)state;
-	put("postgresql.conf", "port = 99999\n");
+	put("postgresql.conf", "# port = 5433\n");
 	PLACE("", &p);
 	assert_int_equal(p.port, 5432);
 	p = (struct pidfile){.pid = 1, .port = 5999};
@@ -121,6 +135,127 @@ nothing_told_is_the_default_port(void **state)
 	      "5477",
 	    &p);
 	assert_int_equal(p.port, 5999);
+}
+
+static void
+what_cannot_be_read_is_not_guessed(void **state)
+{
+	static const char *const texts[] = {"port = 99999\n", "port = x\n",
+	    "port = 5433\ninclude 'gone.conf'\n", NULL};
+	char path[128];
+	struct pidfile p;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(texts); i++) {
+		(void)snprintf(path, sizeof(path), "%s/postgresql.conf", dir);
+		if (texts[i] == NULL)
+			assert_int_equal(unlink(path), 0);
+		else
+			put("postgresql.conf", texts[i]);
+		p = (struct pidfile){.pid = 1};
+		PLACE("postgres\0-k\0/run", &p);
+		assert_int_equal(p.port, 0);
+		assert_string_equal(p.sockdir, "");
+	}
+	PLACE("postgres\0-c\0config_file=other.conf", &p);
+	assert_int_equal(p.port, 0);
+}
+
+/* A process that passes for a server of dir, with PGPORT in its environment,
+ * and its postmaster.pid. */
+static pid_t
+play_server(const char *name, const char *lines)
+{
+	char program[] = "cat", other[] = "A=1", port[] = "PGPORT=5455";
+	char *const env[] = {other, port, NULL};
+	char *const argv[] = {program, NULL};
+	char text[128], link[128];
+	int in[2], out[2];
+	pid_t pid;
+
+	(void)snprintf(link, sizeof(link), "%s/%s", dir, name);
+	assert_int_equal(symlink("/bin/cat", link), 0);
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(write(in[1], "x", 1), 1);
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(dir) == 0 && dup2(in[0], 0) == 0 &&
+		    dup2(out[1], 1) == 1)
+			(void)execve(name, argv, env);
+		_exit(1);
+	}
+	/* Its pipe stays open until the test ends it. */
+	(void)close(in[0]);
+	(void)close(out[1]);
+	assert_int_equal(read(out[0], text, 1), 1);
+	(void)close(out[0]);
+	assert_int_equal(unlink(link), 0);
+	(void)snprintf(
+	    text, sizeof(text), "%ld\n%s\n%s", (long)pid, dir, lines);
+	put("postmaster.pid", text);
+	return pid;
+}
+
+static void
+end_server(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
+static struct pidfile
+read_pidfile(void)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct pidfile p;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(pidfile_read(fd, &p, &e), 1);
+	(void)close(fd);
+	return p;
+}
+
+#define LINES_9_0 "  5433001   1234567\n"
+
+static void
+a_server_that_tells_no_port_is_asked_otherwise(void **state)
+{
+	struct conninfo like = {0}, c = {0};
+	struct err e = ERR_INIT;
+	struct pidfile p;
+	pid_t pid;
+
+	(void)state;
+	put("PG_VERSION", "9.0\n");
+	put("postgresql.conf", "port = 5444\n");
+	pid = play_server("postgres", LINES_9_0);
+	p = read_pidfile();
+	assert_int_equal(p.port, 5444);
+	assert_int_equal(p.shmid, 1234567);
+	put("postgresql.conf", "unix_socket_directory = '/run/x'\n");
+	p = read_pidfile();
+	assert_int_equal(p.port, 5455);
+	assert_string_equal(p.sockdir, "/run/x");
+	assert_int_equal(pidfile_conninfo(&p, &like, &c, &e), 0);
+	assert_string_equal(conninfo_get(&c, "port"), "5455");
+	/* A later one that is only being written. */
+	put("PG_VERSION", "9.1\n");
+	assert_int_equal(read_pidfile().port, 0);
+	put("PG_VERSION", "9.0\n");
+	put("postgresql.conf", "port = x\n");
+	p = read_pidfile();
+	assert_int_equal(p.port, 0);
+	assert_int_equal(pidfile_conninfo(&p, &like, &c, &e), -1);
+	assert_int_equal(e.code, ERR_SETTING);
+	end_server(pid);
+	put("postgresql.conf", "port = 5444\n");
+	assert_int_equal(read_pidfile().port, 0);
+	/* Not the process of a server. */
+	pid = play_server("pg_dump", LINES_9_0);
+	assert_int_equal(read_pidfile().port, 0);
+	end_server(pid);
+	conninfo_free(&c);
 }
 
 static void
@@ -273,7 +408,10 @@ main(void)
 	    cmocka_unit_test(the_command_line_tells_the_port_before_any_file),
 	    cmocka_unit_test(a_value_is_no_option),
 	    cmocka_unit_test(the_configuration_file_tells_the_rest),
+	    cmocka_unit_test(an_included_file_tells_it_too),
 	    cmocka_unit_test(nothing_told_is_the_default_port),
+	    cmocka_unit_test(what_cannot_be_read_is_not_guessed),
+	    cmocka_unit_test(a_server_that_tells_no_port_is_asked_otherwise),
 	    cmocka_unit_test(replay_behind_the_backup_is_no_way_to_streaming),
 	    cmocka_unit_test(the_options_file_is_read_as_the_server_writes_it),
 	    cmocka_unit_test(the_title_of_a_receiver_tells_its_position),
