@@ -403,6 +403,76 @@ by_a_unit() {
 	rc_is 7 "a unit that does not start is told"
 }
 
+# two_clusters: s, a cluster of this system, streams from p.
+two_clusters() {
+	[ -d "$ETC/s" ] || deb_create s
+	[ -z "$(pg_pid s)" ] || return 0
+	[ -e "$T/s/standby.signal" ] || deb_empty s
+	echo "max_connections = 40" >"$ETC/s/conf.d/own.conf"
+	base s
+	run "${CLONE[@]}" --delta
+	rc_is 0 "a standby, started by pg_ctlcluster"
+}
+
+followed() {
+	two_clusters
+	run deb_ctl s stop
+	# pg_ctl knows from it where the configuration is.
+	rm "$T/s/postmaster.opts"
+	local -a follow=("$TOP_BUILDDIR/standby-follow" --master=127.0.0.1
+	    -p "${PG_PORT[p]}" -U postgres -D "$T/s" --no-sync -t 60s)
+	run "${follow[@]}" -n
+	rc_is 0 "standby-follow -n for a stopped cluster of this system"
+	like "$out$err" "start the server: pg_ctlcluster 15 s start" \
+	    "its plan has the cluster's own start"
+	run "${follow[@]}"
+	rc_is 0 "standby-follow starts it"
+	like "$err" "pg_ctlcluster 15 s start" "by pg_ctlcluster"
+	ok "and it streams" poll_until 20 pg_streams s
+	is "$(pg_sql s "SHOW config_file")" "$ETC/s/postgresql.conf" \
+	    "with its own configuration"
+	# Only a restart ends that.
+	pg_sql s "ALTER SYSTEM SET recovery_target_timeline = 'current'"
+	run deb_ctl s restart
+	pg_sql p "SELECT pg_create_physical_replication_slot('other', true)"
+	run "${follow[@]}" --slot=other
+	rc_is 0 "standby-follow restarts it"
+	like "$err" "restart +pg_ctlcluster 15 s start" "by pg_ctlcluster too"
+	ok "it streams again" poll_until 20 pg_streams s
+}
+
+# A configuration that says nothing of starts and stops.
+switched_over() {
+	local n
+	two_clusters
+	{
+		echo 'nodes = ('
+		for n in p s; do
+			printf '{ name = "%s"; pgdata = "%s"; conninfo = "%s"; }' \
+			    "$n" "$T/$n" \
+			    "host=127.0.0.1 port=${PG_PORT[$n]} user=postgres"
+			[ "$n" = s ] || echo ','
+		done
+		echo ');'
+	} >"$T/two.conf"
+	local -a switch=("$TOP_BUILDDIR/standby-promote" -f "$T/two.conf"
+	    --switchover s -y -t 60s)
+	run "${switch[@]}" -n
+	rc_is 0 "a switchover between two clusters of this system, dry"
+	like "$out$err" "pg_ctlcluster 15 p stop -m fast" \
+	    "the plan has the command of the old primary's cluster"
+	run "${switch[@]}"
+	rc_is 0 "the switchover"
+	ok "the new primary" poll_until 20 pg_is s \
+	    "SELECT pg_is_in_recovery()" f
+	ok "the old primary streams from it" poll_until 20 pg_streams p
+	is "$(pg_sql p "SHOW config_file")" "$ETC/p/postgresql.conf" \
+	    "with its own configuration"
+	run pg_lsclusters -h
+	like "$out" "15 +p +${PG_PORT[p]} +online,recovery" \
+	    "pg_lsclusters knows it as a standby"
+}
+
 no_primary_in_any_phase() {
 	local phase phases='config sealed'
 	[ "${STANDBY_TEST_WORLD:-0}" != 1 ] ||
@@ -446,8 +516,9 @@ no_primary_in_any_phase() {
 the_primary
 all=(refused_early cluster_of_ones_own copied_into_a_cluster
     judged_as_copied copied_into_the_data_directory lists_of_the_tables
-    certificates no_primary_in_any_phase)
+    certificates no_primary_in_any_phase followed)
 [ "${STANDBY_TEST_WORLD:-0}" != 1 ] || all+=(by_a_unit)
+all+=(switched_over) # p is a standby behind it
 [ $# -eq 0 ] || all=("$@")
 for f in "${all[@]}"; do
 	note "--- $f"

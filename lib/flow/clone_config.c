@@ -18,10 +18,7 @@ clone_config_find(struct clone *c, struct err *e)
 		return 0;
 	(void)snprintf(c->rec->start, sizeof(c->rec->start), "%s",
 	    c->start_command != NULL ? c->start_command : c->distro.start);
-	if (c->start_command == NULL)
-		c->start_command = c->distro.start;
-	if (c->stop_command == NULL)
-		c->stop_command = c->distro.stop;
+	distro_commands(&c->distro, &c->start_command, &c->stop_command);
 	clone_note(c,
 	    "\"%s\" is cluster %s %s of this system: its configuration is in "
 	    "\"%s\"%s%s",

@@ -50,7 +50,7 @@ int
 clone_start(struct clone *c, struct err *e)
 {
 	struct server_start s;
-	struct buf log = BUF_INIT;
+	struct buf log = BUF_INIT, unit = BUF_INIT;
 
 	clone_step(c, CLONE_START);
 	buf_addf(&log, "%s/" START_LOG, c->target.path);
@@ -65,12 +65,11 @@ clone_start(struct clone *c, struct err *e)
 		(void)tree_unlink(c->target.tree, START_LOG);
 	clone_told(
 	    c, "%s", c->start_command != NULL ? c->start_command : "pg_ctl");
-	if (c->start_command == NULL && c->distro.kind == DISTRO_RHEL)
-		clone_note(c,
-		    "pg_ctl started the server, and %s.service does not know "
-		    "of it: to hand it over, stop it by pg_ctl, then, as root, "
-		    "systemctl start %s",
-		    c->distro.unit, c->distro.unit);
+	if (c->start_command == NULL)
+		distro_add_handover(&c->distro, &unit);
+	if (unit.len > 0)
+		clone_note(c, "%s", buf_str(&unit));
+	buf_free(&unit);
 	hook_pause("started");
 	return 0;
 }

@@ -130,6 +130,26 @@ distro_find(struct distro *d, const char *pgdata, int version, struct err *e)
 }
 
 void
+distro_commands(const struct distro *d, const char **start, const char **stop)
+{
+	if (*start == NULL)
+		*start = d->start;
+	if (*stop == NULL)
+		*stop = d->stop;
+}
+
+void
+distro_add_handover(const struct distro *d, struct buf *b)
+{
+	if (d->kind == DISTRO_RHEL)
+		buf_addf(b,
+		    "pg_ctl started the server, and %s.service does not know "
+		    "of it: to hand it over, stop it by pg_ctl, then, as root, "
+		    "systemctl start %s",
+		    d->unit, d->unit);
+}
+
+void
 distro_free(struct distro *d)
 {
 	free(d->config_dir);

@@ -12,6 +12,7 @@
 #define FLOW_DISTRO_H
 
 #include "base/std.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 enum distro_kind { DISTRO_NONE, DISTRO_DEBIAN, DISTRO_RHEL };
@@ -30,6 +31,13 @@ struct distro {
 int distro_find(
     struct distro *d, const char *pgdata, int version, struct err *e);
 void distro_free(struct distro *d);
+/* The distribution's commands for what is NULL; they stay so where it has none
+ * for that (pg_ctl then).  Borrowed from d. */
+void distro_commands(
+    const struct distro *d, const char **start, const char **stop);
+/* For a note: what to do after pg_ctl started a server of a unit that did not
+ * see it (RHEL); nothing is added when there is none. */
+void distro_add_handover(const struct distro *d, struct buf *b);
 
 /* May it be the name of a cluster, and a word in a command?  Pure. */
 bool distro_is_cluster(const char *name);

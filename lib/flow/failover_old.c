@@ -8,6 +8,7 @@
 #include "base/sig.h"
 #include "core/follow.h"
 #include "core/text.h"
+#include "flow/distro.h"
 #include "flow/failover_int.h"
 #include "flow/server.h"
 
@@ -53,9 +54,28 @@ add_place(const struct failover *f, struct buf *b)
 	buf_adds(b, ": ");
 }
 
+/* The command of the distribution on this host, as operate_do() would run it;
+ * what another host has is not known here. */
+static bool
+add_distro(const struct failover *f, bool stop, struct buf *b)
+{
+	const char *pgdata = failover_nodes_pgdata(f, f->old);
+	const char *verb[2] = {NULL, NULL};
+	struct distro d = {.kind = DISTRO_NONE};
+	bool added;
+
+	if (pgdata != NULL && failover_nodes_is_here(f, f->old) &&
+	    distro_find(&d, pgdata, failover_self_version(f), NULL) == 0)
+		distro_commands(&d, &verb[0], &verb[1]);
+	added = verb[stop] != NULL;
+	if (added)
+		buf_adds(b, verb[stop]);
+	distro_free(&d);
+	return added;
+}
+
 static void
-add_command(
-    const struct failover *f, const char *own, const char *word, struct buf *b)
+add_command(const struct failover *f, const char *own, bool stop, struct buf *b)
 {
 	struct buf program = BUF_INIT;
 	const struct conf_node *n = f->conf[f->old];
@@ -65,11 +85,13 @@ add_command(
 		text_add_escaped(b, own, strlen(own));
 		return;
 	}
+	if (add_distro(f, stop, b))
+		return;
 	buf_addf(&program, "%s%spg_ctl",
 	    n != NULL && n->bindir != NULL ? n->bindir : "",
 	    n != NULL && n->bindir != NULL ? "/" : "");
 	shell_add_word(b, buf_str(&program));
-	buf_addf(b, " %s", word);
+	buf_adds(b, stop ? " stop -m fast" : " start");
 	buf_free(&program);
 	failover_add_pgdata(f, f->old, b);
 }
@@ -79,7 +101,7 @@ failover_old_add_stop(const struct failover *f, struct buf *b)
 {
 	const struct conf_node *n = f->conf[f->old];
 
-	add_command(f, n != NULL ? n->stop : NULL, "stop -m fast", b);
+	add_command(f, n != NULL ? n->stop : NULL, true, b);
 }
 
 void
@@ -87,7 +109,7 @@ failover_old_add_start(const struct failover *f, struct buf *b)
 {
 	const struct conf_node *n = f->conf[f->old];
 
-	add_command(f, n != NULL ? n->start : NULL, "start", b);
+	add_command(f, n != NULL ? n->start : NULL, false, b);
 }
 
 void

@@ -420,6 +420,7 @@ end(struct follow *f)
 	for (size_t i = 0; i < NELEM(bufs); i++)
 		buf_free(bufs[i]);
 	tree_close(f->tree);
+	distro_free(&f->distro);
 	free(f->bindir);
 	free(f->log);
 }
@@ -460,7 +461,7 @@ stop_it(struct follow *f, struct err *e)
 	if (!f->running)
 		return 0;
 	/* The copy will want them, too: known before anything stops. */
-	if ((f->o->stop_command == NULL || f->o->start) &&
+	if ((f->stop_command == NULL || f->o->start) &&
 	    server_bindir(f->o->bindir, f->version, &f->bindir, &minor, e) ==
 		-1)
 		return -1;
@@ -470,10 +471,10 @@ stop_it(struct follow *f, struct err *e)
 	    .sigfd = f->o->sigfd};
 	pg_close(f->own);
 	f->own = NULL;
-	if (server_stop(&s, f->o->stop_command, e) == -1)
+	if (server_stop(&s, f->stop_command, e) == -1)
 		return -1;
 	follow_step(f, "stop", "%s",
-	    f->o->stop_command != NULL ? f->o->stop_command : "pg_ctl");
+	    f->stop_command != NULL ? f->stop_command : "pg_ctl");
 	return 0;
 }
 

@@ -40,9 +40,9 @@ wants_programs(const struct follow *f)
 	enum means m = means_of(f);
 
 	if (m == MEANS_START)
-		return f->o->start_command == NULL;
+		return f->start_command == NULL;
 	return m == MEANS_RESTART &&
-	       (f->o->start_command == NULL || f->o->stop_command == NULL);
+	       (f->start_command == NULL || f->stop_command == NULL);
 }
 
 /* The slot that the node streams from now is in use, by itself. */
@@ -181,6 +181,12 @@ conf_file(const struct follow *f)
 			    : PGFACT_FILE_RECOVERY);
 }
 
+static const char *
+program(const char *command)
+{
+	return command != NULL ? command : "pg_ctl";
+}
+
 void
 follow_tell_plan(struct follow *f)
 {
@@ -202,10 +208,12 @@ follow_tell_plan(struct follow *f)
 		follow_plan(f, "reload the configuration of the server");
 		break;
 	case MEANS_RESTART:
-		follow_plan(f, "restart the server");
+		follow_plan(f, "restart the server: %s, then %s",
+		    program(f->stop_command), program(f->start_command));
 		break;
 	case MEANS_START:
-		follow_plan(f, "start the server");
+		follow_plan(
+		    f, "start the server: %s", program(f->start_command));
 		break;
 	case MEANS_NOTHING:
 		follow_plan(f, "leave the server as it is");
@@ -366,7 +374,7 @@ start_opts(struct follow *f)
 
 	return (struct server_start){.pgdata = tree_path(f->tree),
 	    .bindir = f->bindir,
-	    .command = f->o->start_command,
+	    .command = f->start_command,
 	    .log = f->log,
 	    .again = tree_stat(f->tree, OPTIONS_FILE, &st) == 0,
 	    .deadline = follow_deadline(f, STREAM_MS),
@@ -377,13 +385,20 @@ static int
 start(struct follow *f, struct err *e)
 {
 	struct server_start s;
+	struct buf unit = BUF_INIT;
 
 	(void)tree_unlink(f->tree, START_LOG);
 	s = start_opts(f);
 	if (server_start(&s, e) == -1)
 		return -1;
-	if (f->o->start_command != NULL) /* it has its own place for logs */
+	if (f->start_command != NULL) { /* it has its own place for logs */
 		(void)tree_unlink(f->tree, START_LOG);
+		return 0;
+	}
+	distro_add_handover(&f->distro, &unit);
+	if (unit.len > 0)
+		follow_note(f, "%s", buf_str(&unit));
+	buf_free(&unit);
 	return 0;
 }
 
@@ -394,11 +409,10 @@ restart(struct follow *f, struct err *e)
 
 	pg_close(f->own);
 	f->own = NULL;
-	if (server_stop(&s, f->o->stop_command, e) == -1 || start(f, e) == -1)
+	if (server_stop(&s, f->stop_command, e) == -1 || start(f, e) == -1)
 		return -1;
 	f->rec->restarted = true;
-	follow_step(f, "restart", "%s",
-	    f->o->start_command != NULL ? f->o->start_command : "pg_ctl");
+	follow_step(f, "restart", "%s", program(f->start_command));
 	return 0;
 }
 
@@ -414,9 +428,7 @@ apply(struct follow *f, struct err *e)
 		if (start(f, e) == -1)
 			return -1;
 		f->rec->started = true;
-		follow_step(f, "start", "%s",
-		    f->o->start_command != NULL ? f->o->start_command
-						: "pg_ctl");
+		follow_step(f, "start", "%s", program(f->start_command));
 		return 0;
 	case MEANS_NOTHING:
 		if (f->running)

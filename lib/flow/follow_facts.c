@@ -333,6 +333,19 @@ read_history(struct follow *f)
 		buf_reset(&f->own_history);
 }
 
+/* Who starts and stops it. */
+static int
+find_commands(struct follow *f, struct err *e)
+{
+	f->start_command = f->o->start_command;
+	f->stop_command = f->o->stop_command;
+	distro_free(&f->distro); /* of an earlier look */
+	if (distro_find(&f->distro, tree_path(f->tree), f->version, e) == -1)
+		return -1;
+	distro_commands(&f->distro, &f->start_command, &f->stop_command);
+	return 0;
+}
+
 int
 follow_look_here(struct follow *f, struct err *e)
 {
@@ -351,7 +364,7 @@ follow_look_here(struct follow *f, struct err *e)
 	if ((f->running ? look_running(f, e) : look_stopped(f)) == -1)
 		return -1;
 	read_history(f);
-	return 0;
+	return find_commands(f, e);
 }
 
 /* --- the new primary ------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "core/pgcontrol.h"
 #include "core/pgver.h"
+#include "flow/distro.h"
 #include "flow/follow.h"
 #include "flow/pidfile.h"
 #include "flow/server.h"
@@ -33,8 +34,10 @@ struct follow {
 	struct pg *own; /* session with its server, while it runs */
 	uint32_t own_timeline;
 	uint64_t own_end;
-	bool end_unknown;       /* a crashed primary */
-	struct buf own_history; /* of own_timeline, "" none */
+	bool end_unknown;     /* a crashed primary */
+	struct distro distro; /* that knows the directory as its own */
+	const char *start_command, *stop_command; /* or NULL: pg_ctl */
+	struct buf own_history;                   /* of own_timeline, "" none */
 
 	/* follow_conf.c: what its configuration says */
 	struct buf present; /* primary_conninfo, "" none */

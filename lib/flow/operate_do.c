@@ -4,6 +4,7 @@
 #include "core/wire.h"
 #include "core/words.h"
 #include "flow/datadir.h"
+#include "flow/distro.h"
 #include "flow/operate_int.h"
 #include "flow/server.h"
 
@@ -249,16 +250,36 @@ pg_ctl_start(struct job *j, struct err *e)
 	return rc;
 }
 
+/* The configuration's commands, the distribution's, or NULL: pg_ctl. */
+static int
+find_commands(struct job *j, struct distro *d, const char **start,
+    const char **stop, struct err *e)
+{
+	*start = j->m->start;
+	*stop = j->m->stop;
+	if (distro_find(d, tree_path(j->d->t), j->d->control.version, e) == -1)
+		return -1;
+	distro_commands(d, start, stop);
+	return 0;
+}
+
 static int
 do_start(struct job *j, struct err *e)
 {
+	struct distro d = {.kind = DISTRO_NONE};
+	const char *start, *stop;
+	int rc;
+
 	if (look(j, NULL, e) == -1)
 		return -1;
 	if (j->a->running == 1)
 		return 0;
-	if (j->m->start == NULL)
-		return pg_ctl_start(j, e);
-	return run_configured(j, j->m->start, e);
+	rc = find_commands(j, &d, &start, &stop, e);
+	if (rc == 0)
+		rc = start == NULL ? pg_ctl_start(j, e)
+				   : run_configured(j, start, e);
+	distro_free(&d);
+	return rc;
 }
 
 /* The command may return early. */
@@ -286,6 +307,8 @@ do_stop(struct job *j, struct err *e)
 {
 	char seconds[16];
 	const char *options[] = {"-m", "fast", "-w", "-t", seconds, NULL};
+	struct distro d = {.kind = DISTRO_NONE};
+	const char *start, *stop;
 	int rc;
 
 	if (look(j, NULL, e) == -1)
@@ -293,8 +316,11 @@ do_stop(struct job *j, struct err *e)
 	if (j->a->running == 0)
 		return 0;
 	(void)snprintf(seconds, sizeof(seconds), "%d", seconds_left(j));
-	rc = j->m->stop != NULL ? run_configured(j, j->m->stop, e)
-				: run_pg_ctl(j, "stop", options, e);
+	rc = find_commands(j, &d, &start, &stop, e);
+	if (rc == 0)
+		rc = stop != NULL ? run_configured(j, stop, e)
+				  : run_pg_ctl(j, "stop", options, e);
+	distro_free(&d);
 	return rc == 0 ? wait_stopped(j, e) : -1;
 }
 
