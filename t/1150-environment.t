@@ -435,6 +435,40 @@ wal_space() {
 	refused "$m A9: --waldir where a segment has no room" \
 	    "the file system of \"$small/wal\" needs 16.2 MB"
 	untouched "$m A9"
+	wal_without_slot "$small/wal"
+}
+
+# wal_ahead: MB of the segments that p has from its current one on.
+wal_ahead() {
+	local now
+	now=$(pg_sql p "SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+	find "$T/p/pg_wal" -maxdepth 1 -type f -name '0000*' ! -name '*.*' \
+	    -printf '%f\n' | awk -v now="$now" '$0 >= now { n++ }
+	    END { printf "%.0f\n", n * 16 * 1.01 }'
+}
+
+# Without a slot all that is written during the copy comes, too.
+wal_without_slot() {
+	local i needs
+	for i in 1 2 3 4 5 6; do
+		pg_sql p "SELECT txid_current(), pg_switch_wal()" >/dev/null
+	done
+	pg_sql p "CHECKPOINT"
+	clone_args p s
+	local -a args=()
+	for i in "${CLONE[@]}"; do
+		case $i in --slot=*|--create-slot) ;; *) args+=("$i") ;; esac
+	done
+	run "${args[@]}" --no-slot --waldir="$1"
+	refused "$m A9: --no-slot, where what the primary writes has no room" \
+	    "the file system of \"$1\" needs [0-9.]+ MB"
+	untouched "$m A9: --no-slot"
+	needs=$(sed -n 's/.* needs \([0-9]*\).* MB, .*/\1/p' <<<"$err")
+	cmp_le 60 "$needs" "$m A9: more than the segments of start and end"
+	cmp_le "$needs" "$(wal_ahead)" \
+	    "$m A9: what the primary is prepared for, at most"
+	run "${args[@]}" --no-slot --waldir="$1" --dry-run
+	refused "$m A9: --no-slot -n" "needs $needs(\\.[0-9])? MB"
 }
 
 # --- A11: WAL without full pages, which a standby cannot put back

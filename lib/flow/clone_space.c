@@ -69,17 +69,35 @@ is_wal(const struct clone *c, const char *path)
 	return strncmp(path, c->wal_dir, n) == 0 && path[n] == '/';
 }
 
-/* What comes there in any case: the segment that the standby receives; without
- * a slot those of the backup's start and end. */
-static uint64_t
-wal_need(const struct clone *c)
+/*
+ * What comes there.  With a slot the segment that the standby receives: the
+ * rest waits on the primary, and the standby removes its own as it goes.
+ * Without one all that is written during the copy comes before the standby can
+ * remove any.  How much that will be nobody knows; the best guess is the
+ * primary's own, the segments that it has ready for the time to its next
+ * checkpoint.  Neither max_wal_size (1 GB, whatever the load) nor what lies in
+ * its WAL directory (full of what a slot holds back) would be one: both refuse
+ * clones that fit.  The segments of start and end come in any case.
+ */
+static int
+wal_need(struct clone *c, uint64_t *need, struct err *e)
 {
-	uint64_t n = c->fetch_wal || c->o->want_slot == SLOT_NONE ||
-			     c->o->wal == CLONE_WAL_FETCH
-			 ? 2
-			 : 1;
+	struct walfetch_opts o = {.pool = c->pool,
+	    .wal_dir = c->wal_dir,
+	    .version = c->facts.version,
+	    .segsize = c->control.xlog_seg_size,
+	    .start_lsn = c->backup.start_lsn != 0 ? c->backup.start_lsn
+						  : c->facts.current_lsn};
+	uint64_t n = 1;
 
-	return n * c->control.xlog_seg_size;
+	if (c->fetch_wal || c->o->want_slot == SLOT_NONE ||
+	    c->o->wal == CLONE_WAL_FETCH) {
+		if (walfetch_ahead(&o, &n, e) == -1)
+			return -1;
+		n = MAX_OF(n, 2);
+	}
+	*need = n * c->control.xlog_seg_size;
+	return 0;
 }
 
 static struct space *
@@ -162,6 +180,7 @@ clone_check_space(struct clone *c, struct err *e)
 	struct preflight_space *rows = calloc(c->roots.n + 2, sizeof(*rows));
 	struct preflight pf = {0};
 	char wal[PATH_MAX], first[PATH_MAX];
+	uint64_t wal_bytes;
 	size_t n = 0;
 	int rc = -1;
 
@@ -177,7 +196,9 @@ clone_check_space(struct clone *c, struct err *e)
 	add_space(v, &n, open_above(wal), wal);
 	sum_space(c, v, n);
 	(void)snprintf(first, sizeof(first), "%s/.", c->wal_dir);
-	space_of(c, v, n, first)->need += wal_need(c);
+	if (wal_need(c, &wal_bytes, e) == -1)
+		goto out;
+	space_of(c, v, n, first)->need += wal_bytes;
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct preflight_space){.path = v[i].path,
 		    .need = need_of(&v[i]),

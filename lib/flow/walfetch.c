@@ -275,6 +275,46 @@ walfetch_finish(struct walfetch *w, uint64_t stop_lsn, struct err *e)
 	return check_complete(w, stop_lsn, e);
 }
 
+struct ahead {
+	const struct walfetch_opts *o;
+	uint64_t n;
+};
+
+static int
+count_ahead(void *arg, const struct manifest *m, struct err *e)
+{
+	struct ahead *a = arg;
+	uint64_t segno,
+	    first = wal_segno(a->o->start_lsn, a->o->segsize, a->o->version);
+	uint32_t tli;
+
+	(void)e;
+	for (size_t i = 0; i < m->n; i++)
+		a->n += m->v[i].type == ENTRY_FILE &&
+			wal_parse_name(path_base(m->v[i].path), a->o->segsize,
+			    a->o->version, &tli, &segno) == 0 &&
+			segno >= first;
+	return 0;
+}
+
+static bool
+listed_once(void *arg)
+{
+	return !pool_listing(((const struct ahead *)arg)->o->pool);
+}
+
+int
+walfetch_ahead(const struct walfetch_opts *o, uint64_t *n, struct err *e)
+{
+	struct ahead a = {.o = o};
+
+	if (pool_list_async(o->pool, o->wal_dir, count_ahead, &a, e) == -1 ||
+	    pool_wait(o->pool, DEADLINE_NEVER, listed_once, &a, e) == -1)
+		return -1;
+	*n = a.n;
+	return 0;
+}
+
 unsigned
 walfetch_count(const struct walfetch *w)
 {

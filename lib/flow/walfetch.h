@@ -38,6 +38,14 @@ int walfetch_done(
 /* After the stop: everything up to stop_lsn, history files, and the proof;
  * ERR_WAL_MISSING names the first segment that is not there. */
 int walfetch_finish(struct walfetch *w, uint64_t stop_lsn, struct err *e);
+/*
+ * How many segments the source has from start_lsn on, those that it recycled
+ * for later included: as many as it expects to write until its next checkpoint
+ * (RemoveOldXlogFiles: from 9.5 an estimate of its own load, between
+ * min_wal_size and max_wal_size; before, 2 * checkpoint_segments + 1).  What
+ * slots and wal_keep_size hold back lies before start_lsn.
+ */
+int walfetch_ahead(const struct walfetch_opts *o, uint64_t *n, struct err *e);
 /* Number of segments fetched. */
 unsigned walfetch_count(const struct walfetch *w);
 
