@@ -525,6 +525,66 @@ becomes() {
 	poll_until 10 eval "[ \$(grep -c ok '$T/ports') -gt $n ]"
 }
 
+# No replication login: SQL alone does not tell who it is.
+unproven() {
+	local v name at
+	for v in $(old 9.3 "9.0 9.5"); do
+		name="$v, no replication login"
+		primary "$v"
+		ok "$name: killed at transfer" killed transfer
+		becomes primary ""
+		clone --cleanup
+		rc_is 0 "$name: --cleanup, the agent tells who it is"
+		ok "$name: the backup is ended" test ! -e "$T/p/backup_label"
+
+		primary "$v"
+		ok "$name: killed again" killed transfer
+		becomes primary ""
+		clone --cleanup --agent="$T/absent"
+		rc_is 0 "$name: the label of the note is a proof as well"
+		ok "$name: the backup is ended" test ! -e "$T/p/backup_label"
+
+		primary "$v"
+		ok "$name: killed once more" killed transfer
+		cp "$T/s/.standby-clone.state" "$T/kept"
+		primary "$v" # ours does not run there
+		mkdir -p "$T/s/global"
+		mv "$T/kept" "$T/s/.standby-clone.state"
+		becomes primary ""
+		clone --cleanup --agent="$T/absent"
+		rc_is 3 "$name: none runs, and nobody tells who it is: refused"
+		like "$err" "may be of another cluster" "$name: it says why"
+		like "$err" "hint: .*pg_hba.conf.*--source-pgdata.*--force" \
+		    "$name: and what would help"
+		ok "$name: the note stays" \
+		    grep -q label "$T/s/.standby-clone.state"
+		clone --cleanup --agent="$T/absent" --force
+		rc_is 0 "$name: --force"
+	done
+	primary 9.4
+	# Behind the backup: no label is there as a proof.
+	killed stopped -S db2 -C
+	ok "9.4, a slot: killed at stopped" test ! -e "$T/p/backup_label"
+	becomes primary ""
+	clone --cleanup --agent="$T/absent"
+	rc_is 3 "9.4, a slot: nobody tells who it is: refused"
+	ok "9.4, a slot: it stays" asks_not pg_drop_replication_slot
+	clone --cleanup
+	rc_is 0 "9.4, a slot: the agent tells it"
+	ok "9.4, a slot: it is dropped" asks pg_drop_replication_slot
+	primary 9.5 --upstream same
+	at="host=127.0.0.1 port=${PORT[upstream]} user=postgres"
+	ok "9.5, a slot upstream: killed at transfer" killed transfer \
+	    --upstream="$at" -S db2 -C
+	becomes upstream ""
+	clone --cleanup --upstream="$at"
+	rc_is 3 "9.5, a slot upstream: nobody tells who that is: refused"
+	ok "9.5, a slot upstream: it stays" asks_not pg_drop_replication_slot
+	clone --cleanup --upstream="$at" --force
+	rc_is 0 "9.5, a slot upstream: --force"
+	ok "9.5, a slot upstream: it is dropped" asks pg_drop_replication_slot
+}
+
 # Later than where a clone asks first: each task compares by itself.
 identity_later() {
 	local v own other=6066000000000000001 at
@@ -624,7 +684,7 @@ streams() {
 FUNCTIONS="golden names_of_segments wal_that_is_gone slots
     slot_of_a_failed_clone foreign_backup killed_runs next_runs
     unseen_labels two_at_once lost_start from_standby identity
-    identity_later streams"
+    identity_later unproven streams"
 [ -z "${STANDBY_TEST_WORLD-}" ] ||
     FUNCTIONS+=" slow_checkpoint archive archive_hangs"
 # shellcheck disable=SC2048	# a list of names either way

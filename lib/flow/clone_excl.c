@@ -89,8 +89,8 @@ read_tick(void *arg, struct err *e)
 	return err_set(e, ERR_TIMEOUT, "no answer after %d s", READ_MS / 1000);
 }
 
-/* The agent reads every file.  One of its own: those of the copy may be gone,
- * or in the middle of something. */
+/* The agent reads every file; text NULL: pg_control alone, as always.  One of
+ * its own: those of the copy may be gone, or in the middle of something. */
 static int
 read_by_agent(struct clone *c, bool at_end, struct buf *text, struct err *e)
 {
@@ -108,10 +108,20 @@ read_by_agent(struct clone *c, bool at_end, struct buf *text, struct err *e)
 	int rc = -1;
 
 	if (p != NULL && clone_open_source(c, p, &src, e) == 0)
-		rc = pool_read_file(p, "backup_label", LABEL_MAX, text, e);
+		rc = text == NULL ? 0
+				  : pool_read_file(
+					p, "backup_label", LABEL_MAX, text, e);
+	if (rc != -1 && text == NULL)
+		c->facts.system_identifier = src.o.system_identifier;
 	pool_close(p);
 	pool_source_free(&src);
 	return rc;
+}
+
+int
+clone_excl_identify(struct clone *c, struct err *e)
+{
+	return read_by_agent(c, false, NULL, e);
 }
 
 /* A second signal ends the process. */
@@ -288,8 +298,11 @@ is_ours(struct clone *c, struct pg *pg, const struct noted *n,
     const char *label, struct err *e)
 {
 	if (n->label != NULL &&
-	    (strcmp(label, n->label) == 0 || label_is_ours(label, n->uuid)))
+	    (strcmp(label, n->label) == 0 || label_is_ours(label, n->uuid))) {
+		/* No other server has a label with that uuid. */
+		c->proven = true;
 		return 1;
+	}
 	return is_stray(c, pg, label, e);
 }
 
@@ -302,6 +315,8 @@ none_here(struct clone *c, const struct noted *n, struct err *e)
 	source_name(c, here, sizeof(here));
 	if (n->label == NULL)
 		return 0;
+	if (!c->proven && !c->o->force)
+		return clone_unproven(c, here, "the note of a backup", e);
 	if (strcmp(n->source, here) == 0 || c->o->force) {
 		clone_note(c, "no exclusive backup of ours runs any more");
 		return 0;

@@ -107,7 +107,7 @@ clone_identify(struct clone *c, struct err *e)
 		*e = cause;
 		return -1;
 	}
-	if (c->o->conf_only || c->o->cleanup) {
+	if (c->o->conf_only) { /* --cleanup: clone_unproven */
 		(void)err_wrap(&cause,
 		    "which cluster the source is, only a replication login "
 		    "tells on PostgreSQL %s",
@@ -115,4 +115,21 @@ clone_identify(struct clone *c, struct err *e)
 		c->ui->warning(c->ui->arg, &cause);
 	}
 	return 0;
+}
+
+int
+clone_unproven(
+    struct clone *c, const char *where, const char *what, struct err *e)
+{
+	(void)err_set(e, ERR_PRIVILEGE,
+	    "%s in \"%s\" may be of another cluster than %s is", what,
+	    c->target.path, where);
+	(void)err_detail(e,
+	    "Which one that is, only a replication login or the agent tells on "
+	    "PostgreSQL %s; neither does here.",
+	    c->facts.version_text);
+	return err_hint(e,
+	    "Let the role log in for replication (pg_hba.conf), or the agent "
+	    "read its data directory (--source-pgdata=DIR). If it is that "
+	    "server for certain: --force.");
 }

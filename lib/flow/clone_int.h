@@ -43,6 +43,7 @@ struct clone {
 	struct pg_opts pg, upstream_pg;
 	struct conninfo conninfo, upstream;
 	uint64_t upstream_identifier; /* 0: none, or it does not tell */
+	bool proven; /* --cleanup: the source is of the cluster of the notes */
 	bool replicates; /* the standby's login at the source has been tried */
 	struct probe facts;
 	struct preflight pf;
@@ -160,6 +161,10 @@ int clone_same_cluster(
 int clone_same_upstream(struct clone *c, struct pg *pg, struct err *e);
 /* The source's system identifier, where SQL does not tell it. */
 int clone_identify(struct clone *c, struct err *e);
+/* --cleanup: refuses to judge `what`, which the target names, by the server
+ * `where`: that one may be of another cluster.  -1. */
+int clone_unproven(
+    struct clone *c, const char *where, const char *what, struct err *e);
 
 /* clone_other.c */
 int clone_conf_only(struct clone *c, struct err *e);
@@ -239,6 +244,9 @@ int clone_excl_next(struct clone *c, struct err *e);
 /* --cleanup: end what a killed run of ours left; the session may be another one
  * afterwards. */
 int clone_excl_clean(struct clone *c, struct pg **pg, struct err *e);
+/* By the agent alone: facts.system_identifier of the directory that it reads.
+ * No session may be open. */
+int clone_excl_identify(struct clone *c, struct err *e);
 /* clone_copy.c: manifest, plan (S0); mark (S1); transfer (S2) */
 int clone_list(struct clone *c, struct err *e);
 int clone_take_over(struct clone *c, struct err *e);

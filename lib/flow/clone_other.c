@@ -122,11 +122,16 @@ drop_slot(struct clone *c, struct pg *pg, const char *name, struct err *e)
 }
 
 /* Only on the server where it was made: another one's slot of the same name is
- * not ours. */
+ * not ours.  An address is not enough: another cluster may have it by now. */
 static int
 drop_noted_slot(
     struct clone *c, struct pg *pg, const struct marker *m, struct err *e)
 {
+	bool proven =
+	    c->o->upstream != NULL ? c->upstream_identifier != 0 : c->proven;
+
+	if (!proven && !c->o->force)
+		return clone_unproven(c, pg_name(pg), "a slot", e);
 	if (m->slot_at != NULL && strcmp(m->slot_at, pg_name(pg)) == 0)
 		return drop_slot(c, pg, m->slot, e);
 	(void)err_set(e, ERR_SLOT, "slot \"%s\" was made on %s, not on %s",
@@ -154,6 +159,31 @@ clean_primary(struct clone *c, struct err *e)
 		rc = drop_noted_slot(c, at, m, e);
 	pg_close(pg);
 	return rc;
+}
+
+/*
+ * Who is it?  SQL tells from 9.6, a replication login always; else the agent,
+ * which reads pg_control of the directory that SQL, or --source-pgdata, names.
+ * When none does, only a label that bears our uuid is a proof.
+ */
+static int
+prove_system(struct clone *c, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	c->proven = c->facts.system_identifier != 0;
+	if (c->proven ||
+	    (c->target.kind != TARGET_MARKED && c->old_note.label == NULL))
+		return 0;
+	if (clone_excl_identify(c, &why) == -1) {
+		if (sig_check(e) == -1)
+			return -1;
+		(void)err_wrap(
+		    &why, "the agent cannot tell which cluster this is");
+		c->ui->warning(c->ui->arg, &why);
+	}
+	c->proven = c->facts.system_identifier != 0;
+	return 0;
 }
 
 /* Another cluster's note, or marker, is not to be judged by this server. */
@@ -207,7 +237,7 @@ clone_cleanup(struct clone *c, struct err *e)
 		    "no unfinished clone in \"%s\": nothing to "
 		    "clean up there",
 		    c->target.path);
-	if (check_noted_system(c, e) == -1)
+	if (prove_system(c, e) == -1 || check_noted_system(c, e) == -1)
 		return -1;
 	if (c->o->dry_run)
 		return 0;
