@@ -615,6 +615,91 @@ space() {
 	pg_sql p "DROP TABLE big"
 }
 
+# --- B18: the target's disk fails in the middle
+
+# stopped_clean NAME: nothing that could be started, nothing on the primary.
+stopped_clean() {
+	rc_is 5 "$1: running it again continues"
+	unsealed "$1" s
+	nothing_left p "$1"
+}
+
+# Room enough when it was looked for; then somebody else takes it.
+disk_full() {
+	local small=${STANDBY_TEST_SMALL:-/nonexistent} ts name='B18: ENOSPC'
+	if [ ! -d "$small" ]; then
+		skip "$name" "t/run could not mount a small file system"
+		return
+	fi
+	fresh s
+	ts=$(pg_sql p "SELECT spcname FROM pg_tablespace ORDER BY oid DESC LIMIT 1")
+	pg_sql p "CREATE TABLE big TABLESPACE $ts AS
+	    SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, 6000) i"
+	ok "$name: there is room at first" \
+	    clone_paused transfer p s -T "$T/p.ts=$small/ts"
+	dd if=/dev/zero of="$small/else" bs=64k 2>/dev/null
+	clone_resume
+	clone_wait
+	stopped_clean "$name"
+	like "$err" "error: .*No space left on device" "$name: it is said"
+	like "$err" "\"pg_tblspc/" "$name: with the file"
+	like "$err" "file system of \"$small/ts\" has .* free, .* are missing" \
+	    "$name: with the file system and what it lacks"
+	unlike "$err" "file system of \"$T/s\"" "$name: and no other"
+	rm "$small/else"
+	run "${CLONE[@]}" -T "$T/p.ts=$small/ts"
+	rc_is 0 "$name: with room again the same command continues"
+	good "$name, once more" s
+	forget s
+	rm -rf "${small:?}/ts"
+	pg_sql p "DROP TABLE big"
+}
+
+# failing CALLS ERROR [OPTION]...: a clone whose disk has that error from the
+# third such call of each process on.
+failing() {
+	local calls=$1 error=$2
+	shift 2
+	run strace -f -qq --seccomp-bpf -o "$T/strace" -e "trace=$calls" \
+	    -e "inject=$calls:error=$error:when=3+" "${CLONE[@]}" "$@"
+}
+
+disk_errors() {
+	local o error name
+	local -a synced=()
+	if ! strace -f -qq -o /dev/null --seccomp-bpf -e trace=pwrite64 true
+	then
+		skip "B18: EIO" "no strace that may trace"
+		return
+	fi
+	for error in EIO EROFS EDQUOT; do
+		name="B18: $error"
+		fresh s
+		base s
+		failing pwrite64,pwritev "$error" -T "$T/p.ts=$T/s.ts"
+		stopped_clean "$name"
+		like "$err" "error: .*could not write .*\"" \
+		    "$name: it is said, with the file"
+	done
+	name='B18: EIO of the last sync'
+	fresh s
+	base s
+	for o in "${CLONE[@]}"; do
+		[ "$o" = --no-sync ] || synced+=("$o")
+	done
+	run strace -f -qq --seccomp-bpf -o "$T/strace" -e trace=syncfs \
+	    -e inject=syncfs:error=EIO "${synced[@]}"
+	unsealed "$name" s
+	nothing_left p "$name"
+	like "$err" "error: .*Input/output error" "$name: it is said"
+	is "$(grep -c 'syncfs(.*EIO' "$T/strace")" 1 \
+	    "$name: it is not tried again"
+	run "${synced[@]}"
+	rc_is 0 "$name: the same command continues"
+	good "$name, once more" s
+	forget s
+}
+
 # --- what can be known early
 
 early() {
@@ -731,7 +816,7 @@ setup() {
 }
 
 all=(early conf_only source_dirs included_settings upstream below waldir verify slots
-    new_tablespace space no_slot no_room all_at_once exclusive)
+    new_tablespace space disk_full disk_errors no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 
 majors=15

@@ -351,6 +351,8 @@ clone_run(const struct clone_opts *o, const struct clone_ui *ui,
 	if (rc == -1) {
 		end_backup(&c, e);
 		end_slot(&c);
+		if (err_is_set(e) && e->code == ERR_TARGET_IO)
+			clone_tell_room(&c, e);
 		unmark(&c);
 	} else {
 		(void)backup_end(&c.backup, NULL);

@@ -219,6 +219,9 @@ void clone_ssl_free(struct clone_ssl *s);
 int clone_judge_settings(struct clone *c);
 /* clone_space.c: A9, each file system of the target against the plan */
 int clone_check_space(struct clone *c, struct err *e);
+/* After an error in writing: a detail for each file system on which what is
+ * still to come has no room. */
+void clone_tell_room(struct clone *c, struct err *e);
 /* clone_begin.c: the session that owns the slot: another one than the given,
  * when the standby will stream from somebody else. */
 int clone_slot_session(struct clone *c, struct pg **pg,

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "core/path.h"
+#include "core/text.h"
 #include "flow/clone_int.h"
 
 /* One row per file system: what comes, what goes, and the largest copy that is
@@ -137,23 +138,35 @@ path_root(const struct clone *c, const char *path)
 
 /* Consecutive actions lie in one directory: look its file system up once per
  * root, not per file. */
+struct finder {
+	struct space *v, *last;
+	size_t n, root;
+	const char *path;
+};
+
+static struct space *
+find_space(struct clone *c, struct finder *f, const char *path)
+{
+	size_t k = path_root(c, path);
+
+	if (f->last == NULL || k != f->root || strncmp(path, f->path, k) != 0)
+		f->last = space_of(c, f->v, f->n, path);
+	f->path = path;
+	f->root = k;
+	return f->last;
+}
+
 static void
 sum_space(struct clone *c, struct space *v, size_t n)
 {
-	struct space *s = &v[0];
-	const char *last = "";
-	size_t nlast = SIZE_MAX;
+	struct finder f = {.v = v, .n = n};
 
 	for (size_t i = 0; i < c->plan.n; i++) {
 		const struct action *a = &c->plan.v[i];
 		const char *path = a->src != NULL ? a->src->path : a->dst->path;
-		size_t k = path_root(c, path);
 		uint64_t old = a->dst != NULL ? a->dst->size : 0;
+		struct space *s = find_space(c, &f, path);
 
-		if (k != nlast || strncmp(path, last, k) != 0)
-			s = space_of(c, v, n, path);
-		last = path;
-		nlast = k;
 		if (a->kind == ACT_UNLINK && a->dst->nlink == 1)
 			s->freed += old;
 		else if (a->src != NULL && a->src->size > old)
@@ -173,6 +186,29 @@ need_of(const struct space *s)
 	return need > s->freed ? need - s->freed : 0;
 }
 
+/* Room for roots.n + 2 rows; wal: PATH_MAX bytes that a row borrows. */
+static size_t
+open_spaces(struct clone *c, struct space *v, char *wal)
+{
+	size_t n = 0;
+
+	add_space(v, &n, open_above(c->target.path), c->target.path);
+	for (size_t i = 0; i < c->roots.n; i++)
+		add_space(
+		    v, &n, open_above(c->roots.v[i].dir), c->roots.v[i].dir);
+	wal_place(c, wal, PATH_MAX);
+	add_space(v, &n, open_above(wal), wal);
+	return n;
+}
+
+static void
+close_spaces(struct space *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)close(v[i].fd);
+	free(v);
+}
+
 int
 clone_check_space(struct clone *c, struct err *e)
 {
@@ -188,12 +224,7 @@ clone_check_space(struct clone *c, struct err *e)
 		(void)err_set_nomem(e);
 		goto out;
 	}
-	add_space(v, &n, open_above(c->target.path), c->target.path);
-	for (size_t i = 0; i < c->roots.n; i++)
-		add_space(
-		    v, &n, open_above(c->roots.v[i].dir), c->roots.v[i].dir);
-	wal_place(c, wal, sizeof(wal));
-	add_space(v, &n, open_above(wal), wal);
+	n = open_spaces(c, v, wal);
 	sum_space(c, v, n);
 	(void)snprintf(first, sizeof(first), "%s/.", c->wal_dir);
 	if (wal_need(c, &wal_bytes, e) == -1)
@@ -210,10 +241,74 @@ clone_check_space(struct clone *c, struct err *e)
 	rc = preflight_space(&pf, rows, n) == -1 ? err_set_nomem(e)
 						 : preflight_result(&pf, e);
 out:
-	for (size_t i = 0; i < n; i++)
-		(void)close(v[i].fd);
+	close_spaces(v, n);
 	preflight_free(&pf);
 	free(rows);
-	free(v);
 	return rc;
+}
+
+/* What a file takes already: blocks that were only reserved, too. */
+static uint64_t
+taken(struct clone *c, const char *path)
+{
+	struct stat st;
+
+	if (tree_stat(c->target.tree, path, &st) == -1)
+		return 0;
+	return MAX_OF((uint64_t)st.st_size, (uint64_t)st.st_blocks * 512);
+}
+
+static void
+sum_rest(struct clone *c, struct space *v, size_t n)
+{
+	struct finder f = {.v = v, .n = n};
+
+	for (size_t i = 0; i < c->plan.n; i++) {
+		const struct entry *src = c->plan.v[i].src;
+		uint64_t have;
+
+		if (src == NULL || src->type != ENTRY_FILE)
+			continue;
+		have = taken(c, src->path);
+		if (src->size > have)
+			find_space(c, &f, src->path)->need += src->size - have;
+	}
+}
+
+static void
+tell_rest(const struct space *s, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	uint64_t there, inodes;
+
+	if (target_space(s->fd, &there, &inodes, NULL) == -1 ||
+	    s->need <= there)
+		return;
+	text_add_size(&b, there);
+	buf_adds(&b, " free, and ");
+	text_add_size(&b, s->need);
+	buf_adds(&b, " of the copy are still to come: ");
+	text_add_size(&b, s->need - there);
+	if (buf_ok(&b))
+		(void)err_detail(e,
+		    "The file system of \"%s\" has %s are missing.", s->path,
+		    buf_str(&b));
+	buf_free(&b);
+}
+
+void
+clone_tell_room(struct clone *c, struct err *e)
+{
+	struct space *v;
+	char wal[PATH_MAX];
+	size_t n;
+
+	if (c->target.tree == NULL || c->plan.n == 0 ||
+	    (v = calloc(c->roots.n + 2, sizeof(*v))) == NULL)
+		return;
+	n = open_spaces(c, v, wal);
+	sum_rest(c, v, n);
+	for (size_t i = 0; i < n; i++)
+		tell_rest(&v[i], e);
+	close_spaces(v, n);
 }
