@@ -700,6 +700,73 @@ disk_errors() {
 	forget s
 }
 
+# --- B30: the clocks of the two hosts differ, and are set meanwhile
+
+# clocks_ready: SHIFT is what to run a program with on the standby's clock, and
+# the agent is on that of the primary; $T/clock.NODE: seconds ahead.
+clocks_ready() {
+	local lib=$T/clockshift.so
+	"${CC:-cc}" -shared -fPIC -O1 -o "$lib" \
+	    "$TOP_SRCDIR/t/helpers/clockshift.c" -ldl || return 1
+	echo 0 >"$T/clock.s"
+	SHIFT=(env "LD_PRELOAD=$lib" "CLOCKSHIFT=$T/clock.s"
+	    ASAN_OPTIONS=verify_asan_link_order=0)
+	rm "$AGENT"
+	cat >"$AGENT" <<-END
+		#!/bin/sh
+		LD_PRELOAD=$lib CLOCKSHIFT=$T/clock.p \
+		ASAN_OPTIONS=verify_asan_link_order=0 \
+		    exec $TOP_BUILDDIR/standby-agent "\$@"
+	END
+	chmod 0755 "$AGENT"
+	echo 86400 >"$T/clock.s"
+	[ "$("${SHIFT[@]}" date +%s)" -gt $(($(date +%s) + 86000)) ]
+}
+
+clocks() {
+	local pair name
+	local -a SHIFT=()
+	if ! clocks_ready; then
+		skip "B30: clocks" "no clock that can be shifted: no compiler"
+		return
+	fi
+	for pair in '86400 -86400' '-86400 86400' '0 31536000'; do
+		echo "${pair% *}" >"$T/clock.s"
+		echo "${pair#* }" >"$T/clock.p"
+		name="B30: standby ${pair% *} s, primary ${pair#* } s ahead"
+		fresh s
+		base s
+		run "${SHIFT[@]}" "${CLONE[@]}" -T "$T/p.ts=$T/s.ts"
+		rc_is 0 "$name: a clone"
+		pg_stop s
+		# In place, the size stays.
+		pg_sql p "UPDATE acc SET bal = bal + 1 WHERE id % 50 = 0" ||
+			fail "$name: rows are changed"
+		pg_sql p CHECKPOINT
+		run "${SHIFT[@]}" "${CLONE[@]}" --delta -T "$T/p.ts=$T/s.ts"
+		rc_is 0 "$name: --delta"
+		good "$name" s
+		pg_stop s
+	done
+	name='B30: both clocks are set during the copy'
+	echo 0 | tee "$T/clock.s" >"$T/clock.p"
+	CLONE=("${SHIFT[@]}" "${CLONE[@]}" --delta -T "$T/p.ts=$T/s.ts")
+	rm -f "$CLONE_HOLD"
+	STANDBY_TEST_PAUSE=transfer STANDBY_TEST_PAUSE_FILE=$CLONE_HOLD \
+	    "${CLONE[@]}" >"$T/.bg.out" 2>"$T/.bg.err" 3>&- 4>&- &
+	CLONE_PID=$!
+	kill_later "$CLONE_PID"
+	ok "$name: it copies" poll_until 60 test -e "$CLONE_HOLD"
+	echo 604800 >"$T/clock.s"
+	echo -604800 >"$T/clock.p"
+	clone_resume
+	clone_wait
+	rc_is 0 "$name: no timeout, no doubt"
+	good "$name" s
+	forget s
+	ln -sf "$TOP_BUILDDIR/standby-agent" "$AGENT"
+}
+
 # --- what can be known early
 
 early() {
@@ -816,7 +883,8 @@ setup() {
 }
 
 all=(early conf_only source_dirs included_settings upstream below waldir verify slots
-    new_tablespace space disk_full disk_errors no_slot no_room all_at_once exclusive)
+    new_tablespace space disk_full disk_errors clocks
+    no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 
 majors=15
