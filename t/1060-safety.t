@@ -767,6 +767,60 @@ clocks() {
 	ln -sf "$TOP_BUILDDIR/standby-agent" "$AGENT"
 }
 
+# --- C6: a good copy whose server does not start
+
+# own_conf LINE...: what the standby's own postgresql.conf ends with.
+own_conf() {
+	sed -i '/^# C6$/,$d' "$T/s/postgresql.conf"
+	printf '%s\n' '# C6' "port = ${PG_PORT[s]}" "listen_addresses = '127.0.0.1'" \
+	    "unix_socket_directories = '$PG_SOCK'" "$@" >>"$T/s/postgresql.conf"
+}
+
+# dies NAME LINE LOG HINT: started by pg_ctl with that line, it ends.
+dies() {
+	local name="C6: $1"
+	own_conf "$2"
+	run "${CLONE[@]}" --delta
+	rc_is 7 "$name: a person must act"
+	like "$err" "did not start" "$name: it is said"
+	like "$err" "$3" "$name: with what the log says"
+	like "$err" "hint: .*$4" "$name: and what that means"
+	like "$err" "is a good copy and may be started" "$name: the copy stays"
+	ok "$name: complete" test -s "$T/s/global/pg_control"
+	ok "$name: nothing runs" test -z "$(pg_pid s)"
+	ok "$name: no agent is left" poll_until 30 no_agents
+}
+
+by_pg_ctl() {
+	"$(pg_bin "$m")/pg_ctl" -D "$T/s" -l "$T/s.log" -w start 3>&- 4>&-
+}
+
+does_not_start() {
+	local o
+	local -a own=()
+	fresh s
+	base s
+	run "${CLONE[@]}" --no-start -T "$T/p.ts=$T/s.ts"
+	rc_is 0 "C6: a clone that is not started yet"
+	base s
+	for o in "${CLONE[@]}"; do
+		case $o in --start-command=*|--stop-command=*) ;; *) own+=("$o") ;; esac
+	done
+	CLONE=("${own[@]}")
+	dies "a port that is in use" "port = $SSH_PORT" \
+	    "Address already in use" "Another server has that port"
+	dies "a socket directory that is not there" \
+	    "unix_socket_directories = '$T/absent'" \
+	    "could not create lock file" "unix_socket_directories"
+	dies "a library that is not there" \
+	    "shared_preload_libraries = 'no_such_library'" \
+	    "no_such_library" "install the package"
+	own_conf
+	ok "C6: the copy starts when that is corrected" by_pg_ctl
+	good "C6" s
+	forget s
+}
+
 # --- what can be known early
 
 early() {
@@ -884,7 +938,7 @@ setup() {
 
 all=(early conf_only source_dirs included_settings upstream below waldir verify slots
     new_tablespace space disk_full disk_errors clocks
-    no_slot no_room all_at_once exclusive)
+    does_not_start no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 
 majors=15
