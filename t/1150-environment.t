@@ -568,8 +568,13 @@ from_standby() {
 	pg_set s "archive_mode = always" "archive_command = 'false'"
 	pg_restart s
 	poll_until 30 pg_streams s
+	# Its minimum recovery point, which a stop there takes, must lie within
+	# a segment: one that ends there was done with before the restart, and
+	# a stop that waited for the archive would not be noticed.
+	pg_sql p "CREATE TABLE within AS SELECT 1 AS i" >/dev/null
+	restart_point
 	pg_sql s "SELECT pg_wal_replay_pause()" >/dev/null
-	clone_run s t
+	clone_run s t -t 60s
 	rc_is 0 "$m: from a standby that archives in vain and is paused"
 	ok "$m: it streams from it" poll_until 30 pg_streams t
 	pg_sql s "SELECT pg_wal_replay_resume()" >/dev/null
