@@ -549,9 +549,46 @@ crash() {
 	ended "$name, again"
 }
 
+# killed_first: the run is dead when the primary crashes, and tells nothing.
+killed_first() {
+	local name='B5: killed, then the primary crashes' pid cmd run
+	fresh
+	held transfer || return
+	killed
+	pid=$(pg_pid x)
+	kill -KILL "$pid"
+	pg_dead x "$pid"
+	for run in --cleanup --exclusive-backup; do
+		as postgres "$run"
+		rc_is 4 "$name: $run"
+		like "$err" 'noted an exclusive backup .*label "' \
+		    "$name, $run: it says what is there"
+		cmd=$(typed rm)
+		is "$cmd" "rm '$T/x/backup_label'" \
+		    "$name, $run: what to type is printed"
+	done
+	eval "$cmd"
+	ok "$name: it starts" pg_start x
+	as postgres --cleanup
+	rc_is 0 "$name: --cleanup"
+	ended "$name"
+	held transfer || return
+	killed
+	pg_stop x immediate
+	rm -f "$T/x/backup_label"
+	as postgres --cleanup --force
+	rc_is 0 "$name: gone for ever: --cleanup --force"
+	ok "$name: no note stays" test ! -e "$T/y/$NOTE"
+	pg_start x
+	as postgres --cleanup
+	rc_is 0 "$name: and nothing is left to clean up"
+	ended "$name, at the end"
+}
+
 crashes() {
 	crash no
 	crash yes
+	killed_first
 	[ "$WORLD" = 1 ] || return 0
 	local name='B5: the primary crashes and is back at once'
 	fresh

@@ -119,4 +119,9 @@ int backup_excl_over(
 
 void backup_free(struct backup *b); /* labelfile and spcmap; NULL-safe */
 
+/* Detail and hint: a primary that crashed in an exclusive backup of ours may
+ * not start for its backup_label, and what to type.  pgdata: its directory, or
+ * NULL. */
+void backup_hint_label(const char *pgdata, struct err *e);
+
 #endif

@@ -188,11 +188,11 @@ backup_excl_over(struct pg *pg, const char *uuid, const struct backup_reader *r)
 /* On the primary, literally: it loses nothing by it, for its pg_control is its
  * own.  A clone without its label would be corrupt. */
 static void
-add_removal(const struct backup *b, struct buf *to)
+add_removal(const char *pgdata, struct buf *to)
 {
 	struct buf path = BUF_INIT;
 
-	buf_addf(&path, "%s/backup_label", b->pgdata);
+	buf_addf(&path, "%s/backup_label", pgdata);
 	if (buf_ok(&path)) {
 		buf_adds(to, "rm ");
 		shell_add_quoted(to, buf_str(&path));
@@ -201,17 +201,15 @@ add_removal(const struct backup *b, struct buf *to)
 }
 
 void
-backup_excl_say(const struct backup *b, struct err *e)
+backup_hint_label(const char *pgdata, struct err *e)
 {
 	struct buf rm = BUF_INIT;
 
-	if (!b->exclusive)
-		return;
 	(void)err_detail(e,
 	    "The backup was an exclusive one: if this primary crashed, its "
 	    "data directory still holds our backup_label.");
-	if (b->pgdata != NULL)
-		add_removal(b, &rm);
+	if (pgdata != NULL)
+		add_removal(pgdata, &rm);
 	if (rm.len > 0 && buf_ok(&rm)) {
 		(void)err_hint(e,
 		    "If the primary does not start, type this there (never in "
@@ -224,6 +222,13 @@ backup_excl_say(const struct backup *b, struct err *e)
 		    "again.");
 	}
 	buf_free(&rm);
+}
+
+void
+backup_excl_say(const struct backup *b, struct err *e)
+{
+	if (b->exclusive)
+		backup_hint_label(b->pgdata, e);
 }
 
 /* What is known of a running exclusive backup. */

@@ -36,7 +36,7 @@ tell_old_note(struct clone *c, const char *source)
 int
 clone_excl_note(struct clone *c, struct err *e)
 {
-	char source[512], label[sizeof(c->backup.label)];
+	char source[512], label[sizeof(c->backup.label)], dir[PATH_MAX];
 	struct marker m = {.system_identifier = c->rec->system_identifier,
 	    .timeline = c->rec->timeline,
 	    .phase = "backup",
@@ -52,6 +52,10 @@ clone_excl_note(struct clone *c, struct err *e)
 	(void)snprintf(m.server_started, sizeof(m.server_started), "%s",
 	    c->backup.server_started);
 	label_make(label, sizeof(label), c->o->label, c->uuid);
+	if (c->backup.pgdata != NULL) {
+		(void)snprintf(dir, sizeof(dir), "%s", c->backup.pgdata);
+		m.source_pgdata = dir;
+	}
 	if (backup_note_write(c->target.tree, &m, c->target.sync, e) == -1)
 		return -1;
 	c->noted = true;
@@ -68,6 +72,20 @@ clone_excl_ended(struct clone *c, bool refused, struct err *e)
 		return backup_note_write(
 		    c->target.tree, &c->old_note, c->target.sync, e);
 	return backup_note_remove(c->target.tree, c->target.sync, e);
+}
+
+/* The primary does not answer: it may have crashed, and not start for our
+ * backup_label. */
+void
+clone_excl_absent(struct clone *c, struct err *e)
+{
+	if (c->old_note.label == NULL)
+		return;
+	(void)err_detail(e,
+	    "A run that was killed noted an exclusive backup on %s, label "
+	    "\"%s\".",
+	    c->old_note.source, c->old_note.label);
+	backup_hint_label(c->old_note.source_pgdata, e);
 }
 
 /* --- the label, fetched by the agent -------------------------------------- */

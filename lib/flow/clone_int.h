@@ -43,6 +43,7 @@ struct clone {
 	struct pg_opts pg, upstream_pg;
 	struct conninfo conninfo, upstream;
 	uint64_t upstream_identifier; /* 0: none, or it does not tell */
+	bool absent; /* --cleanup --force, and nobody answers */
 	bool proven; /* --cleanup: the source is of the cluster of the notes */
 	bool replicates; /* the standby's login at the source has been tried */
 	struct probe facts;
@@ -247,6 +248,8 @@ int clone_excl_next(struct clone *c, struct err *e);
 /* --cleanup: end what a killed run of ours left; the session may be another one
  * afterwards. */
 int clone_excl_clean(struct clone *c, struct pg **pg, struct err *e);
+/* Where the source does not answer: what a note of the target says of it. */
+void clone_excl_absent(struct clone *c, struct err *e);
 /* By the agent alone: facts.system_identifier of the directory that it reads.
  * No session may be open. */
 int clone_excl_identify(struct clone *c, struct err *e);

@@ -237,11 +237,16 @@ clone_cleanup(struct clone *c, struct err *e)
 		    "no unfinished clone in \"%s\": nothing to "
 		    "clean up there",
 		    c->target.path);
-	if (prove_system(c, e) == -1 || check_noted_system(c, e) == -1)
+	if (!c->absent &&
+	    (prove_system(c, e) == -1 || check_noted_system(c, e) == -1))
 		return -1;
 	if (c->o->dry_run)
 		return 0;
-	if (clean_primary(c, e) == -1 ||
+	if (c->absent)
+		clone_note(c,
+		    "the source does not answer: what is noted of it is "
+		    "forgotten, and nothing was ended there");
+	if ((!c->absent && clean_primary(c, e) == -1) ||
 	    (noted && backup_note_remove(c->target.tree, c->o->sync, e) == -1))
 		return -1;
 	if (c->target.kind != TARGET_MARKED)

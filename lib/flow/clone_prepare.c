@@ -322,9 +322,17 @@ clone_look(struct clone *c, struct err *e)
 	if (c->target.tree != NULL &&
 	    backup_note_read(c->target.tree, &c->old_note, e) == -1)
 		return -1;
-	if (ask_server(c, e) == -1)
+	if (ask_server(c, e) == 0)
+		return clone_make_cleanup(c, e);
+	if (e->code != ERR_DB_CONNECT)
 		return -1;
-	return clone_make_cleanup(c, e);
+	if (c->o->cleanup && c->o->force) {
+		c->absent = true;
+		err_clear(e);
+		return 0;
+	}
+	clone_excl_absent(c, e);
+	return -1;
 }
 
 int

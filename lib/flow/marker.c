@@ -21,6 +21,7 @@ marker_free(struct marker *m)
 	free(m->kept);
 	free(m->roots);
 	free(m->source);
+	free(m->source_pgdata);
 	free(m->slot);
 	free(m->slot_at);
 	free(m->label);
@@ -57,6 +58,7 @@ marker_render(const struct marker *m, struct buf *b)
 	add_number(b, "timeline", m->timeline);
 	add_text(b, "phase", m->phase);
 	add_text(b, "source", m->source);
+	add_text(b, "source_pgdata", m->source_pgdata);
 	add_number(b, "pid", (uint64_t)m->pid);
 	add_text(b, "slot", m->slot);
 	add_text(b, "slot_at", m->slot_at);
@@ -238,6 +240,8 @@ set_owned(struct marker *m, const char *key, char *value)
 {
 	if (strcmp(key, "source") == 0)
 		return get_owned(&m->source, value, 1024);
+	if (strcmp(key, "source_pgdata") == 0)
+		return get_owned(&m->source_pgdata, value, PATH_MAX);
 	if (strcmp(key, "slot") == 0)
 		return get_slot(&m->slot, value);
 	if (strcmp(key, "slot_at") == 0)

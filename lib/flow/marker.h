@@ -22,9 +22,10 @@ struct marker {
 	char phase[16];
 	char *source; /* "db1:5432", owned */
 	long pid;
-	char *slot;              /* made by that run, or NULL; owned */
-	char *slot_at;           /* "db1:5432": where; owned */
-	char *label;             /* of an exclusive backup, or NULL; owned */
+	char *source_pgdata; /* its data directory, or NULL: not known; owned */
+	char *slot;          /* made by that run, or NULL; owned */
+	char *slot_at;       /* "db1:5432": where; owned */
+	char *label;         /* of an exclusive backup, or NULL; owned */
 	char server_started[24]; /* that of the backup, s since 1970, or "" */
 	/* of the pg_control that the run displaced; 0: there was none */
 	uint64_t old_system_identifier, old_checkpoint;
