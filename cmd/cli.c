@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/log.h"
+#include "base/shell.h"
 #include "base/sig.h"
 #include "cli.h"
 #include "core/text.h"
@@ -372,4 +373,24 @@ cli_remote(const struct opt_set *s, const char *host, const char *ssh,
 	if (host == NULL || host[0] == '\0' || host[0] == '/' || host[0] == '@')
 		host = "localhost";
 	return remote_at(ssh, host, r, text, e);
+}
+
+void
+cli_next_status(const char *host, const char *port, const struct conninfo *c)
+{
+	const char *user = conninfo_get(c, "user");
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, "repl-status -h ");
+	shell_add_word(&b, host);
+	if (port != NULL && strcmp(port, "5432") != 0) {
+		buf_adds(&b, " -p ");
+		shell_add_word(&b, port);
+	}
+	if (user != NULL) {
+		buf_adds(&b, " -U ");
+		shell_add_word(&b, user);
+	}
+	log_line(LVL_INFO, NULL, "Next: %s", buf_str(&b));
+	buf_free(&b);
 }

@@ -79,4 +79,8 @@ int cli_default_dbname(struct conninfo *c, struct err *e);
 int cli_remote(const struct opt_set *s, const char *host, const char *ssh,
     struct remote_opts *r, char **text, struct err *e);
 
+/* "Next: repl-status ..." for a node, with the role of c (its user; NULL). */
+void cli_next_status(
+    const char *host, const char *port, const struct conninfo *c);
+
 #endif

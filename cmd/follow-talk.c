@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/lsn.h"
 #include "core/text.h"
+#include "cli.h"
 #include "follow-options.h"
 #include "follow-talk.h"
 #include "io/jdoc.h"
@@ -73,12 +74,8 @@ follow_talk_done(const struct follow_record *r, const struct follow_opts *o)
 	if (!o->start && !r->reloaded)
 		log_line(LVL_INFO, NULL, "Next: pg_ctl -D %s restart",
 		    shell_quoted(o->pgdata, word));
-	else if (strcmp(r->port, "5432") == 0)
-		log_line(LVL_INFO, NULL, "Next: repl-status -h %s",
-		    shell_word(r->host, word));
 	else
-		log_line(LVL_INFO, NULL, "Next: repl-status -h %s -p %s",
-		    shell_word(r->host, word), r->port);
+		cli_next_status(r->host, r->port, &o->conninfo);
 }
 
 void

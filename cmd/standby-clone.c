@@ -17,6 +17,10 @@ answer(const struct opt_set *s, struct buf *out, struct err *e)
 {
 	if (opt_flag(s, "list-excludes"))
 		exclude_list(out);
+	else if (opt_get(s, "facts")->set && s->nargs > 0)
+		return err_set(e, ERR_USAGE,
+		    "--facts takes its version with \"=\": --facts=%s",
+		    s->args[0]);
 	else if (opt_get(s, "facts")->set)
 		return facts_add(out, opt_text(s, "facts"), e) == -1 ? -1 : 1;
 	else

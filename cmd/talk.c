@@ -272,7 +272,6 @@ void
 talk_done(
     struct talk *t, const struct clone_record *r, const struct clone_opts *o)
 {
-	char word[SHELL_WORD];
 	struct buf b = BUF_INIT;
 
 	close_bar(t);
@@ -307,12 +306,8 @@ talk_done(
 	buf_free(&b);
 	if (!o->start)
 		say_start(r);
-	else if (r->source_port == NULL || strcmp(r->source_port, "5432") == 0)
-		log_line(LVL_INFO, NULL, "Next: repl-status -h %s",
-		    shell_word(r->source_host, word));
 	else
-		log_line(LVL_INFO, NULL, "Next: repl-status -h %s -p %s",
-		    shell_word(r->source_host, word), r->source_port);
+		cli_next_status(r->source_host, r->source_port, &o->conninfo);
 }
 
 static void

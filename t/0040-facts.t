@@ -47,6 +47,12 @@ is "$(diff "$T/18" "$T/19" | grep -c '^[<>]')" 5 \
     "19 differs from 18 in its name, a remark and the magic number of WAL only"
 like "$(cat "$T/19")" '^ newer than this program knows' "19: the remark"
 
+run "$STANDBY_CLONE" --facts=9.7
+rc_is 2 "9.7 was never there"
+run "$STANDBY_CLONE" --facts 15
+rc_is 2 "a version without \"=\""
+like "$err" '--facts=15$' "and how to type it"
+
 # Every line is a version, a heading or a name with its value: one line each,
 # and each name of a fact once.
 for v in 9.0 15; do

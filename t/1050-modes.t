@@ -622,7 +622,7 @@ for line in sys.stdin:
 	like "$err" '^ +\[7/7\] streaming' "--progress=line: steps"
 	unlike "$err" $'\r|\033' "--progress=line: no control characters"
 	like "$err" '^standby-clone: done in ' "--progress=line: the summary"
-	like "$err" 'Next: repl-status' "--progress=line: what to do next"
+	like "$err" 'Next: repl-status -h 127.0.0.1 -p [0-9]+ -U postgres$' "--progress=line: what to do next"
 	fresh s
 }
 

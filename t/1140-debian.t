@@ -159,6 +159,8 @@ cluster_of_ones_own() {
 	ok "the content is the same" pg_is s "SELECT count(*) FROM t" 5000
 	run "${CLONE[@]}" --delta
 	rc_is 3 "the running one is refused"
+	like "$err" "hint: .*: pg_ctlcluster 15 s stop -m fast$" \
+	    "with the command that stops it"
 	deb_ctl s stop
 }
 

@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/shell.h"
 #include "core/pgver.h"
 #include "flow/confread.h"
 #include "flow/distro.h"
@@ -147,6 +148,27 @@ distro_add_handover(const struct distro *d, struct buf *b)
 		    "of it: to hand it over, stop it by pg_ctl, then, as root, "
 		    "systemctl start %s",
 		    d->unit, d->unit);
+}
+
+int
+distro_hint_command(const char *pgdata, int version, bool start, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct distro d = {.kind = DISTRO_NONE};
+	const char *own = NULL;
+
+	if (version != 0 && distro_find(&d, pgdata, version, NULL) == 0)
+		own = start ? d.start : d.stop;
+	if (own != NULL) {
+		buf_adds(&b, own);
+	} else {
+		buf_addf(&b, "pg_ctl %s -D ", start ? "start" : "stop -m fast");
+		shell_add_quoted(&b, pgdata);
+	}
+	(void)err_command(e, "%s", buf_str(&b));
+	distro_free(&d);
+	buf_free(&b);
+	return -1;
 }
 
 void

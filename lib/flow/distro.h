@@ -39,6 +39,12 @@ void distro_commands(
  * see it (RHEL); nothing is added when there is none. */
 void distro_add_handover(const struct distro *d, struct buf *b);
 
+/* What a person types to start the server of a directory, or to stop it: the
+ * distribution's command, or pg_ctl with the directory; a command of e's
+ * hint.  -1. */
+int distro_hint_command(
+    const char *pgdata, int version, bool start, struct err *e);
+
 /* May it be the name of a cluster, and a word in a command?  Pure. */
 bool distro_is_cluster(const char *name);
 /* The unit of RHEL's that has this directory, or ""; pure. */

@@ -146,6 +146,18 @@ add_version(struct buf *b, int version)
 	exclude_add_version(b, version, "  exclude                  ");
 }
 
+/* There was no 9.7, and 10 came behind it. */
+static bool
+was_released(int version)
+{
+	int v;
+
+	for (size_t i = 0; (v = pgver_major_at(i)) != 0; i++)
+		if (pgver_same_major(v, version))
+			return true;
+	return !pgver_known(version);
+}
+
 int
 facts_add(struct buf *b, const char *version, struct err *e)
 {
@@ -157,7 +169,7 @@ facts_add(struct buf *b, const char *version, struct err *e)
 		return 0;
 	}
 	v = pgver_parse(version);
-	if (v == -1 || !pgver_supported(v)) {
+	if (v == -1 || !pgver_supported(v) || !was_released(v)) {
 		(void)err_set(e, ERR_USAGE,
 		    "--facts: \"%s\" is not a version from 9.0 on", version);
 		return -1;

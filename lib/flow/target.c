@@ -3,6 +3,7 @@
 #include "core/lsn.h"
 #include "core/pgver.h"
 #include "core/text.h"
+#include "flow/distro.h"
 #include "flow/backup_note.h"
 #include "flow/server.h"
 #include "flow/target.h"
@@ -446,7 +447,7 @@ refuse_running(struct target *t, long pid, const char *why, struct err *e)
 		    "another, stop it first:");
 	else
 		(void)err_hint(e, "Stop it first:");
-	return command_on(e, "pg_ctl stop -m fast -D ", t->path, "");
+	return distro_hint_command(t->path, t->version, false, e);
 }
 
 /* A4.  Nothing overrides it. */

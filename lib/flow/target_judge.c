@@ -2,6 +2,7 @@
 #include "base/shell.h"
 #include "core/lsn.h"
 #include "core/pgver.h"
+#include "flow/distro.h"
 #include "flow/target.h"
 
 /* A6.  Nothing overrides it. */
@@ -83,14 +84,11 @@ detail_positions(const struct target *t, uint32_t tli, uint64_t reached,
 static int
 hint_primary(const struct target *t, struct err *e)
 {
-	char word[SHELL_WORD];
-
 	if (t->was_primary) {
 		(void)err_hint(e,
 		    "--force overwrites it: only if its data are not needed. "
 		    "If it is the primary, start it:");
-		return err_command(
-		    e, "pg_ctl start -D %s", shell_quoted(t->path, word));
+		return distro_hint_command(t->path, t->version, true, e);
 	}
 	return err_hint(e,
 	    "Find out which node has the data; --force overwrites this "
@@ -113,7 +111,7 @@ static int
 refuse_primary(const struct target *t, uint64_t reached,
     const struct target_source *s, uint64_t lost, struct err *e)
 {
-	char why[128] = "The source has all of its WAL.", word[SHELL_WORD];
+	char why[128] = "The source has all of its WAL.";
 
 	if (lost > 0)
 		(void)snprintf(why, sizeof(why),
@@ -127,8 +125,7 @@ refuse_primary(const struct target *t, uint64_t reached,
 	(void)err_hint(e,
 	    "Promote the source first, by standby-promote; --force only if "
 	    "another primary is there. Or start this one:");
-	return err_command(
-	    e, "pg_ctl start -D %s", shell_quoted(t->path, word));
+	return distro_hint_command(t->path, t->version, true, e);
 }
 
 /* Same timeline: can it have WAL that the source has not written? */

@@ -44,11 +44,14 @@ static const struct judge_case {
     {"idle, -C", &idle, SLOT_MUST_CREATE, 10, 3, "exists already", "-S node2"},
     {"empty, default", &empty, SLOT_AUTO, 10, 3, NULL, NULL},
     {"lost, default: made again", &lost, SLOT_AUTO, 10, 3, NULL, NULL},
-    {"active, default", &active, SLOT_AUTO, 10, 3, "is active", "-S or -C"},
-    {"active, -S", &active, SLOT_MUST_EXIST, 10, 3, "is active", "-S or -C"},
-    {"logical, default", &logical, SLOT_AUTO, 10, 3, "logical", "-S or -C"},
+    {"active, default", &active, SLOT_AUTO, 10, 3, "is active",
+	"name, with -S"},
+    {"active, -S", &active, SLOT_MUST_EXIST, 10, 3, "is active",
+	"name, with -S"},
+    {"logical, default", &logical, SLOT_AUTO, 10, 3, "logical",
+	"name, with -S"},
     {"temporary, -S", &temporary, SLOT_MUST_EXIST, 10, 3, "temporary",
-	"-S or -C"},
+	"name, with -S"},
     {"active, --no-slot", &active, SLOT_NONE, 10, 10, NULL, NULL},
 };
 
