@@ -936,8 +936,9 @@ setup() {
 	    pg_node s "$m" && pg_node t "$m" && pg_node l "$m"
 }
 
-all=(early conf_only source_dirs included_settings upstream below waldir verify slots
-    new_tablespace space disk_full disk_errors clocks
+# The tablespace grows with the load: first what needs it small.
+all=(disk_full early conf_only source_dirs included_settings upstream below waldir verify slots
+    new_tablespace space disk_errors clocks
     does_not_start no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 
