@@ -1,0 +1,78 @@
+/* Inside of flow/pool.c: its members, and who is asked for what. */
+#ifndef FLOW_POOL_INT_H
+#define FLOW_POOL_INT_H
+
+#include "flow/pool.h"
+#include "io/chan.h"
+#include "io/pagedelta.h"
+#include "io/zip.h"
+
+#define POOL_MAX 32
+#define POOL_FILE_COST 16384          /* bytes that a file costs besides */
+#define POOL_READ_ID (WIRE_NO_ID - 1) /* of pool_read_file */
+
+enum state {
+	STARTING,
+	READY,
+	FAILED, /* could not connect; left out */
+	ENDED   /* said BYE */
+};
+
+struct member {
+	struct pool *pool;
+	pid_t pid;
+	int fd; /* of c, for the children to close */
+	enum state state;
+	struct chan c;
+	struct err failure; /* why it FAILED */
+	char *name;
+	size_t jobs; /* held by it */
+	uint64_t cost;
+	struct pool_progress progress;
+	bool opened, answered;
+};
+
+struct pool {
+	struct pool_opts o;
+	unsigned n;
+	struct member m[POOL_MAX];
+	struct zip *zip;
+	/* the job under way */
+	const struct pool_work *work;
+	size_t outstanding;
+	/* the answer of the request under way */
+	struct pool_source *source;
+	struct buf *control;
+	struct buf *file; /* pool_read_file */
+	size_t file_max;
+	struct fetch_result file_result;
+	struct manifest *list;
+	struct streamdigest *list_digest;
+	uint64_t list_specials;
+	bool list_done;
+	pool_config_fn *config_cb; /* pool_config */
+	void *config_arg;
+	unsigned config_files;
+	/* a listing beside the jobs */
+	struct manifest side;
+	int (*side_cb)(void *, const struct manifest *, struct err *);
+	void *side_arg;
+	struct buf raw, group;
+};
+
+/* What a job counts against what a worker may hold. */
+static inline uint64_t
+pool_cost(uint64_t size)
+{
+	return size + POOL_FILE_COST;
+}
+
+/* pool.c: one wait of at most 200 ms, then everything that came. */
+int pool_turn(struct pool *p, int64_t deadline, struct err *e);
+/* pool_ask.c: to every member that is there. */
+int pool_send_all(
+    struct pool *p, uint8_t type, const struct buf *b, struct err *e);
+/* pool_frame.c */
+int pool_member_frame(struct member *m, const struct frame *f, struct err *e);
+
+#endif
