@@ -1,0 +1,71 @@
+#include "base/std.h"
+#include "core/crew.h"
+
+#define BYTES_EACH (UINT64_C(64) << 20) /* worth a session more */
+#define FILES_EACH 1000
+#define PAUSE_MS 500
+#define PAUSE_MAX_MS 30000
+#define AT_ONCE 3
+
+/* Of the source's processors: the primary keeps half of what is above four. */
+static unsigned
+share_of(unsigned there)
+{
+	return there <= 4 ? there : 4 + (there - 4) / 2;
+}
+
+unsigned
+crew_most(unsigned asked, unsigned here, bool openssh)
+{
+	unsigned n = openssh ? 4 : CREW_AUTO_MAX;
+
+	if (asked > 0)
+		return MIN_OF(asked, (unsigned)CREW_MAX);
+	return here == 0 ? MIN_OF(n, 4u) : MIN_OF(n, here);
+}
+
+unsigned
+crew_size(const struct crew_facts *f)
+{
+	unsigned n = crew_most(f->asked, f->here, f->openssh);
+	uint64_t work =
+	    1 + MAX_OF(f->bytes / BYTES_EACH, f->files / FILES_EACH);
+
+	if (f->asked > 0)
+		return n;
+	n = MIN_OF(n, f->there == 0 ? 4 : share_of(f->there));
+	return (unsigned)MIN_OF((uint64_t)n, work);
+}
+
+unsigned
+crew_at_once(unsigned drops)
+{
+	return drops == 0 ? AT_ONCE : 1;
+}
+
+int64_t
+crew_pause_ms(unsigned n)
+{
+	int64_t ms = PAUSE_MS;
+
+	for (unsigned i = 1; i < n && ms < PAUSE_MAX_MS; i++)
+		ms *= 2;
+	return MIN_OF(ms, (int64_t)PAUSE_MAX_MS);
+}
+
+unsigned
+crew_free(const struct crew_host *h)
+{
+	unsigned busy = (h->load + 50) / 100, n = h->online;
+
+	if (n == 0)
+		return h->allowed;
+	n = n > busy ? n - busy : 1;
+	if (h->allowed > 0)
+		n = MIN_OF(n, h->allowed);
+	/* Half a processor is better than none. */
+	if (h->quota > 0 && h->period > 0)
+		n = (unsigned)MIN_OF(
+		    (uint64_t)n, (h->quota + h->period - 1) / h->period);
+	return n;
+}

@@ -1,0 +1,161 @@
+/* How many workers, when they come, and which processors are free. */
+#include "base/std.h"
+#include "core/crew.h"
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+#define GB (UINT64_C(1000) * 1000 * 1000)
+#define MUCH .files = 100000, .bytes = 4000 * GB
+
+static unsigned
+size(struct crew_facts f)
+{
+	return crew_size(&f);
+}
+
+static void
+what_was_asked_for_is_obeyed(void **state)
+{
+	(void)state;
+	assert_int_equal(size((struct crew_facts){.asked = 7}), 7);
+	assert_int_equal(
+	    size((struct crew_facts){.asked = 7, .here = 2, .there = 1}), 7);
+	assert_int_equal(
+	    size((struct crew_facts){.asked = 32, .openssh = true, MUCH}), 32);
+	assert_int_equal(size((struct crew_facts){.asked = 90}), CREW_MAX);
+	assert_int_equal(crew_most(7, 2, true), 7);
+}
+
+static void
+not_more_than_the_processors_of_either_end(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    size((struct crew_facts){.here = 2, .there = 64, MUCH}), 2);
+	assert_int_equal(
+	    size((struct crew_facts){.here = 64, .there = 3, MUCH}), 3);
+	assert_int_equal(
+	    size((struct crew_facts){.here = 1, .there = 1, MUCH}), 1);
+	assert_int_equal(
+	    size((struct crew_facts){.here = 64, .there = 64, MUCH}),
+	    CREW_AUTO_MAX);
+	assert_int_equal(crew_most(0, 3, false), 3);
+}
+
+static void
+the_primary_keeps_half_of_what_is_above_four(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    size((struct crew_facts){.here = 64, .there = 4, MUCH}), 4);
+	assert_int_equal(
+	    size((struct crew_facts){.here = 64, .there = 6, MUCH}), 5);
+	assert_int_equal(
+	    size((struct crew_facts){.here = 64, .there = 10, MUCH}), 7);
+}
+
+static void
+four_where_nothing_is_known(void **state)
+{
+	(void)state;
+	assert_int_equal(size((struct crew_facts){MUCH}), 4);
+	assert_int_equal(size((struct crew_facts){.here = 16, MUCH}), 4);
+	assert_int_equal(size((struct crew_facts){.there = 16, MUCH}), 4);
+	assert_int_equal(crew_most(0, 0, false), 4);
+}
+
+static void
+four_of_the_ssh_program_fill_a_line(void **state)
+{
+	(void)state;
+	assert_int_equal(size((struct crew_facts){
+			     .here = 64, .there = 64, .openssh = true, MUCH}),
+	    4);
+	assert_int_equal(crew_most(0, 64, true), 4);
+	assert_int_equal(crew_most(0, 2, true), 2);
+}
+
+static void
+little_work_gets_few(void **state)
+{
+	struct crew_facts f = {.here = 8, .there = 8};
+
+	(void)state;
+	assert_int_equal(size(f), 1);
+	f.bytes = 60 << 20;
+	f.files = 950;
+	assert_int_equal(size(f), 1);
+	f.bytes = 64 << 20;
+	assert_int_equal(size(f), 2);
+	f.bytes = 3 * (64 << 20) - 1;
+	assert_int_equal(size(f), 3);
+	f.bytes = 0;
+	f.files = 2500; /* small ones cost by their number */
+	assert_int_equal(size(f), 3);
+	f.bytes = 4 * GB;
+	assert_int_equal(size(f), 6);
+}
+
+static void
+after_a_drop_they_come_one_at_a_time_and_later_and_later(void **state)
+{
+	(void)state;
+	assert_int_equal(crew_at_once(0), 3);
+	assert_int_equal(crew_at_once(1), 1);
+	assert_int_equal(crew_at_once(100), 1);
+	assert_int_equal(crew_pause_ms(1), 500);
+	assert_int_equal(crew_pause_ms(2), 1000);
+	assert_int_equal(crew_pause_ms(3), 2000);
+	assert_int_equal(crew_pause_ms(7), 30000);
+	assert_int_equal(crew_pause_ms(4000000000u), 30000);
+}
+
+static unsigned
+is_free(struct crew_host h)
+{
+	return crew_free(&h);
+}
+
+static void
+free_are_those_allowed_and_idle(void **state)
+{
+	(void)state;
+	assert_int_equal(is_free((struct crew_host){0}), 0);
+	assert_int_equal(is_free((struct crew_host){.allowed = 3}), 3);
+	assert_int_equal(is_free((struct crew_host){.online = 8}), 8);
+	assert_int_equal(
+	    is_free((struct crew_host){.online = 8, .allowed = 2}), 2);
+	assert_int_equal(
+	    is_free((struct crew_host){.online = 8, .load = 310}), 5);
+	assert_int_equal(
+	    is_free((struct crew_host){.online = 8, .load = 9900}), 1);
+	/* What others do is on the other processors, as far as we know. */
+	assert_int_equal(is_free((struct crew_host){
+			     .online = 64, .allowed = 8, .load = 3000}),
+	    8);
+	assert_int_equal(is_free((struct crew_host){
+			     .online = 8, .quota = 150000, .period = 100000}),
+	    2);
+	assert_int_equal(is_free((struct crew_host){
+			     .online = 8, .quota = 10000, .period = 100000}),
+	    1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_was_asked_for_is_obeyed),
+	    cmocka_unit_test(not_more_than_the_processors_of_either_end),
+	    cmocka_unit_test(the_primary_keeps_half_of_what_is_above_four),
+	    cmocka_unit_test(four_where_nothing_is_known),
+	    cmocka_unit_test(four_of_the_ssh_program_fill_a_line),
+	    cmocka_unit_test(little_work_gets_few),
+	    cmocka_unit_test(
+		after_a_drop_they_come_one_at_a_time_and_later_and_later),
+	    cmocka_unit_test(free_are_those_allowed_and_idle),
+	};
+
+	return cmocka_run_group_tests_name("crew", tests, NULL, NULL);
+}
