@@ -105,6 +105,7 @@ class Backrest(Contender):
 class Ours(Contender):
     ours = True
     SLOT = "bench"
+    rate = None                 # bytes per second that it is to keep
 
     def __init__(self, place, transport, *options, sync=False):
         super().__init__(OURS + transport + (" fsync" if sync else ""))
@@ -129,3 +130,13 @@ class Ours(Contender):
                 "--ssh-command=ssh -F " + ends.sshd.config,
                 "--create-slot", "--slot=" + self.SLOT, "--no-start",
                 "--progress=none", "--json", *self.options]
+
+
+class Rated(Ours):
+    """Kept to a rate, by so many workers."""
+
+    def __init__(self, place, transport, megabytes, jobs):
+        super().__init__(place, transport, "--max-rate=%dMB" % megabytes,
+                         "--jobs=%d" % jobs)
+        self.name += " %d MB/s -j %d" % (megabytes, jobs)
+        self.rate = megabytes * 1000 * 1000

@@ -202,6 +202,12 @@ def other_targets(workload):
                        for side in ("client", "server"))
         yield verdict("%s, MiB of its largest process (%s)" % (
             entry["name"], name), kb / 1024, limit / 1024)
+        if entry["rate"]:
+            off = middle(r["record"]["bytes"]["sent"] /
+                         r["record"]["seconds"]["transfer"]
+                         for r in entry["runs"]) / entry["rate"] - 1
+            yield verdict("%s, off its rate by %+.1f %%" % (
+                entry["name"], off * 100), abs(off), 0.05)
         if "changed_page_bytes" in workload:
             changed = middle(r["record"]["bytes"]["changed"]
                              for r in entry["runs"])

@@ -128,6 +128,7 @@ class Session:
             "targets": [vars(t) for t in workload.targets],
             "contenders": [{
                 "name": c.name, "ours": c.ours, "missing": c.missing,
+                "rate": getattr(c, "rate", None),
                 "exact": not isinstance(c, Rewind), "runs": []}
                 for c in workload.contenders],
         }

@@ -3,7 +3,8 @@ each run, who takes part, and what is to be reached."""
 
 import trees
 from cluster import old_copy
-from contenders import Backrest, Basebackup, Ours, Rewind, Rsync
+from contenders import (Backrest, Basebackup, Ours, Rated, Rewind,
+                        Rsync)
 
 
 
@@ -224,5 +225,21 @@ class Incompressible(Full):
         return [Target(OPENSSH, "rsync -a", 1.0)]
 
 
+class MaxRate(Full):
+    """Sent / seconds of the transfer: for rates that it takes 10 s to send at,
+    choose --scale."""
+    name = "R"
+    title = "--max-rate: what is sent in a second, of the rate"
+    cluster = "random"
+
+    def who(self):
+        return [Rated(self.place, transport, rate, jobs)
+                for transport in ("libssh2", "openssh")
+                for rate in (5, 20) for jobs in (1, 4)]
+
+    def wanted(self):
+        return []
+
+
 ALL = (Full, Refresh, Unchanged, Many, ManyUnchanged, Slow, SlowRefresh,
-       Incompressible)
+       Incompressible, MaxRate)
