@@ -91,7 +91,7 @@ const struct opt clone_options[] = {
 	.min = 1,
 	.max = 32,
 	.key = "clone.jobs",
-	.help = "parallel SSH sessions (default: 4, at most one a core)"},
+	.help = "parallel SSH sessions (default: by work and processors)"},
     {.kind = OPT_SIZE,
 	.name = "max-rate",
 	.letter = 'r',
@@ -234,7 +234,6 @@ map_copy(const struct opt_set *s, struct clone_opts *o)
 {
 	static const struct word pages[] = {
 	    {"auto", PLAN_AUTO}, {"rsync", PLAN_RSYNC}, {"whole", PLAN_WHOLE}};
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	o->delta = opt_flag(s, "delta");
 	o->pages = (enum plan_pages)choice(s, "pages", pages, NELEM(pages));
@@ -255,9 +254,7 @@ map_copy(const struct opt_set *s, struct clone_opts *o)
 	o->source_pgdata = opt_text(s, "source-pgdata");
 	o->fast_checkpoint = strcmp(opt_text(s, "checkpoint"), "fast") == 0;
 	o->label = opt_text(s, "label");
-	o->jobs = opt_get(s, "jobs")->set
-		      ? (unsigned)opt_number(s, "jobs")
-		      : (unsigned)MIN_OF(4L, MAX_OF(cores, 1L));
+	o->jobs = opt_get(s, "jobs")->set ? (unsigned)opt_number(s, "jobs") : 0;
 	o->max_rate = (uint64_t)opt_number(s, "max-rate");
 	o->sync = !opt_flag(s, "no-sync");
 	o->exclusive = opt_flag(s, "exclusive-backup");

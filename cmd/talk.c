@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli.h"
 #include "core/text.h"
+#include "flow/pool.h"
 #include "talk.h"
 
 #define LINE_MS 10000
@@ -133,11 +134,39 @@ add_eta(struct buf *b, const struct talk *t, const struct clone_progress *p)
 {
 	uint64_t s;
 
-	if (t->rate < 1 || p->total <= p->done)
+	if (p->total <= p->done)
 		return;
+	if (t->rate < 1) {
+		if (p->asked)
+			buf_adds(b, "   time left unknown");
+		return;
+	}
 	s = (uint64_t)((double)(p->total - p->done) / t->rate);
 	buf_addf(b, "   %" PRIu64 ":%02u:%02u left", s / 3600,
 	    (unsigned)(s / 60 % 60), (unsigned)(s % 60));
+}
+
+/* "812/950 files   worker 1: busy, 12 files, 4.1 MB/s, base/1/2; worker 2:
+ * idle", for who has asked by SIGUSR1. */
+static void
+add_work(struct buf *b, const struct clone_progress *p)
+{
+	if (p->files > 0)
+		buf_addf(b, "   %" PRIu64 "/%" PRIu64 " files", p->files_done,
+		    p->files);
+	else if (p->what[0] != '\0')
+		buf_addf(b, "   %s", p->what);
+	for (unsigned i = 0; i < p->nworkers; i++) {
+		const struct pool_worker *w = &p->workers[i];
+
+		buf_addf(b, "%s worker %u: %s", i == 0 ? "  " : ";", w->number,
+		    w->state);
+		if (w->files == 0)
+			continue;
+		buf_addf(b, ", %zu files, ", w->files);
+		text_add_size(b, w->speed);
+		buf_addf(b, "/s, %s", w->path);
+	}
 }
 
 /* "68 %   8.4/12.4 GB   212 MB/s   0:00:19 left   base/1/2" */
@@ -159,7 +188,9 @@ add_figures(struct buf *b, const struct talk *t, const struct clone_progress *p)
 	} else {
 		text_add_duration(b, p->ms);
 	}
-	if (p->what[0] != '\0')
+	if (p->asked)
+		add_work(b, p);
+	else if (p->what[0] != '\0')
 		buf_addf(b, "   %s", p->what);
 }
 

@@ -320,6 +320,7 @@ wire_encode_opened(struct buf *b, const struct wire_opened *o)
 	buf_add_u64(b, o->dev);
 	buf_add_u64(b, o->ino);
 	buf_add_u64(b, o->mtime_ns);
+	buf_add_u32(b, o->cores);
 	add_str(b, o->boot_id);
 	add_str(b, o->pg_version);
 	add_str(b, o->resolved);
@@ -340,6 +341,7 @@ wire_decode_opened(
 	o->dev = take_u64(&r);
 	o->ino = take_u64(&r);
 	o->mtime_ns = take_u64(&r);
+	o->cores = take_u32(&r);
 	o->boot_id = take_text(&r);
 	o->pg_version = take_text(&r);
 	o->resolved = take_text(&r);
@@ -779,6 +781,23 @@ wire_decode_verify(const void *d, size_t n, uint64_t *start_lsn, struct err *e)
 
 	*start_lsn = take_u64(&r);
 	return finish(&r, "VERIFY", e);
+}
+
+void
+wire_encode_rate(struct buf *b, uint64_t rate)
+{
+	buf_add_u64(b, rate);
+}
+
+int
+wire_decode_rate(const void *d, size_t n, uint64_t *rate, struct err *e)
+{
+	struct reader r = reader_over(d, n);
+
+	*rate = take_u64(&r);
+	if (*rate == 0)
+		r.bad = true;
+	return finish(&r, "RATE", e);
 }
 
 void

@@ -46,6 +46,9 @@ enum wire_type {
 	WIRE_CONTROL = 'C',  /* CONTROL_DATA */
 	WIRE_VERIFY = 'K',   /* u64 LSN: from now on look at the
 			      * checksums of pages; no answer */
+	WIRE_RATE = 'A',     /* u64 bytes/s, at least 1: from now on, also in
+			      * the middle of an answer; behind OPEN; no
+			      * answer */
 	WIRE_CONFIG = 'G',   /* CONFIG_FILE*, the last one of kind END */
 	WIRE_OPERATE = 'V',  /* OPERATED; needs no OPEN */
 	WIRE_DONE = 'X',     /* DONE back, then the agent exits 0 */
@@ -95,6 +98,7 @@ struct wire_opened {
 	uint32_t mode;              /* of PGDATA */
 	uint64_t dev, ino;          /* of PGDATA */
 	uint64_t mtime_ns;          /* the agent's wall clock now */
+	uint32_t cores;             /* processors that are free, 0: unknown */
 	struct wire_str boot_id;    /* same kernel as the client? */
 	struct wire_str pg_version; /* text of PG_VERSION, e.g. "15" */
 	struct wire_str resolved;   /* real path of PGDATA */
@@ -296,6 +300,8 @@ int wire_decode_err(const void *d, size_t n, uint32_t *id, struct err *e);
 void wire_encode_verify(struct buf *b, uint64_t start_lsn);
 int wire_decode_verify(
     const void *d, size_t n, uint64_t *start_lsn, struct err *e);
+void wire_encode_rate(struct buf *b, uint64_t rate);
+int wire_decode_rate(const void *d, size_t n, uint64_t *rate, struct err *e);
 void wire_encode_pong(struct buf *b, uint64_t bytes_read);
 int wire_decode_pong(
     const void *d, size_t n, uint64_t *bytes_read, struct err *e);

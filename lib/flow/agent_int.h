@@ -91,7 +91,8 @@ struct agent {
 	/* --max-rate: bytes that may be sent now; may fall below 0 */
 	uint64_t max_rate;
 	int64_t tokens, tokens_at;
-	size_t chunk; /* bytes of a data frame, whole blocks */
+	uint64_t paid; /* bytes sent that were taken from them */
+	size_t chunk;  /* bytes of a data frame, whole blocks */
 
 	uint64_t bytes_read, bytes_sent, files;
 	struct streamdigest *ends; /* of all FILE_END payloads */
@@ -124,6 +125,8 @@ int agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
 
 /* At OPEN. */
 void agent_send_begin(struct agent *a);
+/* RATE, whenever it comes. */
+int agent_send_rate(struct agent *a, const void *data, size_t n, struct err *e);
 
 int agent_open(struct agent *a, struct err *e);
 /* Both clocks of this host, now. */

@@ -62,6 +62,8 @@ take(struct agent *a, const struct frame *f, struct err *e)
 		return answer_ping(a, e);
 	case WIRE_PONG:
 		return wire_decode_pong(f->data, f->len, &ignored, e);
+	case WIRE_RATE:
+		return agent_send_rate(a, f->data, f->len, e);
 	case WIRE_ERR:
 		(void)wire_decode_err(f->data, f->len, NULL, &theirs);
 		return err_set(

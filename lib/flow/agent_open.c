@@ -7,6 +7,7 @@
 #include "flow/agent_int.h"
 #include "flow/datadir.h"
 #include "flow/walk.h"
+#include "io/cores.h"
 
 #include <gnu/libc-version.h>
 
@@ -132,6 +133,7 @@ send_opened(struct agent *a, const struct pgcontrol *c, const struct stat *st,
 				   .dev = st->st_dev,
 				   .ino = st->st_ino,
 				   .mtime_ns = (uint64_t)a->opened.real_ns,
+				   .cores = cores_free(),
 				   .boot_id = str(boot),
 				   .pg_version = str(version),
 				   .resolved = str(tree_path(a->t)),

@@ -8,17 +8,43 @@
  * and not before the queue is short.
  */
 
-/* A bucket that holds a quarter of a second and may go into debt by one
- * frame, so that a frame is never cut. */
-static int
-pay(struct agent *a, size_t n, struct err *e)
-{
-	int64_t now, rate = (int64_t)a->max_rate;
+#define RATE_MAX (INT64_MAX / 4096)
+#define NAP_MS 100 /* the rate may have changed by then */
 
-	if (rate == 0)
+/* Every frame, with its header. */
+static uint64_t
+sent(const struct agent *a)
+{
+	return a->c->t->bytes_out + chan_queued(a->c);
+}
+
+int
+agent_send_rate(struct agent *a, const void *data, size_t n, struct err *e)
+{
+	uint64_t rate;
+
+	if (wire_decode_rate(data, n, &rate, e) == -1)
+		return -1;
+	if (a->t == NULL)
+		return err_set(e, ERR_PROTOCOL, "RATE before OPEN");
+	a->max_rate = MIN_OF(rate, (uint64_t)RATE_MAX);
+	return 0;
+}
+
+/* A bucket that holds a quarter of a second and goes into debt by what was
+ * sent since, so that a frame is never cut and none is free. */
+static int
+pay(struct agent *a, struct err *e)
+{
+	int64_t now, rate;
+
+	if (a->max_rate == 0)
 		return 0;
 	for (;;) {
+		rate = (int64_t)a->max_rate;
 		now = clock_ms();
+		a->tokens -= (int64_t)(sent(a) - a->paid);
+		a->paid = sent(a);
 		/* More than 1 s would fill the bucket anyway. */
 		a->tokens +=
 		    rate / 1000 * MIN_OF(now - a->tokens_at, 1000) +
@@ -27,11 +53,10 @@ pay(struct agent *a, size_t n, struct err *e)
 		a->tokens_at = now;
 		if (a->tokens > 0)
 			break;
-		if (agent_io_sleep(
-			a, MIN_OF(-a->tokens * 1000 / rate + 1, 1000), e) == -1)
+		if (agent_io_sleep(a,
+			MIN_OF(-a->tokens * 1000 / rate + 1, NAP_MS), e) == -1)
 			return -1;
 	}
-	a->tokens -= (int64_t)n;
 	return 0;
 }
 
@@ -46,12 +71,12 @@ drain(struct agent *a, struct err *e)
 	return 0;
 }
 
-/* Until the line takes n bytes more; the time counts as waiting for it. */
+/* Until the line takes more; the time counts as waiting for it. */
 static int
-wait_for_line(struct agent *a, size_t n, struct err *e)
+wait_for_line(struct agent *a, struct err *e)
 {
 	int64_t before = a->waited;
-	int rc = pay(a, n, e) == -1 ? -1 : drain(a, e);
+	int rc = pay(a, e) == -1 ? -1 : drain(a, e);
 
 	a->window.blocked += (uint64_t)(a->waited - before);
 	return rc;
@@ -73,6 +98,7 @@ agent_send_begin(struct agent *a)
 	load_begin(&a->load);
 	a->window = (struct squeeze_window){0};
 	a->window_at = clock_us();
+	a->paid = sent(a);
 }
 
 static void
@@ -107,10 +133,9 @@ agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
     const void *data, size_t n, struct err *e)
 {
 	bool zipped = packed(a, head, hn, data, n);
-	size_t len = zipped ? a->zipped.len : hn + n;
 
 	look_at_window(a);
-	if (wait_for_line(a, WIRE_HEADER + len, e) == -1)
+	if (wait_for_line(a, e) == -1)
 		return -1;
 	if (zipped)
 		return chan_send_buf(a->c, type | WIRE_ZIPPED, &a->zipped, e);

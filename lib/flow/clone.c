@@ -1,9 +1,11 @@
 #include "base/std.h"
 #include "base/clock.h"
 #include "base/sig.h"
+#include "core/crew.h"
 #include "core/text.h"
 #include "flow/clone_int.h"
 #include "flow/hook.h"
+#include "io/cores.h"
 
 #include <poll.h>
 
@@ -42,6 +44,15 @@ step_ms(struct clone *c)
 	return NULL;
 }
 
+/* Who has asked in a step that never waits is not left without; nothing else is
+ * shown. */
+static void
+answer(struct clone *c)
+{
+	c->last_progress = clock_ms();
+	clone_show(c, c->current == NULL ? "" : c->current);
+}
+
 void
 clone_told(struct clone *c, const char *fmt, ...)
 {
@@ -52,6 +63,7 @@ clone_told(struct clone *c, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	*step_ms(c) = clock_ms() - c->step_began;
+	answer(c);
 	c->ui->step(c->ui->arg, c->step, text);
 }
 
@@ -89,6 +101,7 @@ clone_show(struct clone *c, const char *what)
 	    .ms = clock_ms() - c->step_began,
 	    .what = what};
 	struct pool_progress g = {0};
+	struct pool_worker workers[CREW_MAX];
 	struct buf text = BUF_INIT;
 
 	if (c->pool != NULL)
@@ -98,6 +111,14 @@ clone_show(struct clone *c, const char *what)
 	p.done = MIN_OF(g.handled + c->plan.skipped, p.total);
 	p.received = g.in;
 	p.asked = sig_status_wanted();
+	if (p.asked && c->step == CLONE_TRANSFER) {
+		p.files_done = c->answered;
+		p.files = c->plan.ntransfer;
+		p.workers = workers;
+		p.nworkers = c->pool == NULL ? 0
+					     : pool_workers(c->pool, workers,
+						   NELEM(workers));
+	}
 	if (p.asked || clock_ms() - c->last_progress >= PROGRESS_MS) {
 		c->last_progress = clock_ms();
 		c->ui->progress(c->ui->arg, &p);
@@ -156,10 +177,30 @@ pool_note(void *arg, const char *text)
 	clone_note(arg, "%s", text);
 }
 
+static bool
+uses_openssh(const struct clone *c)
+{
+	return c->o->remote.kind == REMOTE_OPENSSH;
+}
+
+void
+clone_call_workers(struct clone *c)
+{
+	struct crew_facts f = {.asked = c->o->jobs,
+	    .here = cores_free(),
+	    .there = c->src.o.cores,
+	    .openssh = uses_openssh(c),
+	    .files = c->plan.ntransfer,
+	    .bytes = c->plan.bytes - MIN_OF(c->plan.skipped, c->plan.bytes)};
+
+	pool_crew(c->pool, crew_size(&f));
+}
+
 int
 clone_start_pool(struct clone *c, struct err *e)
 {
-	struct pool_opts po = {.n = c->o->jobs,
+	struct pool_opts po = {
+	    .n = crew_most(c->o->jobs, cores_free(), uses_openssh(c)),
 	    .remote = &c->o->remote,
 	    .agent = c->o->agent,
 	    .push_agent = c->o->push_agent,
@@ -341,6 +382,7 @@ clone_run(const struct clone_opts *o, const struct clone_ui *ui,
 		rec->ms_streaming = -1;
 	clone_step(&c, CLONE_PREFLIGHT);
 	rc = story(&c, e);
+	answer(&c);
 	/* What refuses after the target was changed is no refusal any more. */
 	if (rc == -1 && e->status == STATUS_REFUSED &&
 	    c.step >= CLONE_TRANSFER && !o->conf_only && !o->cleanup)

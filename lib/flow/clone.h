@@ -35,8 +35,8 @@ struct clone_opts {
 	const char *max_delete;
 	bool fast_checkpoint;
 	const char *label;
-	bool exclusive; /* tests: force the mode of <= 9.5 */
-	unsigned jobs;
+	bool exclusive;    /* tests: force the mode of <= 9.5 */
+	unsigned jobs;     /* 0: by what is there (core/crew.h) */
 	uint64_t max_rate; /* bytes/s over all, 0: any */
 	uint8_t compress;  /* as in struct wire_open */
 	const char *const *mapping;
@@ -92,6 +92,8 @@ enum clone_step {
 	CLONE_NSTEPS = CLONE_STREAMING
 };
 
+struct pool_worker;
+
 /* How far the present step is. */
 struct clone_progress {
 	enum clone_step step;
@@ -100,6 +102,10 @@ struct clone_progress {
 	uint64_t received;    /* bytes from the agents */
 	const char *what;     /* file or state, escaped; may be "" */
 	bool asked;           /* SIGUSR1: print now */
+	/* Of the transfer, when asked; 0 files: it has not begun. */
+	uint64_t files_done, files;
+	const struct pool_worker *workers; /* flow/pool.h; nworkers of them */
+	unsigned nworkers;
 };
 
 /* What the user is told while it runs; every member is set. */

@@ -532,6 +532,7 @@ clone_transfer(struct clone *c, struct err *e)
 	if (clone_index_begin(c, e) == -1 || start_walfetch(c, e) == -1 ||
 	    clone_verify_pages(c, e) == -1)
 		return -1;
+	clone_call_workers(c);
 	hook_pause("transfer");
 	if (pool_run(c->pool, &work, e) == -1 || check_complete(c, e) == -1 ||
 	    check_gone(c, e) == -1)

@@ -117,6 +117,8 @@ struct clone {
 /* clone.c: for all steps */
 int clone_tick(void *arg, struct err *e);
 int clone_start_pool(struct clone *c, struct err *e);
+/* Those that help the first with the plan: they come by themselves. */
+void clone_call_workers(struct clone *c);
 void clone_step(struct clone *c, enum clone_step step);
 void clone_told(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);
 void clone_note(struct clone *c, const char *fmt, ...) PRINTFLIKE(2, 3);

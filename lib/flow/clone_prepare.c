@@ -114,6 +114,7 @@ clone_open_source(
 	    (struct wire_open){.system_identifier = c->facts.system_identifier,
 		.seed = c->seed,
 		.block_size = c->block_size,
+		.max_rate = c->o->max_rate,
 		.compress = c->o->compress};
 
 	if (dir == NULL) {
@@ -122,9 +123,6 @@ clone_open_source(
 		return err_hint(e, "GRANT pg_read_all_settings TO the role, "
 				   "or give --source-pgdata=DIR.");
 	}
-	if (c->o->max_rate > 0)
-		open.max_rate =
-		    MAX_OF(c->o->max_rate / pool_size(p), UINT64_C(1024));
 	open.pgdata = (struct wire_str){dir, strlen(dir)};
 	return pool_open(p, &open, src, e);
 }

@@ -518,6 +518,12 @@ fetch_pending(const struct fetch *f)
 	return f->pending;
 }
 
+const char *
+fetch_current(const struct fetch *f)
+{
+	return f->head == NULL ? NULL : f->head->job.path;
+}
+
 uint64_t
 fetch_handled(const struct fetch *f)
 {

@@ -72,6 +72,8 @@ int fetch_send(struct fetch *f, struct err *e);
 int fetch_frame(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
     struct err *e);
 size_t fetch_pending(const struct fetch *f); /* jobs not done */
+/* The path of the job that is answered next, or NULL. */
+const char *fetch_current(const struct fetch *f);
 /* Bytes of source files dealt with so far: for the progress display. */
 uint64_t fetch_handled(const struct fetch *f);
 /* Sums over all answers, to be compared with the agent's DONE. */

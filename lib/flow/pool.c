@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 
 #define TICK_MS 200
-#define STAGGER_MS 100 /* between connections: sshd's MaxStartups */
+#define SOON_MS 50 /* somebody's turn to connect may have come */
+#define PATIENCE_MS 10000
 #define MAX_EXTRA 4
 
 /* The process is gone without a word. */
@@ -44,9 +45,11 @@ member_serve(struct member *m, struct err *e)
 			return -1;
 	if (rc == -1)
 		return -1;
-	if (m->c.eof && m->state == STARTING) {
-		m->state = FAILED;
-		(void)member_died(m, &m->failure);
+	if (m->c.eof && (m->state == STARTING || m->state == WAITING)) {
+		struct err why = ERR_INIT;
+
+		(void)member_died(m, &why);
+		pool_refused(m, &why);
 	} else if (m->c.eof && m->state == READY) {
 		return member_died(m, e);
 	}
@@ -72,6 +75,8 @@ pool_turn(struct pool *p, int64_t deadline, struct err *e)
 	int n = 0, ms = deadline_poll_ms(deadline);
 	bool ready = false;
 
+	if (pool_recruit(p, e) == -1 || pool_share(p, e) == -1)
+		return -1;
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->m[i].c.t != NULL && p->m[i].state != FAILED &&
 		    p->m[i].state != ENDED)
@@ -80,6 +85,8 @@ pool_turn(struct pool *p, int64_t deadline, struct err *e)
 		n += p->o.pollfds(p->o.arg, fds + n);
 	if (ms == -1 || ms > TICK_MS)
 		ms = TICK_MS;
+	if (ms > SOON_MS && pool_recruiting(p))
+		ms = SOON_MS;
 	if (poll(fds, (nfds_t)n, ready ? 0 : ms) == -1 && errno != EINTR)
 		return err_set_errno(e, ERR_INTERNAL, "poll");
 	if (pool_check(p, e) == -1)
@@ -107,8 +114,7 @@ spawn(struct pool *p, unsigned i, struct err *e)
 	    .remote = p->o.remote,
 	    .agent = p->o.agent,
 	    .push_agent = p->o.push_agent,
-	    .package = p->o.package,
-	    .delay_ms = i * STAGGER_MS};
+	    .package = p->o.package};
 	struct transport *t;
 	int fd[2];
 
@@ -140,48 +146,32 @@ spawn(struct pool *p, unsigned i, struct err *e)
 }
 
 static bool
-none_starting(void *arg)
+first_there(void *arg)
 {
 	struct pool *p = arg;
 
-	if (p->m[0].state == FAILED)
-		return true;
-	for (unsigned i = 0; i < p->n; i++)
-		if (p->m[i].state == STARTING)
-			return false;
-	return true;
+	return p->m[0].state == READY || p->m[0].state == FAILED;
 }
 
-/* Forget the members that could not connect; the first one must. */
+/* Without the first there is nothing. */
 static int
-keep_ready(struct pool *p, struct err *e)
+wait_first(struct pool *p, struct err *e)
 {
-	unsigned n = 0;
+	struct member *m = &p->m[0];
 
-	if (p->m[0].state == FAILED) {
-		*e = p->m[0].failure;
+	p->patience = deadline_in(PATIENCE_MS);
+	if (pool_wait(p, deadline_in(p->o.connect_ms), first_there, p, e) == -1)
 		return -1;
-	}
-	for (unsigned i = 0; i < p->n; i++) {
-		char text[1400];
-
-		if (p->m[i].state == READY) {
-			n++;
-			continue;
-		}
-		if (p->m[i].state == STARTING) { /* too late for it */
-			(void)err_set(&p->m[i].failure, ERR_TIMEOUT,
-			    "no SSH session in time");
-			p->m[i].state = FAILED;
-		}
-		chan_close(&p->m[i].c, 0, NULL);
-		(void)snprintf(text, sizeof(text),
-		    "worker %u could not connect (%s): going on without it",
-		    i + 1, p->m[i].failure.text);
-		if (p->o.note != NULL)
-			p->o.note(p->o.arg, text);
-	}
-	return n == 0 ? err_set(e, ERR_TIMEOUT, "no worker could connect") : 0;
+	if (m->state == READY)
+		return 0;
+	if (!err_is_set(&m->failure))
+		return err_set(e, ERR_TIMEOUT,
+		    "no SSH session after %" PRId64 " ms", p->o.connect_ms);
+	*e = m->failure;
+	if (remote_dropped(e))
+		(void)err_hint(e, "If more logins are under way there than its "
+				  "sshd admits (MaxStartups), wait a moment.");
+	return -1;
 }
 
 struct pool *
@@ -204,14 +194,8 @@ pool_start(const struct pool_opts *o, struct err *e)
 	for (unsigned i = 0; i < p->n; i++)
 		if (spawn(p, i, e) == -1)
 			goto fail;
-	if (pool_wait(p, deadline_in(o->connect_ms), none_starting, p, e) == -1)
-		goto fail;
-	if (p->m[0].state == STARTING) {
-		(void)err_set(e, ERR_TIMEOUT,
-		    "no SSH session after %" PRId64 " ms", o->connect_ms);
-		goto fail;
-	}
-	if (keep_ready(p, e) == -1)
+	pool_crew(p, 1);
+	if (wait_first(p, e) == -1)
 		goto fail;
 	return p;
 fail:
@@ -249,6 +233,7 @@ pool_finish(struct pool *p, struct err *e)
 	struct buf none = BUF_INIT;
 	int64_t deadline = deadline_in(30000);
 
+	pool_dismiss(p);
 	if (pool_send_all(p, JOB_QUIT, &none, e) == -1 ||
 	    pool_wait(p, deadline, all_ended, p, e) == -1)
 		return -1;
@@ -281,16 +266,23 @@ pool_close(struct pool *p)
 
 	if (p == NULL)
 		return;
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
+		pool_let_go(&p->m[i]);
 		chan_close(&p->m[i].c, 0, NULL); /* they see the end and go */
+	}
 	for (unsigned i = 0; i < p->n; i++) {
 		reap(&p->m[i], deadline);
 		free(p->m[i].name);
+		buf_free(&p->m[i].path);
 	}
 	zip_free(p->zip);
 	streamdigest_free(p->list_digest);
 	manifest_free(&p->side);
 	buf_free(&p->raw);
 	buf_free(&p->group);
+	buf_free(&p->open);
+	buf_free(&p->tree);
+	buf_free(&p->verify);
+	buf_free(&p->spare);
 	free(p);
 }

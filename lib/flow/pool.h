@@ -17,10 +17,10 @@ struct pool;
 struct pollfd;
 
 struct pool_opts {
-	unsigned n; /* workers, 1..32 */
+	unsigned n; /* workers at most, 1..32 */
 	const struct remote_opts *remote;
 	const char *agent, *push_agent, *package;
-	int64_t connect_ms; /* for all of them to be ready */
+	int64_t connect_ms; /* for the first to be ready */
 	/* A line for the user from a worker; may be NULL. */
 	void (*note)(void *arg, const char *text);
 	/*
@@ -42,14 +42,24 @@ struct pool_source {
 
 /*
  * Fork the workers (no libpq session may be open: see architecture.md 3.2) and
- * wait until each has an agent that answers.  Workers that cannot connect are
- * left out with a note as long as the first one can.  NULL with e.
+ * wait until the first has an agent that answers; a server that drops it before
+ * login is asked again for some seconds.  The others stay alone.  NULL with e.
  */
 struct pool *pool_start(const struct pool_opts *o, struct err *e);
+/*
+ * From now on n workers are wanted: the others connect while the pool waits for
+ * anything, one after the other, and take part when they are there.  One that
+ * is not let in tries again until the files are fetched: a note says so, and
+ * at the end with how many it was done.  Never an error.
+ */
+void pool_crew(struct pool *p, unsigned n);
+/* How many there are at this moment. */
 unsigned pool_size(const struct pool *p);
 const char *pool_name(const struct pool *p); /* user@host:port of the source */
 
-/* OPEN to every agent; src gets what they said (it must be the same). */
+/* OPEN to every agent, now or when it comes; src gets what they said (it must
+ * be the same).  o's max_rate is of all together, and divided among those who
+ * are at work. */
 int pool_open(struct pool *p, const struct wire_open *o,
     struct pool_source *src, struct err *e);
 void pool_source_free(struct pool_source *src);
@@ -112,6 +122,18 @@ struct pool_progress {
 	uint64_t handled, in, out;
 };
 void pool_progress(const struct pool *p, struct pool_progress *g);
+
+/* What the workers do, of those that were called for; texts are borrowed until
+ * the pool waits again.  Returns their number, at most max. */
+struct pool_worker {
+	unsigned number; /* 1 is the first */
+	const char *state;
+	size_t files;   /* that it holds */
+	uint64_t speed; /* bytes per second that come from its agent */
+	const char *path;
+};
+unsigned pool_workers(
+    const struct pool *p, struct pool_worker *v, unsigned max);
 
 /* Wait (callbacks run) until the deadline or, when any is not NULL, until it
  * says true. */

@@ -14,6 +14,13 @@ pool_send_all(struct pool *p, uint8_t type, const struct buf *b, struct err *e)
 	return 0;
 }
 
+/* Those that come later get it too. */
+static int
+send_kept(struct pool *p, uint8_t type, const struct buf *b, struct err *e)
+{
+	return buf_ok(b) ? pool_send_all(p, type, b, e) : err_set_nomem(e);
+}
+
 static bool
 all_opened(void *arg)
 {
@@ -29,15 +36,25 @@ int
 pool_open(struct pool *p, const struct wire_open *o, struct pool_source *src,
     struct err *e)
 {
+	struct wire_open late = *o;
 	struct buf b = BUF_INIT;
 	int rc = -1;
 
 	buf_reset(&src->text);
 	p->source = src;
-	for (unsigned i = 0; i < p->n; i++)
+	p->rate = o->max_rate;
+	p->rate_late = p->rate == 0 ? 0 : MAX_OF(p->rate / p->n, UINT64_C(1));
+	for (unsigned i = 0; i < p->n; i++) {
 		p->m[i].opened = false;
+		p->m[i].rate = p->rate;
+	}
+	late.max_rate = p->rate_late;
+	buf_reset(&p->open);
+	wire_encode_open(&p->open, &late);
 	wire_encode_open(&b, o);
-	if (pool_send_all(p, WIRE_OPEN, &b, e) == 0)
+	if (!buf_ok(&p->open))
+		rc = err_set_nomem(e);
+	else if (pool_send_all(p, WIRE_OPEN, &b, e) == 0)
 		rc = pool_wait(p, DEADLINE_NEVER, all_opened, p, e);
 	p->source = NULL;
 	buf_free(&b);
@@ -47,14 +64,9 @@ pool_open(struct pool *p, const struct wire_open *o, struct pool_source *src,
 int
 pool_verify(struct pool *p, uint64_t start_lsn, struct err *e)
 {
-	struct buf b = BUF_INIT;
-	int rc;
-
-	wire_encode_verify(&b, start_lsn);
-	rc = buf_ok(&b) ? pool_send_all(p, WIRE_VERIFY, &b, e)
-			: err_set_nomem(e);
-	buf_free(&b);
-	return rc;
+	buf_reset(&p->verify);
+	wire_encode_verify(&p->verify, start_lsn);
+	return send_kept(p, WIRE_VERIFY, &p->verify, e);
 }
 
 int
@@ -211,16 +223,14 @@ int
 pool_tree(struct pool *p, const char *pgdata, const struct pool_root *roots,
     size_t n, struct err *e)
 {
-	struct buf b = BUF_INIT;
-	int rc;
+	struct buf *b = &p->tree;
 
-	wire_add_str(&b, pgdata, strlen(pgdata));
-	buf_add_u32(&b, (uint32_t)n);
+	buf_reset(b);
+	wire_add_str(b, pgdata, strlen(pgdata));
+	buf_add_u32(b, (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {
-		wire_add_str(&b, roots[i].prefix, strlen(roots[i].prefix));
-		wire_add_str(&b, roots[i].dir, strlen(roots[i].dir));
+		wire_add_str(b, roots[i].prefix, strlen(roots[i].prefix));
+		wire_add_str(b, roots[i].dir, strlen(roots[i].dir));
 	}
-	rc = pool_send_all(p, JOB_TREE, &b, e);
-	buf_free(&b);
-	return rc;
+	return send_kept(p, JOB_TREE, b, e);
 }

@@ -1,30 +1,47 @@
 /* What a worker says. */
 #include "base/std.h"
+#include "base/clock.h"
 #include "core/text.h"
 #include "flow/job.h"
 #include "flow/pool_int.h"
 
 #define RESULT_BYTES (50 + WIRE_STAMP) /* of JOB_RESULT */
+#define SPEED_MS 150                   /* at least, to measure a speed */
+
+/* Who comes later must see the same. */
+static int
+first_opened(struct pool *p, const struct frame *f, struct err *e)
+{
+	struct pool_source *s = p->source;
+
+	buf_add(&s->text, f->data, f->len);
+	if (!buf_ok(&s->text))
+		return err_set_nomem(e);
+	if (wire_decode_opened(s->text.data, s->text.len, &s->o, e) == -1)
+		return -1;
+	p->system_identifier = s->o.system_identifier;
+	p->dev = s->o.dev;
+	p->ino = s->o.ino;
+	return 0;
+}
 
 static int
 got_opened(struct member *m, const struct frame *f, struct err *e)
 {
-	struct pool_source *s = m->pool->source;
+	struct pool *p = m->pool;
+	const struct pool_source *s = p->source;
 	struct wire_opened o;
 
-	m->opened = true;
-	if (s == NULL)
+	if (m->opened || p->open.len == 0)
 		return err_set(e, ERR_PROTOCOL, "agent opened unasked");
-	if (s->text.len == 0) {
-		buf_add(&s->text, f->data, f->len);
-		if (!buf_ok(&s->text))
-			return err_set_nomem(e);
-		return wire_decode_opened(s->text.data, s->text.len, &s->o, e);
-	}
+	m->opened = true;
+	p->shared_at = 0;
+	if (s != NULL && s->text.len == 0)
+		return first_opened(p, f, e);
 	if (wire_decode_opened(f->data, f->len, &o, e) == -1)
 		return -1;
-	if (o.system_identifier != s->o.system_identifier ||
-	    o.dev != s->o.dev || o.ino != s->o.ino)
+	if (o.system_identifier != p->system_identifier || o.dev != p->dev ||
+	    o.ino != p->ino)
 		return err_set(e, ERR_SOURCE,
 		    "two sessions to %s see different data directories",
 		    m->name);
@@ -165,8 +182,7 @@ got_err(struct member *m, const struct frame *f, struct err *e)
 
 	(void)wire_decode_err(f->data, f->len, NULL, &theirs);
 	if (m->state == STARTING) {
-		m->state = FAILED;
-		m->failure = theirs;
+		pool_refused(m, &theirs);
 		return 0;
 	}
 	if (e != NULL && !err_is_set(e))
@@ -185,6 +201,24 @@ got_note(struct member *m, const struct frame *f)
 	buf_free(&b);
 }
 
+static void
+got_progress(struct member *m, const struct frame *f)
+{
+	int64_t now = clock_ms(), ms = now - m->speed_at;
+	uint64_t speed;
+
+	m->progress = (struct pool_progress){wire_get_u64(f->data),
+	    wire_get_u64(f->data + 8), wire_get_u64(f->data + 16)};
+	buf_reset(&m->path);
+	text_add_escaped(&m->path, (const char *)f->data + 24, f->len - 24);
+	if (ms < SPEED_MS)
+		return;
+	speed = (m->progress.in - m->speed_in) * 1000 / (uint64_t)ms;
+	m->speed = (m->speed * 2 + speed) / 3;
+	m->speed_in = m->progress.in;
+	m->speed_at = now;
+}
+
 int
 pool_member_frame(struct member *m, const struct frame *f, struct err *e)
 {
@@ -193,7 +227,7 @@ pool_member_frame(struct member *m, const struct frame *f, struct err *e)
 		m->state = READY;
 		free(m->name);
 		m->name = strndup((const char *)f->data, f->len);
-		return m->name == NULL ? err_set_nomem(e) : 0;
+		return m->name == NULL ? err_set_nomem(e) : pool_welcome(m, e);
 	case JOB_NOTE:
 		got_note(m, f);
 		return 0;
@@ -202,10 +236,9 @@ pool_member_frame(struct member *m, const struct frame *f, struct err *e)
 	case JOB_DATA:
 		return got_data(m, f, e);
 	case JOB_PROGRESS:
-		if (f->len != 24)
+		if (f->len < 24)
 			break;
-		m->progress = (struct pool_progress){wire_get_u64(f->data),
-		    wire_get_u64(f->data + 8), wire_get_u64(f->data + 16)};
+		got_progress(m, f);
 		return 0;
 	case JOB_BYE:
 		m->state = ENDED;

@@ -12,7 +12,8 @@
 #define POOL_READ_ID (WIRE_NO_ID - 1) /* of pool_read_file */
 
 enum state {
-	STARTING,
+	WAITING,  /* to be told to connect */
+	STARTING, /* connecting */
 	READY,
 	FAILED, /* could not connect; left out */
 	ENDED   /* said BYE */
@@ -24,12 +25,19 @@ struct member {
 	int fd; /* of c, for the children to close */
 	enum state state;
 	struct chan c;
-	struct err failure; /* why it FAILED */
+	struct err failure; /* why it could not connect */
+	unsigned failures;  /* to connect */
+	int64_t retry_at;
 	char *name;
 	size_t jobs; /* held by it */
 	uint64_t cost;
 	struct pool_progress progress;
 	bool opened, answered;
+	struct buf path; /* of the file that it is at */
+	uint64_t speed;  /* bytes per second that came lately */
+	int64_t speed_at;
+	uint64_t speed_in;
+	uint64_t rate; /* bytes per second that it may send */
 };
 
 struct pool {
@@ -37,6 +45,16 @@ struct pool {
 	unsigned n;
 	struct member m[POOL_MAX];
 	struct zip *zip;
+	/* who is called for: the first of m */
+	unsigned crew;
+	unsigned drops; /* connections that failed and are tried again */
+	int64_t next_connect, patience;
+	bool told;
+	/* what all were told, for those that come later */
+	struct buf open, tree, verify, spare;
+	uint64_t system_identifier, dev, ino;
+	uint64_t rate, rate_late; /* of all; of one until it is divided */
+	int64_t shared_at;
 	/* the job under way */
 	const struct pool_work *work;
 	size_t outstanding;
@@ -69,6 +87,18 @@ pool_cost(uint64_t size)
 
 /* pool.c: one wait of at most 200 ms, then everything that came. */
 int pool_turn(struct pool *p, int64_t deadline, struct err *e);
+/* pool_crew.c: tell those to connect whose turn it is; is there any? */
+int pool_recruit(struct pool *p, struct err *e);
+bool pool_recruiting(const struct pool *p);
+/* It could not connect. */
+void pool_refused(struct member *m, const struct err *why);
+/* It is connected: what the others were told. */
+int pool_welcome(struct member *m, struct err *e);
+/* Nobody is waited for any more. */
+void pool_dismiss(struct pool *p);
+void pool_let_go(struct member *m);
+/* Divide the rate, where it is time. */
+int pool_share(struct pool *p, struct err *e);
 /* pool_ask.c: to every member that is there. */
 int pool_send_all(
     struct pool *p, uint8_t type, const struct buf *b, struct err *e);

@@ -14,7 +14,7 @@
 static bool
 hungry(const struct member *m)
 {
-	if (m->state != READY)
+	if (m->state != READY || !m->opened)
 		return false;
 	return m->jobs < 2 || (m->jobs < HOLD_FILES && m->cost < HOLD_BYTES);
 }
@@ -51,6 +51,8 @@ feed(struct member *m, struct err *e)
 	if (!buf_ok(&p->group))
 		return err_set_nomem(e);
 	wire_put_u32(count, n);
+	if (m->jobs == 0)
+		p->shared_at = 0; /* it may send now */
 	m->jobs += n;
 	m->cost += cost;
 	p->outstanding += n;
@@ -92,6 +94,7 @@ pool_run(struct pool *p, const struct pool_work *w, struct err *e)
 	       (rc = pool_turn(p, DEADLINE_NEVER, e)) == 0)
 		hook_pause("fed");
 	p->work = NULL;
+	pool_dismiss(p);
 	return rc;
 }
 

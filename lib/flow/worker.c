@@ -34,6 +34,7 @@ struct worker {
 	uint64_t stall_mark; /* agent_read + received when last moved */
 	int64_t moved;       /* clock_ms of that */
 	int64_t last_ping, last_progress;
+	bool tried;    /* to connect */
 	bool relaying; /* a relayed request is under way */
 	bool quitting, done;
 };
@@ -52,10 +53,14 @@ send_note(void *arg, const char *text)
 static int
 send_progress(struct worker *w, struct err *e)
 {
+	const char *path = w->fetch ? fetch_current(w->fetch) : NULL;
+
 	buf_reset(&w->out);
 	buf_add_u64(&w->out, w->fetch ? fetch_handled(w->fetch) : 0);
 	buf_add_u64(&w->out, w->agent.t->bytes_in);
 	buf_add_u64(&w->out, w->agent.t->bytes_out);
+	if (path != NULL)
+		buf_adds(&w->out, path);
 	w->last_progress = clock_ms();
 	return chan_send_buf(&w->up, JOB_PROGRESS, &w->out, e);
 }
@@ -306,6 +311,7 @@ parent_frame(struct worker *w, const struct frame *f, struct err *e)
 		return chan_send(
 		    &w->agent, f->type, f->data, f->len, NULL, 0, e);
 	case WIRE_VERIFY:
+	case WIRE_RATE:
 		return chan_send(
 		    &w->agent, f->type, f->data, f->len, NULL, 0, e);
 	case JOB_TREE:
@@ -435,9 +441,9 @@ connect_agent(struct worker *w, struct err *e)
 					   : CONNECT_MS * 2);
 	struct remote_opts remote = *w->o->remote;
 
-	remote.note = w->o->number == 0 ? send_note : NULL;
+	remote.note = w->o->number == 0 && !w->tried ? send_note : NULL;
 	remote.note_arg = w;
-	clock_sleep_ms(w->o->delay_ms, DEADLINE_NEVER);
+	w->tried = true;
 	if (remote_start(&t, &remote, push ? "sh" : w->o->agent, -1, e) == -1)
 		return -1;
 	chan_init(&w->agent, t);
@@ -449,6 +455,54 @@ connect_agent(struct worker *w, struct err *e)
 		return -1;
 	return chan_send(
 	    &w->up, JOB_READY, t->name, strlen(t->name), NULL, 0, e);
+}
+
+static void
+send_err(struct worker *w, const struct err *what)
+{
+	struct err ignore = ERR_INIT;
+
+	buf_reset(&w->out);
+	wire_encode_err(&w->out, WIRE_NO_ID, what);
+	(void)chan_send_buf(&w->up, WIRE_ERR, &w->out, &ignore);
+}
+
+/* The parent says when. */
+static int
+await_connect(struct worker *w, struct err *e)
+{
+	struct frame f;
+	int rc;
+
+	for (;;) {
+		if (chan_pump(&w->up, e) == -1)
+			return -1;
+		rc = chan_next(&w->up, &f, e);
+		if (rc == 1)
+			return f.type == JOB_CONNECT ? 0 : bad_job(e);
+		if (rc == -1)
+			return -1;
+		if (w->up.eof)
+			_exit(0);
+		if (chan_wait(&w->up, NULL, 0, DEADLINE_NEVER, e) == -1)
+			return -1;
+	}
+}
+
+static int
+be_connected(struct worker *w, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	for (;;) {
+		if (await_connect(w, e) == -1)
+			return -1;
+		err_clear(&why);
+		if (connect_agent(w, &why) == 0)
+			return 0;
+		send_err(w, &why);
+		chan_close(&w->agent, deadline_in(2000), NULL);
+	}
 }
 
 void
@@ -470,13 +524,10 @@ worker_main(int up, const struct worker_opts *o)
 	chan_init(&w.up, t);
 	if ((w.zip = zip_new(0)) == NULL)
 		(void)err_set_nomem(&e);
-	else if (connect_agent(&w, &e) == 0)
+	else if (be_connected(&w, &e) == 0)
 		rc = serve(&w, &e);
-	if (rc == -1) {
-		buf_reset(&w.out);
-		wire_encode_err(&w.out, WIRE_NO_ID, &e);
-		(void)chan_send_buf(&w.up, WIRE_ERR, &w.out, &ignore);
-	}
+	if (rc == -1)
+		send_err(&w, &e);
 	chan_close(&w.agent, deadline_in(2000), NULL);
 	(void)chan_flush(&w.up, deadline_in(2000), &ignore);
 	_exit(rc == 0 ? 0 : 1);

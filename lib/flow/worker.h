@@ -1,5 +1,6 @@
 /*
- * A worker: a child process with one SSH session to one agent.  It relays
+ * A worker: a child process with one SSH session to one agent, which it makes
+ * when it is told to, until that succeeds.  It relays
  * requests of its parent, fetches files into the target, answers the agent's
  * keep-alives, and ends when its parent does.
  */
@@ -15,7 +16,6 @@ struct worker_opts {
 	const char *agent;      /* path on the source */
 	const char *push_agent; /* local file to upload, or NULL */
 	const char *package;    /* version, for HELLO */
-	unsigned delay_ms;      /* before connecting (MaxStartups) */
 };
 
 /* Serve the parent on descriptor up; never returns. */

@@ -187,6 +187,22 @@ out:
 	return rc;
 }
 
+bool
+remote_dropped(const struct err *e)
+{
+	static const char *const words[] = {"before it said anything",
+	    "before its greeting",
+	    "exchange_identification: ", "Exceeded MaxStartups",
+	    "Not allowed at this time", "Connection reset by",
+	    "Connection closed by"};
+
+	for (size_t i = 0; e->code == ERR_SSH_CONNECT && i < NELEM(words); i++)
+		if (strstr(e->text, words[i]) != NULL ||
+		    strstr(e->detail, words[i]) != NULL)
+			return true;
+	return false;
+}
+
 int
 remote_target(char *text, struct remote_opts *r, struct err *e)
 {

@@ -40,6 +40,10 @@ struct remote_opts {
 int remote_start(struct transport **t, const struct remote_opts *o,
     const char *command, int sigfd, struct err *e);
 
+/* Did the server end the connection before login, as one does that has too many
+ * of them (sshd's MaxStartups)?  By the words of the error. */
+bool remote_dropped(const struct err *e);
+
 /*
  * [USER@]HOST[:PORT], HOST may be [IPv6]: sets host, and user and port where
  * they are named.  text is cut into pieces and must outlive r.  ERR_USAGE.

@@ -17,6 +17,7 @@
 /* Bytes before login: the KEX of a large server is 10 kB. */
 #define LOGIN_BUDGET ((size_t)512 * 1024)
 #define HEAD_MAX ((size_t)32 * 1024)
+#define FIRST_WORDS ((size_t)100)
 #define WINDOW (2U * 1024 * 1024) /* measured best; 64 MiB halves it */
 #define PACKET (32U * 1024)
 
@@ -224,12 +225,35 @@ set_algorithms(
 	return rc;
 }
 
+static bool
+said_version(const struct ssh *s)
+{
+	return s->head.len > 0 &&
+	       memmem(s->head.data, s->head.len, "SSH-", 4) != NULL;
+}
+
+/* sshd tells so why it takes nobody: "Exceeded MaxStartups". */
+static const char *
+first_words(const struct ssh *s, char words[FIRST_WORDS])
+{
+	size_t n = 0;
+
+	while (n < s->head.len && n < FIRST_WORDS - 1 &&
+	       s->head.data[n] >= ' ' && s->head.data[n] < 0x7f) {
+		words[n] = s->head.data[n];
+		n++;
+	}
+	words[n] = '\0';
+	return words;
+}
+
 /* The handshake failed: was there a list without a common name? */
 static int
 explain_handshake(struct ssh *s, struct buf *why, struct err *e)
 {
 	struct sshalgo_offer offer = {.version = ""};
 	struct buf mine = BUF_INIT;
+	char words[FIRST_WORDS];
 
 	if (sshalgo_parse(&offer, buf_str(&s->head), s->head.len))
 		for (int i = 0; i < SSHALGO_KINDS; i++) {
@@ -258,6 +282,11 @@ explain_handshake(struct ssh *s, struct buf *why, struct err *e)
 		(void)err_set(e, ERR_SSH_CONNECT,
 		    "%s ended the connection before it said anything",
 		    s->t.name);
+	if (!err_is_set(e) && !said_version(s))
+		(void)err_set(e, ERR_SSH_CONNECT,
+		    "%s ended the connection before its greeting; it said "
+		    "\"%s\"",
+		    s->t.name, first_words(s, words));
 	(void)err_set(e, ERR_SSH_CONNECT, "ssh handshake with %s failed: %s",
 	    s->t.name, ssh_error(s));
 	if (offer.version[0] != '\0')

@@ -37,7 +37,7 @@ clone_args() {
 	    --ssh="$SSHD_USER@127.0.0.1:$SSH_PORT" --ssh-identity="$SSHD_KEY"
 	    --known-hosts="${SSHD_KNOWN[main]}" --agent="$AGENT"
 	    --start-command="$T/$2.start" --stop-command="$T/$2.stop"
-	    --slot="slot_$2" --no-sync --progress=none -t 300s)
+	    --slot="slot_$2" --no-sync --progress=none -t 300s -j 2)
 	# The slot is ours to make or to find again.
 	if ! pg_is "$1" "SELECT count(*) FROM pg_replication_slots
 	    WHERE slot_name = 'slot_$2'" 1; then

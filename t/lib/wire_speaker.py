@@ -164,6 +164,7 @@ def parse_opened(data):
     o = {k: getattr(r, w)() for k, w in (
         ("system", "u64"), ("control", "u32"), ("catalog", "u32"),
         ("mode", "u32"), ("dev", "u64"), ("ino", "u64"), ("now_ns", "u64"),
+        ("cores", "u32"),
         ("boot_id", "text"), ("version", "text"), ("resolved", "text"),
         ("libc", "text"), ("wal_link", "text"))}
     assert r.left() == 0
@@ -518,9 +519,10 @@ class agent:
 
 def opened(pgdata="/", system=SYSTEM, control=1300, catalog=202209061,
            mode=0o700, dev=1, ino=1, now_ns=1 << 60, boot_id="boot",
-           version="15", libc="glibc 2.36", wal_link=""):
+           version="15", libc="glibc 2.36", wal_link="",
+           cores=0):
     return (u64(system) + u32(control) + u32(catalog) + u32(mode) + u64(dev)
-            + u64(ino) + u64(now_ns) + text(boot_id) + text(version)
+            + u64(ino) + u64(now_ns) + u32(cores) + text(boot_id) + text(version)
             + text(pgdata) + text(libc) + text(wal_link))
 
 

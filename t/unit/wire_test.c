@@ -47,6 +47,7 @@ static const struct wire_opened opened_value = {
     .dev = 1,
     .ino = 2,
     .mtime_ns = 3,
+    .cores = 6,
     .boot_id = STR("b"),
     .pg_version = STR("15"),
     .resolved = STR("/srv"),
@@ -144,6 +145,12 @@ make_done(struct buf *b)
 	static const struct wire_done m = {1, 2, {3}};
 
 	wire_encode_done(b, &m);
+}
+
+static void
+make_rate(struct buf *b)
+{
+	wire_encode_rate(b, UINT64_C(80000000));
 }
 
 static void
@@ -324,6 +331,14 @@ sig(const void *d, size_t n, struct err *e)
 }
 
 static int
+rate(const void *d, size_t n, struct err *e)
+{
+	uint64_t v;
+
+	return wire_decode_rate(d, n, &v, e);
+}
+
+static int
 verify(const void *d, size_t n, struct err *e)
 {
 	uint64_t v;
@@ -349,6 +364,7 @@ static const struct kind {
     {"operate", make_operate, operate},
     {"operated", make_operated, operated}, /* the byte more is a NUL */
     {"verify", make_verify, verify},
+    {"rate", make_rate, rate},
     {"config file", make_config, config}, /* likewise */
     {"pong", make_pong, pong},
 };
@@ -611,6 +627,7 @@ opened_comes_back(void **state)
 	assert_int_equal(o.dev, 1);
 	assert_int_equal(o.ino, 2);
 	assert_int_equal(o.mtime_ns, 3);
+	assert_int_equal(o.cores, 6);
 	assert_true(is(o.boot_id, "b") && is(o.pg_version, "15"));
 	assert_true(is(o.resolved, "/srv") && is(o.libc, ""));
 	assert_true(is(o.wal_link, "/wal"));

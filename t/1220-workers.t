@@ -1,0 +1,222 @@
+#!/bin/bash
+# Goal: as many workers as sshd lets in, and never a failure because it lets in
+# fewer; SIGUSR1 tells what they are at, in each step; --max-rate is what all
+# of them together send.
+#
+#	t/1220-workers.t [FUNCTION]...	only some of the cases
+
+. "${0%/*}/lib/tap.sh"
+. "${0%/*}/lib/pg.sh"
+. "${0%/*}/lib/sshd.sh"
+. "${0%/*}/lib/oracle.sh"
+. "${0%/*}/lib/load.sh"
+. "${0%/*}/lib/clone.sh"
+clone_needs
+
+m=$(pg_majors | tail -n 1)
+HELD=
+
+# --- helpers
+
+good() {
+	rc_is 0 "$1: the clone succeeds" || return
+	ok "$1: it streams" poll_until 30 pg_streams s
+	ok "$1: the content is equal" oracle_compare p s
+}
+
+fresh() {
+	forget s
+	drop_slots p >/dev/null
+	mkdir "$T/s.ts"
+}
+
+bg_says() { grep -Eq -- "$1" "$T/.bg.err"; }
+lines() { grep -Ec -- "$1" "$T/.bg.err"; }
+
+# An sshd of its own, in the place of main.
+with_sshd() {
+	sshd_start "$1" -- "$2" || fail "$1: sshd starts"
+	SSHD_KNOWN[main]=${SSHD_KNOWN[$1]}
+	SSH_PORT=${SSHD_PORT[$1]}
+}
+
+# A connection that never logs in: with MaxStartups 1 sshd takes no other.
+hold() {
+	exec {HELD}<>"/dev/tcp/127.0.0.1/$SSH_PORT"
+	read -r -t 10 -u "$HELD" _
+}
+
+let_go() { exec {HELD}>&-; }
+
+# --- who is let in
+
+# All but one connection at a time is dropped; every transport.
+startups_one() {
+	local t
+	with_sshd one "MaxStartups 1"
+	for t in libssh2 openssh; do
+		clone_run p s --transport="$t" -j 4
+		good "MaxStartups 1, $t"
+		fresh
+	done
+}
+
+startups_random() {
+	local t
+	with_sshd some "MaxStartups 2:90:3"
+	for t in libssh2 openssh; do
+		clone_run p s --transport="$t" -j 8
+		good "MaxStartups 2:90:3, $t"
+		fresh
+	done
+}
+
+# As if others logged in all the time: only the first worker ever comes.
+only_the_first() {
+	local t
+	for t in libssh2 openssh; do
+		clone_paused plan p s --transport="$t" -j 3 --max-rate=20MB \
+		    --compress=none --progress=line ||
+		    fail "$t: the plan is reached"
+		hold
+		clone_resume
+		clone_wait
+		let_go
+		good "only the first, $t"
+		like "$err" "worker 2 could not connect .*going on with 1 of 3" \
+		    "only the first, $t: a note says so"
+		is "$(grep -c 'could not connect' <<<"$err")" 1 \
+		    "only the first, $t: once"
+		like "$err" "note: 1 of 3 workers did it.*MaxStartups" \
+		    "only the first, $t: and with how many it was done"
+		fresh
+	done
+}
+
+# It tries again: who was dropped at first takes part later.
+later_ones() {
+	clone_paused plan p s -j 2 --max-rate=3MB --compress=none \
+	    --progress=line || fail "the plan is reached"
+	hold
+	clone_resume
+	ok "later: a worker is dropped" \
+	    poll_until 30 bg_says 'worker 2 could not connect'
+	let_go
+	ok "later: it comes after all" poll_until 60 usr1 'worker 2: busy'
+	clone_wait
+	good "later"
+	unlike "$err" "workers did it" "later: nothing is missing at the end"
+	fresh
+}
+
+# The first one is dropped itself, a few times.
+first_waits() {
+	local t
+	for t in libssh2 openssh; do
+		hold
+		clone_args p s
+		"${CLONE[@]}" --transport="$t" >"$T/.bg.out" 2>"$T/.bg.err" \
+		    3>&- 4>&- {HELD}>&- &
+		CLONE_PID=$!
+		kill_later "$CLONE_PID"
+		ok "the first, $t: it is dropped" \
+		    poll_until 20 bg_says 'note: .*trying again'
+		let_go
+		clone_wait
+		good "the first, $t"
+		fresh
+	done
+}
+
+# Never let in: the error says what may be the matter.
+first_gives_up() {
+	hold
+	clone_run p s
+	rc_is 5 "never let in: it fails"
+	like "$err" 'error: .*ended the connection' "never let in: why"
+	like "$err" 'hint: .*MaxStartups' "never let in: and what it may be"
+	let_go
+	fresh
+}
+
+# --- SIGUSR1
+
+# usr1 REGEX: ask, and see whether it has been answered so.
+usr1() {
+	kill -USR1 "$CLONE_PID"
+	poll_until 2 bg_says "$1"
+}
+
+# In each of these steps, where nothing looks at signals until it goes on; the
+# document of --json stays alone on standard output.
+usr1_everywhere() {
+	local phase
+	for phase in preflight connected backup manifest plan marked transfer \
+	    transferred control stopped label synced sealed; do
+		clone_paused "$phase" p s --json --no-start -q ||
+		    fail "SIGUSR1: the phase $phase is reached"
+		kill -USR1 "$CLONE_PID"
+		clone_resume
+		clone_wait
+		rc_is 0 "SIGUSR1 at $phase: the clone goes on"
+		is "$(grep -c '^  \[[1-7]/7\] ' <<<"$err")" 1 \
+		    "SIGUSR1 at $phase: one line answers"
+		ok "SIGUSR1 at $phase: the document is whole" \
+		    /usr/bin/python3 -c 'import json, sys; json.load(sys.stdin)' \
+		    <<<"$out"
+		fresh
+	done
+}
+
+usr1_line() {
+	local one='worker [12]: busy, [0-9]+ files?, [0-9.]+ [kM]?B/s, [a-z]+'
+	clone_paused plan p s -j 2 --max-rate=3MB --compress=none --json ||
+	    fail "the plan is reached"
+	clone_resume
+	ok "SIGUSR1: files, bytes, rate, time left, and both workers" \
+	    poll_until 30 usr1 "^  \[4/7\] transfer +[0-9]+ %   [0-9.]+ [kM]?B/[0-9.]+ MB   [0-9.]+ [kM]B/s   0:[0-9:]+ left   [0-9]+/[0-9]+ files   ${one}[^;]*; ${one}[^;]*\$"
+	clone_wait
+	good "SIGUSR1"
+	fresh
+}
+
+# --- --max-rate
+
+# Not timed here (make bench does): that the workers share it at all.
+rate_is_shared() {
+	local rate=4000000 j
+	for j in 1 3; do
+		clone_run p s -j "$j" --max-rate="$rate" --compress=none --json \
+		    --no-start
+		rc_is 0 "--max-rate, -j $j"
+		is "$(/usr/bin/python3 -c 'import json, sys
+d = json.load(sys.stdin)
+least = d["bytes"]["sent"] / float(sys.argv[1]) - 0.5
+print(d["seconds"]["transfer"] >= least * 0.9)' "$rate" <<<"$out")" \
+		    True "--max-rate, -j $j: it is not exceeded"
+		fresh
+	done
+}
+
+# --- all of them
+
+pg_up p "$m" >/dev/null || bail "the primary does not start"
+load_setup p 2000
+pg_node s "$m"
+mkdir "$T/s.ts"
+
+[ $# -gt 0 ] || set -- usr1_line usr1_everywhere rate_is_shared startups_random \
+    startups_one only_the_first later_ones first_waits first_gives_up
+for what; do
+	note "=== $what"
+	began=$SECONDS
+	[ "${SSHD_PORT[one]-}" ] || case $what in
+	only_the_first|later_ones|first_*) with_sshd one "MaxStartups 1" ;;
+	esac
+	"$what"
+	diag "$what: $((SECONDS - began)) s"
+done
+ok "no agent process is left" poll_until 10 no_agents
+ok "the primary is not in backup mode" pg_no_backup p
+
+done_testing
