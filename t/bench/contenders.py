@@ -138,5 +138,5 @@ class Rated(Ours):
     def __init__(self, place, transport, megabytes, jobs):
         super().__init__(place, transport, "--max-rate=%dMB" % megabytes,
                          "--jobs=%d" % jobs)
-        self.name += " %d MB/s -j %d" % (megabytes, jobs)
-        self.rate = megabytes * 1000 * 1000
+        self.name += " %d MiB/s -j %d" % (megabytes, jobs)
+        self.rate = megabytes << 20
