@@ -52,20 +52,3 @@ crew_pause_ms(unsigned n)
 		ms *= 2;
 	return MIN_OF(ms, (int64_t)PAUSE_MAX_MS);
 }
-
-unsigned
-crew_free(const struct crew_host *h)
-{
-	unsigned busy = (h->load + 50) / 100, n = h->online;
-
-	if (n == 0)
-		return h->allowed;
-	n = n > busy ? n - busy : 1;
-	if (h->allowed > 0)
-		n = MIN_OF(n, h->allowed);
-	/* Half a processor is better than none. */
-	if (h->quota > 0 && h->period > 0)
-		n = (unsigned)MIN_OF(
-		    (uint64_t)n, (h->quota + h->period - 1) / h->period);
-	return n;
-}

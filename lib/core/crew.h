@@ -39,13 +39,4 @@ unsigned crew_at_once(unsigned drops);
 /* How long a worker waits after its failure number n (1 is the first). */
 int64_t crew_pause_ms(unsigned n);
 
-struct crew_host {
-	unsigned online;        /* processors of the machine */
-	unsigned allowed;       /* those that we may run on; 0: not known */
-	uint64_t quota, period; /* of our control group; 0: no bound */
-	unsigned load;          /* 100 * the load of the last minute */
-};
-/* Processors that are free for us, at least 1; 0: nothing is known. */
-unsigned crew_free(const struct crew_host *h);
-
 #endif

@@ -20,7 +20,7 @@ read_text(const char *file, char *text, size_t size)
 
 /* The tighter bound of two: quota / period. */
 static void
-bound(struct crew_host *h, uint64_t quota, uint64_t period)
+bound(struct cores_host *h, uint64_t quota, uint64_t period)
 {
 	if (quota == 0 || period == 0)
 		return;
@@ -33,7 +33,7 @@ bound(struct crew_host *h, uint64_t quota, uint64_t period)
 
 /* Each group above it may be bound too. */
 static void
-look_v2(struct crew_host *h, char *group)
+look_v2(struct cores_host *h, char *group)
 {
 	char file[PATH_MAX], text[128];
 	uint64_t quota, period;
@@ -51,7 +51,7 @@ look_v2(struct crew_host *h, char *group)
 }
 
 static void
-look_v1(struct crew_host *h, const char *name, const char *group)
+look_v1(struct cores_host *h, const char *name, const char *group)
 {
 	static const char *const files[] = {
 	    "cpu.cfs_quota_us", "cpu.cfs_period_us"};
@@ -70,7 +70,7 @@ look_v1(struct crew_host *h, const char *name, const char *group)
 
 /* Lines "0::/a/b" (v2), "4:cpu,cpuacct:/a/b" (v1). */
 static void
-look_group(struct crew_host *h)
+look_group(struct cores_host *h)
 {
 	char text[4096], *line, *save = NULL, *name, *group;
 
@@ -94,14 +94,14 @@ look_group(struct crew_host *h)
 }
 
 void
-cores_look(struct crew_host *h)
+cores_look(struct cores_host *h)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	char text[64];
 	unsigned whole, part;
 	cpu_set_t set;
 
-	*h = (struct crew_host){.online = online > 0 ? (unsigned)online : 0};
+	*h = (struct cores_host){.online = online > 0 ? (unsigned)online : 0};
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		h->allowed = (unsigned)CPU_COUNT(&set);
 	if (read_text("/proc/loadavg", text, sizeof(text)) &&
@@ -111,10 +111,27 @@ cores_look(struct crew_host *h)
 }
 
 unsigned
+cores_count(const struct cores_host *h)
+{
+	unsigned busy = (h->load + 50) / 100, n = h->online;
+
+	if (n == 0)
+		return h->allowed;
+	n = n > busy ? n - busy : 1;
+	if (h->allowed > 0)
+		n = MIN_OF(n, h->allowed);
+	/* Half a processor is better than none. */
+	if (h->quota > 0 && h->period > 0)
+		n = (unsigned)MIN_OF(
+		    (uint64_t)n, (h->quota + h->period - 1) / h->period);
+	return n;
+}
+
+unsigned
 cores_free(void)
 {
-	struct crew_host h;
+	struct cores_host h;
 
 	cores_look(&h);
-	return crew_free(&h);
+	return cores_count(&h);
 }

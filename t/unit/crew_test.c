@@ -1,6 +1,7 @@
 /* How many workers, when they come, and which processors are free. */
 #include "base/std.h"
 #include "core/crew.h"
+#include "io/cores.h"
 
 #include <setjmp.h>
 #include <cmocka.h>
@@ -112,32 +113,32 @@ after_a_drop_they_come_one_at_a_time_and_later_and_later(void **state)
 }
 
 static unsigned
-is_free(struct crew_host h)
+is_free(struct cores_host h)
 {
-	return crew_free(&h);
+	return cores_count(&h);
 }
 
 static void
 free_are_those_allowed_and_idle(void **state)
 {
 	(void)state;
-	assert_int_equal(is_free((struct crew_host){0}), 0);
-	assert_int_equal(is_free((struct crew_host){.allowed = 3}), 3);
-	assert_int_equal(is_free((struct crew_host){.online = 8}), 8);
+	assert_int_equal(is_free((struct cores_host){0}), 0);
+	assert_int_equal(is_free((struct cores_host){.allowed = 3}), 3);
+	assert_int_equal(is_free((struct cores_host){.online = 8}), 8);
 	assert_int_equal(
-	    is_free((struct crew_host){.online = 8, .allowed = 2}), 2);
+	    is_free((struct cores_host){.online = 8, .allowed = 2}), 2);
 	assert_int_equal(
-	    is_free((struct crew_host){.online = 8, .load = 310}), 5);
+	    is_free((struct cores_host){.online = 8, .load = 310}), 5);
 	assert_int_equal(
-	    is_free((struct crew_host){.online = 8, .load = 9900}), 1);
+	    is_free((struct cores_host){.online = 8, .load = 9900}), 1);
 	/* What others do is on the other processors, as far as we know. */
-	assert_int_equal(is_free((struct crew_host){
+	assert_int_equal(is_free((struct cores_host){
 			     .online = 64, .allowed = 8, .load = 3000}),
 	    8);
-	assert_int_equal(is_free((struct crew_host){
+	assert_int_equal(is_free((struct cores_host){
 			     .online = 8, .quota = 150000, .period = 100000}),
 	    2);
-	assert_int_equal(is_free((struct crew_host){
+	assert_int_equal(is_free((struct cores_host){
 			     .online = 8, .quota = 10000, .period = 100000}),
 	    1);
 }
