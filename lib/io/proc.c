@@ -217,6 +217,33 @@ status_of(int wstatus)
 	return WEXITSTATUS(wstatus);
 }
 
+/* Readable when pid has ended; -1 where the kernel has none (before 5.3). */
+static int
+open_pidfd(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+	return (int)syscall(SYS_pidfd_open, pid, 0U); /* is close-on-exec */
+#else
+	(void)pid;
+	return -1;
+#endif
+}
+
+/* Its end or the deadline, whichever is first; without a pidfd a while. */
+static void
+sleep_until_end(pid_t pid, int64_t *pause, int64_t deadline)
+{
+	struct pollfd fd = {.fd = open_pidfd(pid), .events = POLLIN};
+
+	if (fd.fd == -1) {
+		clock_sleep_ms(*pause, deadline);
+		*pause = MIN_OF(*pause * 2, POLL_MS);
+		return;
+	}
+	(void)poll(&fd, 1, deadline_poll_ms(deadline));
+	(void)close(fd.fd);
+}
+
 int
 proc_wait(pid_t pid, int64_t deadline, int *status)
 {
@@ -233,10 +260,8 @@ proc_wait(pid_t pid, int64_t deadline, int *status)
 		}
 		if (p == 0 && deadline_passed(deadline))
 			return 0;
-		if (p == 0) {
-			clock_sleep_ms(pause, deadline);
-			pause = MIN_OF(pause * 2, POLL_MS);
-		}
+		if (p == 0)
+			sleep_until_end(pid, &pause, deadline);
 	}
 }
 
@@ -275,13 +300,8 @@ kill_group(pid_t pid)
 
 /* --- run ------------------------------------------------------------------*/
 
-struct stream {
-	int fd; /* -1: ended, or not wanted */
-	struct buf *to;
-};
-
 static void
-stream_end(struct stream *s)
+stream_end(struct proc_stream *s)
 {
 	if (s->fd != -1)
 		(void)close(s->fd);
@@ -291,7 +311,7 @@ stream_end(struct stream *s)
 /* Take what is there; bytes above max are read and dropped, so that a talker
  * does not block. */
 static void
-stream_take(struct stream *s, size_t max)
+stream_take(struct proc_stream *s, size_t max)
 {
 	char data[4096];
 	ssize_t n;
@@ -314,7 +334,7 @@ stream_take(struct stream *s, size_t max)
 
 /* A pipe whose read end is ours, non-blocking; *child: the other end. */
 static int
-stream_open(struct stream *s, struct buf *to, int *child, struct err *e)
+stream_open(struct proc_stream *s, struct buf *to, int *child, struct err *e)
 {
 	int p[2];
 
@@ -332,19 +352,19 @@ stream_open(struct stream *s, struct buf *to, int *child, struct err *e)
 
 /* Until the child has ended, or a reason to end it. */
 static int
-collect(const struct proc_opts *o, struct stream s[2], pid_t pid, int *status,
-    struct err *e)
+collect(struct proc *p, int *status, struct err *e)
 {
+	const struct proc_opts *o = &p->o;
 	int64_t deadline = o->deadline == 0 ? DEADLINE_NEVER : o->deadline;
 	size_t max = o->max_out != 0 ? o->max_out : KEEP_DEFAULT;
-	int64_t pause = 1;
-	struct pollfd fds[2];
+	int64_t pause = 1, until;
+	struct pollfd fds[3];
 	int ended, rc;
 
 	for (;;) {
-		ended = proc_wait(pid, clock_ms(), status);
-		stream_take(&s[0], max);
-		stream_take(&s[1], max);
+		ended = proc_wait(p->pid, clock_ms(), status);
+		stream_take(&p->s[0], max);
+		stream_take(&p->s[1], max);
 		if (ended)
 			return 0;
 		if (deadline_passed(deadline))
@@ -352,52 +372,94 @@ collect(const struct proc_opts *o, struct stream s[2], pid_t pid, int *status,
 			    "\"%s\" did not end in time", o->argv[0]);
 		for (int i = 0; i < 2; i++)
 			fds[i] =
-			    (struct pollfd){.fd = s[i].fd, .events = POLLIN};
-		rc = wait_poll(
-		    fds, 2, MIN_OF(deadline, clock_ms() + pause), o->sigfd, e);
+			    (struct pollfd){.fd = p->s[i].fd, .events = POLLIN};
+		fds[2] = (struct pollfd){.fd = p->pidfd, .events = POLLIN};
+		until = p->pidfd != -1 ? deadline
+				       : MIN_OF(deadline, clock_ms() + pause);
+		rc = wait_poll(fds, NELEM(fds), until, o->sigfd, e);
 		if (rc == -1)
 			return -1;
 		pause = rc > 0 ? 1 : MIN_OF(pause * 2, POLL_MS);
 	}
 }
 
-int
-proc_run(const struct proc_opts *o, int *status, struct err *e)
+static void
+end_all(struct proc *p)
 {
-	struct stream s[2] = {{.fd = -1}, {.fd = -1}};
-	int fds[3] = {-1, -1, -1};
-	pid_t pid = -1;
-	int rc = -1;
+	int saved = errno;
 
-	if (stream_open(&s[0], o->out, &fds[1], e) == -1)
+	stream_end(&p->s[0]);
+	stream_end(&p->s[1]);
+	if (p->pidfd != -1)
+		(void)close(p->pidfd);
+	p->pidfd = -1;
+	errno = saved;
+}
+
+int
+proc_begin(struct proc *p, const struct proc_opts *o, struct err *e)
+{
+	int fds[3] = {-1, -1, -1}, rc = -1, saved;
+
+	*p = (struct proc){
+	    .o = *o, .s = {{.fd = -1}, {.fd = -1}}, .pid = -1, .pidfd = -1};
+	if (stream_open(&p->s[0], o->out, &fds[1], e) == -1)
 		goto out;
 	if (o->err != NULL && o->err == o->out)
 		fds[2] = fds[1];
-	else if (stream_open(&s[1], o->err, &fds[2], e) == -1)
+	else if (stream_open(&p->s[1], o->err, &fds[2], e) == -1)
 		goto out;
-	if (proc_spawn(o->argv, o->env, fds, o->new_session || o->whole, &pid,
-		e) == -1)
-		goto out;
+	rc = proc_spawn(
+	    o->argv, o->env, fds, o->new_session || o->whole, &p->pid, e);
+	if (rc == 0)
+		p->pidfd = open_pidfd(p->pid);
+out:
+	saved = errno;
 	if (fds[2] != -1 && fds[2] != fds[1])
 		(void)close(fds[2]);
 	if (fds[1] != -1)
 		(void)close(fds[1]);
-	fds[1] = fds[2] = -1;
-	rc = collect(o, s, pid, status, e);
-	if (rc == -1 && o->whole)
-		kill_group(pid);
-	else if (rc == -1)
-		(void)proc_kill(pid, deadline_in(TERM_MS));
-out : {
-	int saved = errno;
-
-	if (fds[2] != -1 && fds[2] != fds[1])
-		(void)close(fds[2]);
-	if (fds[1] != -1)
-		(void)close(fds[1]);
-	stream_end(&s[0]);
-	stream_end(&s[1]);
+	if (rc == -1)
+		end_all(p);
 	errno = saved;
-}
 	return rc;
+}
+
+static void
+end_child(struct proc *p)
+{
+	if (p->o.whole)
+		kill_group(p->pid);
+	else
+		(void)proc_kill(p->pid, deadline_in(TERM_MS));
+}
+
+int
+proc_end(struct proc *p, int *status, struct err *e)
+{
+	int rc = collect(p, status, e);
+
+	if (rc == -1)
+		end_child(p);
+	p->pid = -1;
+	end_all(p);
+	return rc;
+}
+
+void
+proc_drop(struct proc *p)
+{
+	if (p->pid <= 0)
+		return;
+	end_child(p);
+	p->pid = -1;
+	end_all(p);
+}
+
+int
+proc_run(const struct proc_opts *o, int *status, struct err *e)
+{
+	struct proc p;
+
+	return proc_begin(&p, o, e) == -1 ? -1 : proc_end(&p, status, e);
 }
