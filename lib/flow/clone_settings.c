@@ -172,29 +172,43 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 	return 0;
 }
 
+static void
+take_value(struct preflight_setting *s, const struct buf *value)
+{
+	int have = (int)strtol(buf_str(value), NULL, 10);
+	int seen = s->have != -1 ? s->have : preflight_default(s->name);
+
+	if (value->len == 0 || have == seen)
+		return;
+	s->have = have;
+	s->line = 0;
+}
+
 /* The server itself says what its files mean, where all of them are here. */
 static void
 ask_programs(struct clone *c, const char *dir, struct view *v)
 {
-	struct buf value = BUF_INIT;
-	int have, seen;
+	const char *names[NELEM(v->own)];
+	struct buf values[NELEM(v->own)] = {BUF_INIT};
+	size_t which[NELEM(v->own)], n = 0;
+	int rc;
 
 	for (size_t i = 0; c->bindir != NULL && i < v->n; i++) {
-		struct preflight_setting *s = &v->v[i];
-
-		if (v->own[i]) /* they would say that one */
+		/* The one that an earlier run wrote is the one they would say;
+		 * one that does not count they may not even know. */
+		if (v->own[i] || !pgver_lists(c->facts.version,
+				     PGFACT_STANDBY_SETTINGS, v->v[i].name))
 			continue;
-		if (server_setting(c->bindir, dir, s->name, &value,
-			clone_deadline(c, SETTING_MS), NULL) == -1)
-			break;
-		have = (int)strtol(buf_str(&value), NULL, 10);
-		seen = s->have != -1 ? s->have : preflight_default(s->name);
-		if (value.len > 0 && have != seen) {
-			s->have = have;
-			s->line = 0;
-		}
+		names[n] = v->v[i].name;
+		which[n++] = i;
 	}
-	buf_free(&value);
+	rc = server_settings(c->bindir, dir, names, n, values,
+	    clone_deadline(c, SETTING_MS), NULL);
+	for (size_t i = 0; i < n; i++) {
+		if (rc == 0)
+			take_value(&v->v[which[i]], &values[i]);
+		buf_free(&values[i]);
+	}
 }
 
 /* The file that is read last, with what an earlier run left there.  1, -1. */

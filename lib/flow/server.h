@@ -40,16 +40,18 @@ int server_bindir(
 /*
  * server_conf.c: what those programs make of a configuration, by "postgres -C"
  * (from 9.2; below, and where they cannot read it: ERR_SETTING, with what they
- * said).  deadline: of each call; also ends by a signal.
+ * said).  deadline: of each call; also ends by a signal.  What is asked in one
+ * call is asked by as many processes at the same time.
  *
- * server_setting: the value of `name` for a server whose configuration is in
+ * server_settings: the values of `names` for a server whose configuration is in
  * config_dir (PGDATA, or where the distribution has it), includes and
  * postgresql.auto.conf counted, in the setting's own unit and not in that of
- * SHOW; replaces value.
+ * SHOW; replaces what is in values.
  * server_accepts: is `name` a setting that can have that value?
  */
-int server_setting(const char *bindir, const char *config_dir, const char *name,
-    struct buf *value, int64_t deadline, struct err *e);
+int server_settings(const char *bindir, const char *config_dir,
+    const char *const *names, size_t n, struct buf *values, int64_t deadline,
+    struct err *e);
 int server_accepts(const char *bindir, const char *name, const char *value,
     int64_t deadline, struct err *e);
 /* What is built in, of programs of that version (PGFACT_LOCAL_SIZES; 0: nothing

@@ -27,51 +27,91 @@ said_no(const struct buf *said, const char *name, struct err *e)
 	return -1;
 }
 
+/* One question; several are under way at the same time. */
+struct question {
+	struct proc p;
+	struct buf path, said;
+	const char *words[64];
+};
+
 /* set: up to two "name=value", NULL at the end. */
 static int
-ask(const char *bindir, const char *dir, const char *const *set,
-    const char *name, struct buf *value, int64_t deadline, struct err *e)
+ask_begin(struct question *q, const char *bindir, const char *dir,
+    const char *const *set, const char *name, struct buf *value,
+    int64_t deadline, struct err *e)
 {
 	static const char *const env[] = {"LC_ALL=C", NULL};
-	struct buf path = BUF_INIT, said = BUF_INIT;
 	/* -C third: so PostgreSQL wants it of one who is root. */
-	const char *argv[12] = {NULL, "-D", dir, "-C", name}, *words[64];
-	struct proc_opts o = {.argv = words,
+	const char *argv[12] = {NULL, "-D", dir, "-C", name};
+	struct proc_opts o = {.argv = q->words,
 	    .env = env,
 	    .out = value,
-	    .err = &said,
+	    .err = &q->said,
 	    .max_out = VALUE_MAX,
 	    .deadline = deadline,
 	    .sigfd = sig_fd()};
-	int status = -1, rc;
 
 	for (size_t n = 5; set != NULL && *set != NULL; set++) {
 		argv[n++] = "-c";
 		argv[n++] = *set;
 	}
-	buf_addf(&path, "%s/postgres", bindir);
-	argv[0] = buf_str(&path);
+	buf_addf(&q->path, "%s/postgres", bindir);
+	argv[0] = buf_str(&q->path);
 	buf_reset(value);
-	rc = buf_ok(&path) ? server_words(argv, words, NELEM(words), e)
-			   : err_set_nomem(e);
-	if (rc == 0)
-		rc = proc_run(&o, &status, e);
-	if (rc == 0 && status != 0)
-		rc = said_no(&said, name, e);
-	if (rc == 0 && value->len > 0 && value->data[value->len - 1] == '\n')
+	if (!buf_ok(&q->path))
+		return err_set_nomem(e);
+	if (server_words(argv, q->words, NELEM(q->words), e) == -1)
+		return -1;
+	return proc_begin(&q->p, &o, e);
+}
+
+static int
+ask_end(struct question *q, const char *name, struct buf *value, struct err *e)
+{
+	int status = -1;
+
+	if (proc_end(&q->p, &status, e) == -1)
+		return -1;
+	if (status != 0)
+		return said_no(&q->said, name, e);
+	if (value->len > 0 && value->data[value->len - 1] == '\n')
 		value->data[--value->len] = '\0';
-	if (rc == 0 && !buf_ok(value))
-		rc = err_set_nomem(e);
-	buf_free(&path);
-	buf_free(&said);
+	return buf_ok(value) ? 0 : err_set_nomem(e);
+}
+
+/* All at once: each takes the time of a program's start. */
+static int
+ask(const char *bindir, const char *dir, const char *const *set,
+    const char *const *names, size_t n, struct buf *values, int64_t deadline,
+    struct err *e)
+{
+	struct question *q = calloc(n, sizeof(*q));
+	int rc = 0;
+
+	if (q == NULL)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = ask_begin(
+		    &q[i], bindir, dir, set, names[i], &values[i], deadline, e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = ask_end(&q[i], names[i], &values[i], e);
+	for (size_t i = 0; i < n; i++) {
+		proc_drop(&q[i].p);
+		buf_free(&q[i].path);
+		buf_free(&q[i].said);
+	}
+	free(q);
 	return rc;
 }
 
 int
-server_setting(const char *bindir, const char *config_dir, const char *name,
-    struct buf *value, int64_t deadline, struct err *e)
+server_settings(const char *bindir, const char *config_dir,
+    const char *const *names, size_t n, struct buf *values, int64_t deadline,
+    struct err *e)
 {
-	return ask(bindir, config_dir, NULL, name, value, deadline, e);
+	return n == 0 ? 0
+		      : ask(bindir, config_dir, NULL, names, n, values,
+			    deadline, e);
 }
 
 int
@@ -84,8 +124,9 @@ server_accepts(const char *bindir, const char *name, const char *value,
 
 	buf_addf(&one, "%s=%s", name, value);
 	set[1] = buf_str(&one);
-	rc = buf_ok(&one) ? ask(bindir, NO_DIR, set, name, &out, deadline, e)
-			  : err_set_nomem(e);
+	rc = buf_ok(&one)
+		 ? ask(bindir, NO_DIR, set, &name, 1, &out, deadline, e)
+		 : err_set_nomem(e);
 	buf_free(&one);
 	buf_free(&out);
 	return rc;
@@ -105,21 +146,28 @@ server_sizes(const char *bindir, int version, struct server_sizes *s,
 	    {"segment_size", &s->segment},
 	    {"wal_segment_size", &s->wal_segment},
 	};
-	struct buf value = BUF_INIT;
+	const char *names[NELEM(rows)];
+	uint32_t *to[NELEM(rows)];
+	struct buf values[NELEM(rows)] = {BUF_INIT};
+	size_t n = 0;
 	int rc = 0;
 
 	*s = (struct server_sizes){.block = 0};
-	for (size_t i = 0; i < NELEM(rows) && rc == 0; i++) {
+	for (size_t i = 0; i < NELEM(rows); i++) {
 		if (!pgver_lists(version, PGFACT_LOCAL_SIZES, rows[i].name))
 			continue;
-		rc =
-		    ask(bindir, NO_DIR, set, rows[i].name, &value, deadline, e);
+		names[n] = rows[i].name;
+		to[n++] = rows[i].to;
+	}
+	if (n > 0)
+		rc = ask(bindir, NO_DIR, set, names, n, values, deadline, e);
+	for (size_t i = 0; i < n; i++) {
 		if (rc == 0)
-			*rows[i].to =
-			    (uint32_t)strtoul(buf_str(&value), NULL, 10);
+			*to[i] =
+			    (uint32_t)strtoul(buf_str(&values[i]), NULL, 10);
+		buf_free(&values[i]);
 	}
 	/* Its unit; from 11, when it is not built in any more, it is bytes. */
 	s->wal_segment *= s->wal_block;
-	buf_free(&value);
 	return rc;
 }
