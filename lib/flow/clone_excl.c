@@ -125,7 +125,8 @@ read_by_agent(struct clone *c, bool at_end, struct buf *text, struct err *e)
 	struct pool *p = pool_start(&po, e);
 	int rc = -1;
 
-	if (p != NULL && clone_open_source(c, p, &src, e) == 0)
+	if (p != NULL && pool_ready(p, e) == 0 &&
+	    clone_open_source(c, p, &src, e) == 0)
 		rc = text == NULL ? 0
 				  : pool_read_file(
 					p, "backup_label", LABEL_MAX, text, e);

@@ -59,8 +59,11 @@ struct clone {
 	const char *waits_for; /* what the server is asked for */
 	char uuid[37];
 	char name[64]; /* of the standby: slot, application_name */
-	char *bindir;
+	char *bindir;  /* of the server programs here, or NULL: */
+	struct err no_programs;
 	int local_version;
+	struct server_sizes sizes;
+	bool sizes_known;
 	bool same_host;
 	/* Settings that no copied file gives (12). */
 	struct pgconf_more more[8];
@@ -185,6 +188,8 @@ int clone_prepare(struct clone *c, struct err *e);
 void clone_judge_slot(struct clone *c, struct pg *pg);
 int clone_judge_server(struct clone *c, struct err *e); /* what SQL tells */
 int clone_judge_rest(struct clone *c, struct err *e);
+/* Which programs are here, and what they are; judges nothing. */
+void clone_ask_programs(struct clone *c);
 /* clone_config.c: A10, whose cluster the target is, and with what configuration
  * and by which commands its server runs.  Judges as those above. */
 int clone_config_find(struct clone *c, struct err *e);

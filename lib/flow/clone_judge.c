@@ -203,20 +203,30 @@ judge_target(struct clone *c, struct err *e)
 
 /* --- judgements ---------------------------------------------------------- */
 
+void
+clone_ask_programs(struct clone *c)
+{
+	int version;
+
+	if (server_bindir(c->o->bindir, c->facts.version, &c->bindir,
+		&c->local_version, &c->no_programs) == -1)
+		return;
+	version = c->local_version != 0 ? c->local_version : c->facts.version;
+	c->sizes_known = pgver(version, PGFACT_LOCAL_SIZES) != NULL &&
+			 server_sizes(c->bindir, version, &c->sizes,
+			     clone_deadline(c, PROGRAM_MS), NULL) == 0;
+}
+
 static int
 judge_programs(struct clone *c)
 {
 	char remote[64];
 	char local[64];
-	struct err e = ERR_INIT;
-	int rc;
 
-	rc = server_bindir(
-	    c->o->bindir, c->facts.version, &c->bindir, &c->local_version, &e);
-	if (!c->o->start && rc == -1)
+	if (c->bindir == NULL && !c->o->start)
 		return 0; /* nothing here will be started by us */
-	judge(c, rc, &e);
-	if (rc == -1)
+	judge(c, c->bindir == NULL ? -1 : 0, &c->no_programs);
+	if (c->bindir == NULL)
 		return 0;
 	(void)snprintf(remote, sizeof(remote), "%.*s",
 	    (int)MIN_OF(c->src.o.libc.len, (size_t)60), c->src.o.libc.s);
@@ -260,9 +270,7 @@ clone_judge_server(struct clone *c, struct err *e)
 static int
 judge_sizes(struct clone *c)
 {
-	int version =
-	    c->local_version != 0 ? c->local_version : c->facts.version;
-	struct server_sizes have;
+	const struct server_sizes *have = &c->sizes;
 	struct preflight_size s[] = {
 	    {"block size", c->control.blcksz, 0},
 	    {"WAL block size", c->control.xlog_blcksz, 0},
@@ -270,16 +278,14 @@ judge_sizes(struct clone *c)
 	    {"WAL segment size", c->control.xlog_seg_size, 0},
 	};
 
-	if (c->bindir == NULL || pgver(version, PGFACT_LOCAL_SIZES) == NULL ||
-	    server_sizes(c->bindir, version, &have,
-		clone_deadline(c, PROGRAM_MS), NULL) == -1)
+	if (!c->sizes_known)
 		return 0;
-	s[0].have = have.block;
-	s[1].have = have.wal_block;
-	s[2].have = have.segment;
-	s[3].have = have.wal_segment;
+	s[0].have = have->block;
+	s[1].have = have->wal_block;
+	s[2].have = have->segment;
+	s[3].have = have->wal_segment;
 	return preflight_sizes(
-	    &c->pf, s, NELEM(s) - (have.wal_segment == 0), c->bindir);
+	    &c->pf, s, NELEM(s) - (have->wal_segment == 0), c->bindir);
 }
 
 /* The shell of pg_ctl (A3). */

@@ -347,6 +347,9 @@ clone_prepare(struct clone *c, struct err *e)
 		return -1;
 	if (clone_start_pool(c, e) == -1)
 		return -1;
+	clone_ask_programs(c); /* while the workers connect */
+	if (pool_ready(c->pool, e) == -1)
+		return -1;
 	hook_pause("connected");
 	clone_index_read(c);
 	if (clone_open_source(c, c->pool, &c->src, e) == -1 ||

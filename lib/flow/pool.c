@@ -154,25 +154,6 @@ first_there(void *arg)
 }
 
 /* Without the first there is nothing. */
-static int
-wait_first(struct pool *p, struct err *e)
-{
-	struct member *m = &p->m[0];
-
-	p->patience = deadline_in(PATIENCE_MS);
-	if (pool_wait(p, deadline_in(p->o.connect_ms), first_there, p, e) == -1)
-		return -1;
-	if (m->state == READY)
-		return 0;
-	if (!err_is_set(&m->failure))
-		return err_set(e, ERR_TIMEOUT,
-		    "no SSH session after %" PRId64 " ms", p->o.connect_ms);
-	*e = m->failure;
-	if (remote_dropped(e))
-		(void)err_hint(e, "If more logins are under way there than its "
-				  "sshd admits (MaxStartups), wait a moment.");
-	return -1;
-}
 
 struct pool *
 pool_start(const struct pool_opts *o, struct err *e)
@@ -185,6 +166,8 @@ pool_start(const struct pool_opts *o, struct err *e)
 	}
 	p->o = *o;
 	p->n = MIN_OF(MAX_OF(o->n, 1u), (unsigned)POOL_MAX);
+	p->connected_by = deadline_in(o->connect_ms);
+	p->patience = deadline_in(PATIENCE_MS);
 	p->zip = zip_new(0);
 	p->list_digest = streamdigest_new();
 	if (p->zip == NULL || p->list_digest == NULL) {
@@ -195,12 +178,29 @@ pool_start(const struct pool_opts *o, struct err *e)
 		if (spawn(p, i, e) == -1)
 			goto fail;
 	pool_crew(p, 1);
-	if (wait_first(p, e) == -1)
-		goto fail;
 	return p;
 fail:
 	pool_close(p);
 	return NULL;
+}
+
+int
+pool_ready(struct pool *p, struct err *e)
+{
+	struct member *m = &p->m[0];
+
+	if (pool_wait(p, p->connected_by, first_there, p, e) == -1)
+		return -1;
+	if (m->state == READY)
+		return 0;
+	if (!err_is_set(&m->failure))
+		return err_set(e, ERR_TIMEOUT,
+		    "no SSH session after %" PRId64 " ms", p->o.connect_ms);
+	*e = m->failure;
+	if (remote_dropped(e))
+		(void)err_hint(e, "If more logins are under way there than its "
+				  "sshd admits (MaxStartups), wait a moment.");
+	return -1;
 }
 
 unsigned

@@ -41,11 +41,15 @@ struct pool_source {
 };
 
 /*
- * Fork the workers (no libpq session may be open: see architecture.md 3.2) and
- * wait until the first has an agent that answers; a server that drops it before
- * login is asked again for some seconds.  The others stay alone.  NULL with e.
+ * Fork the workers (no libpq session may be open: see architecture.md 3.2). The
+ * first connects by itself, the others stay alone.  NULL with e.
  */
 struct pool *pool_start(const struct pool_opts *o, struct err *e);
+/*
+ * Wait until the first has an agent that answers; a server that drops it before
+ * login is asked again for some seconds.  Before that nothing may be asked.
+ */
+int pool_ready(struct pool *p, struct err *e);
 /*
  * From now on n workers are wanted: the others connect while the pool waits for
  * anything, one after the other, and take part when they are there.  One that
