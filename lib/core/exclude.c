@@ -81,17 +81,17 @@ static const struct row {
     {EXACTLY, "pg_subtrans", EXCLUDE_CONTENTS, "emptied at start", ALWAYS},
 };
 
+/* base: the last component of path. */
 static bool
-row_matches(const struct row *r, const char *path)
+row_matches(const struct row *r, const char *path, const char *base)
 {
 	switch (r->where) {
 	case AT_TOP:
-		return strchr(path, '/') == NULL &&
-		       fnmatch(r->pattern, path, 0) == 0;
+		return base == path && path_matches(r->pattern, path, 0);
 	case ANYWHERE:
-		return fnmatch(r->pattern, path_base(path), 0) == 0;
+		return path_matches(r->pattern, base, 0);
 	case EXACTLY:
-		return fnmatch(r->pattern, path, FNM_PATHNAME) == 0;
+		return path_matches(r->pattern, path, FNM_PATHNAME);
 	}
 	return false;
 }
@@ -111,8 +111,8 @@ pattern_matches(const struct exclude *x, const char *path)
 
 		if (*p == '/')
 			p++;
-		if (fnmatch(p, whole ? path : path_base(path),
-			whole ? FNM_PATHNAME : 0) == 0)
+		if (path_matches(p, whole ? path : path_base(path),
+			whole ? FNM_PATHNAME : 0))
 			return true;
 	}
 	return false;
@@ -137,6 +137,8 @@ foreign_in_tablespace(const struct exclude *x, const char *path)
 enum exclude_verdict
 exclude_check(const struct exclude *x, const char *path, bool is_dir)
 {
+	const char *base = path_base(path);
+
 	if (foreign_in_tablespace(x, path) || pattern_matches(x, path))
 		return EXCLUDE_ALL;
 	if (is_dir && (same(x->log_dir, path) || same(x->stats_temp, path)))
@@ -145,7 +147,7 @@ exclude_check(const struct exclude *x, const char *path, bool is_dir)
 		return EXCLUDE_ALL;
 	for (size_t i = 0; i < NELEM(rows); i++)
 		if ((is_dir || rows[i].verdict == EXCLUDE_ALL) &&
-		    row_matches(&rows[i], path))
+		    row_matches(&rows[i], path, base))
 			return rows[i].verdict;
 	return EXCLUDE_NO;
 }

@@ -1,6 +1,8 @@
 #include "base/std.h"
 #include "core/path.h"
 
+#include <fnmatch.h>
+
 const char *
 path_check(const char *p, size_t len)
 {
@@ -63,6 +65,37 @@ path_base(const char *p)
 	const char *s = strrchr(p, '/');
 
 	return s == NULL ? p : s + 1;
+}
+
+/* What a pattern says of one byte of a name without a look at the rest. */
+static bool
+literal(char c)
+{
+	switch (c) {
+	case '\0':
+	case '*':
+	case '?':
+	case '[':
+	case ']':
+	case '\\':
+		return false;
+	default:
+		return true;
+	}
+}
+
+bool
+path_matches(const char *pattern, const char *name, int flags)
+{
+	size_t n, m;
+
+	if (literal(pattern[0]) && pattern[0] != name[0])
+		return false;
+	if (pattern[0] == '*' && (n = strlen(name)) > 0 &&
+	    literal(pattern[(m = strlen(pattern)) - 1]) &&
+	    pattern[m - 1] != name[n - 1])
+		return false;
+	return fnmatch(pattern, name, flags) == 0;
 }
 
 /* A decimal number of up to 10 digits; NULL when there is none. */

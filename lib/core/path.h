@@ -18,6 +18,12 @@
  * wrong with it, static text. */
 const char *path_check(const char *p, size_t len);
 
+/*
+ * fnmatch(3) with those flags (0, FNM_PATHNAME), for many names of which most
+ * do not match: their first byte, or behind "*" their last, tells without it.
+ */
+bool path_matches(const char *pattern, const char *name, int flags);
+
 /* Order of a depth-first walk with sorted names: '/' sorts before every other
  * byte.  Like strcmp. */
 int path_cmp(const char *a, const char *b);

@@ -39,7 +39,7 @@ plan_letter(const struct action *a)
 bool
 plan_keeps(const char *pattern, const char *path)
 {
-	return fnmatch(pattern, path, FNM_PATHNAME) == 0;
+	return path_matches(pattern, path, FNM_PATHNAME);
 }
 
 /* A file of the standby's own that --copy-external-config has moved away; the

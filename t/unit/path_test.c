@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "core/path.h"
 
+#include <fnmatch.h>
+
 #include <setjmp.h>
 
 #include <cmocka.h>
@@ -346,6 +348,31 @@ what_consists_of_pages(void **state)
 			fail_msg("%s is paged", no[i]);
 }
 
+/* The short cuts change no answer. */
+static void
+a_pattern_matches_what_fnmatch_matches(void **state)
+{
+	static const char *const patterns[] = {"", "*", "core", "core.*",
+	    "*.tmp", "*.standby-clone.tmp", "?ore", "[bc]ore", "*[pq]", "*\\?",
+	    "\\core", "*\\e", "pg_*/x", "*/x", "[a", "*[a", "*?", "a*", "]",
+	    "*]"};
+	static const char *const names[] = {"", "core", "core.1", "bore", "x",
+	    "a.tmp", "tmp", ".tmp", "1.standby-clone.tmp", "q", "what?",
+	    "pg_x/x", "pg_x/y", "a/b/x", "[a", "b[a", "a", "]", "x]", "*"};
+	static const int flags[] = {0, FNM_PATHNAME};
+
+	(void)state;
+	for (size_t p = 0; p < NELEM(patterns); p++)
+		for (size_t n = 0; n < NELEM(names); n++)
+			for (size_t f = 0; f < NELEM(flags); f++)
+				if (path_matches(
+					patterns[p], names[n], flags[f]) !=
+				    (fnmatch(patterns[p], names[n], flags[f]) ==
+					0))
+					fail_msg("\"%s\" and \"%s\", flags %d",
+					    patterns[p], names[n], flags[f]);
+}
+
 int
 main(void)
 {
@@ -358,6 +385,7 @@ main(void)
 	    cmocka_unit_test(what_a_name_says_about_a_relation),
 	    cmocka_unit_test(the_name_of_a_tablespace),
 	    cmocka_unit_test(what_consists_of_pages),
+	    cmocka_unit_test(a_pattern_matches_what_fnmatch_matches),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
