@@ -386,17 +386,24 @@ clone_paused_synced() {
 
 # A server of the target that ran between the listing and S1.
 started_in_between() {
-	begin "a server in between"
-	clone_paused_synced plan
-	pg_start s && pg_stop s
-	clone_resume
-	clone_wait
-	rc_is 3 "$m: a server that ran since the target was listed: refused"
-	like "$err" "changed by someone else" "$m: a server that ran: why"
-	at_rest
-	again
-	rc_is 0 "$m: a server that ran, and again"
-	ok "$m: a server that ran: the content" same_files s
+	local phase index
+	for phase in manifest plan; do
+		for index in with without; do
+			begin "a server in between, at $phase, $index an index"
+			[ "$index" = with ] || rm "$T/s/.standby-clone.index"
+			clone_paused_synced "$phase"
+			pg_start s && pg_stop s
+			clone_resume
+			clone_wait
+			rc_is 3 "$m: a server that ran since then: refused"
+			like "$err" "changed by someone else" \
+			    "$m: a server that ran: why"
+			at_rest
+			again
+			rc_is 0 "$m: a server that ran, and again"
+			ok "$m: a server that ran: the content" same_files s
+		done
+	done
 }
 
 # --- what is never in it

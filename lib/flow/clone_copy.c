@@ -22,12 +22,18 @@ ask_manifest(struct clone *c, uint8_t flags, struct manifest *m, struct err *e)
 	    .stats_temp = str_of(c->exclude.stats_temp),
 	    .trigger = str_of(c->exclude.trigger),
 	    .npatterns = (uint32_t)c->exclude.npatterns};
+
+	return pool_manifest_ask(c->pool, &req, c->exclude.patterns, m, e);
+}
+
+static int
+take_manifest(struct clone *c, struct err *e)
+{
 	uint64_t specials = 0;
 
-	if (pool_manifest(
-		c->pool, &req, c->exclude.patterns, m, &specials, e) == -1)
+	if (pool_manifest_take(c->pool, &specials, e) == -1)
 		return -1;
-	if (specials > 0 && !(flags & WIRE_MANIFEST_INIT))
+	if (specials > 0)
 		clone_note(c,
 		    "%" PRIu64 " sockets, pipes or devices in the "
 		    "source's data directory are left out",
@@ -61,6 +67,24 @@ walk_target(struct clone *c, struct err *e)
 out:
 	tree_close(t);
 	return rc;
+}
+
+/* While the source walks its own, where no tablespace will be needed for it. */
+static int
+walk_early(struct clone *c, struct err *e)
+{
+	c->walked = c->facts.ntblspc == 0;
+	return c->walked ? walk_target(c, e) : 0;
+}
+
+/* A tablespace made since then has its place on the target, too. */
+static int
+walk_late(struct clone *c, struct err *e)
+{
+	if (c->walked && c->roots.n == 0)
+		return 0;
+	manifest_free(&c->to);
+	return walk_target(c, e);
 }
 
 static int
@@ -117,7 +141,7 @@ make_plan(struct clone *c, struct err *e)
 	if (check_required(c, e) == -1 ||
 	    plan_check_links(&c->from, c->wal_dir, e) == -1 ||
 	    roots_plan(&c->roots, &c->from, &c->target, &ro, e) == -1 ||
-	    clone_judge_places(c, e) == -1 || walk_target(c, e) == -1 ||
+	    clone_judge_places(c, e) == -1 || walk_late(c, e) == -1 ||
 	    clone_index_judge(c, e) == -1 ||
 	    plan_build(&c->plan, &c->from, &c->to, &po, e) == -1)
 		return -1;
@@ -147,7 +171,9 @@ clone_list(struct clone *c, struct err *e)
 	struct buf count = BUF_INIT, size = BUF_INIT, gone = BUF_INIT;
 
 	clone_step(c, CLONE_MANIFEST);
-	if (ask_manifest(c, WIRE_MANIFEST_RECURSE, &c->from, e) == -1)
+	clone_index_listing(c);
+	if (ask_manifest(c, WIRE_MANIFEST_RECURSE, &c->from, e) == -1 ||
+	    walk_early(c, e) == -1 || take_manifest(c, e) == -1)
 		return -1;
 	hook_pause("manifest");
 	if (make_plan(c, e) == -1)
@@ -577,6 +603,8 @@ clone_late_unlogged(struct clone *c, struct err *e)
 
 	rc = ask_manifest(
 	    c, WIRE_MANIFEST_RECURSE | WIRE_MANIFEST_INIT, &inits, e);
+	if (rc == 0)
+		rc = pool_manifest_take(c->pool, NULL, e);
 	if (rc == 0)
 		rc = plan_late_unlogged(&c->from, &inits, drop_late, c, e);
 	manifest_free(&inits);

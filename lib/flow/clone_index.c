@@ -112,6 +112,17 @@ header_now(struct clone *c, struct skip_header *h, struct err *e)
 	return 0;
 }
 
+void
+clone_index_listing(struct clone *c)
+{
+	struct stat st;
+
+	c->index.listed = c->target.tree != NULL &&
+			  tree_stat(c->target.tree, TARGET_CONTROL, &st) == 0;
+	if (c->index.listed)
+		c->index.control = tree_stamp(&st);
+}
+
 int
 clone_index_judge(struct clone *c, struct err *e)
 {
@@ -127,7 +138,6 @@ clone_index_judge(struct clone *c, struct err *e)
 		    &x->fskind, tree_fd(c->target.tree), now.is.target_dev);
 		if (control_now(c, &now) == -1)
 			now.control_state = UINT32_MAX; /* in no good one */
-		x->control = now.is.control;
 		x->why = skipindex_usable(&x->old.h, &now);
 	}
 	if (x->why == SKIP_USABLE)
@@ -148,7 +158,7 @@ clone_index_recheck(struct clone *c, struct err *e)
 	struct filestamp now;
 	struct stat st;
 
-	if (!c->index.used)
+	if (!c->index.listed)
 		return 0;
 	if (tree_stat(c->target.tree, TARGET_CONTROL, &st) == 0) {
 		now = tree_stamp(&st);

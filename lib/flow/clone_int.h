@@ -26,7 +26,8 @@ struct clone_index {
 	bool found, used;
 	enum skip_void why; /* not used */
 	struct fskind fskind;
-	struct filestamp control; /* of pg_control when it was judged */
+	struct filestamp control; /* of pg_control, before the listing */
+	bool listed;              /* there was one */
 	char boot[64], source_boot[64];
 };
 
@@ -99,6 +100,7 @@ struct clone {
 
 	/* the copy */
 	struct manifest from, to;
+	bool walked; /* to is there already */
 	struct plan plan;
 	struct roots roots;
 	struct marker marker;
@@ -280,7 +282,10 @@ bool clone_verifies_pages(const struct clone *c);
  * never an error. */
 void clone_index_read(struct clone *c);
 int clone_index_judge(struct clone *c, struct err *e);
-int clone_index_recheck(struct clone *c, struct err *e); /* before S1 */
+/* What pg_control of the target is, before it is listed; and before S1, whether
+ * it is the same still (ERR_TARGET_CHANGED).  With or without an index. */
+void clone_index_listing(struct clone *c);
+int clone_index_recheck(struct clone *c, struct err *e);
 bool clone_index_same(
     void *arg, const struct entry *src, const struct entry *dst);
 int clone_index_begin(struct clone *c, struct err *e);

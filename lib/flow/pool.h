@@ -81,6 +81,11 @@ int pool_spare(
 int pool_manifest(struct pool *p, const struct wire_manifest *req,
     const char *const *patterns, struct manifest *m, uint64_t *specials,
     struct err *e);
+/* The two halves of it, for who has something to do meanwhile; m must live
+ * until the second, and nothing else may be asked before it. */
+int pool_manifest_ask(struct pool *p, const struct wire_manifest *req,
+    const char *const *patterns, struct manifest *m, struct err *e);
+int pool_manifest_take(struct pool *p, uint64_t *specials, struct err *e);
 /* pg_control, its CRC checked by the agent; check it again. */
 int pool_control(struct pool *p, struct buf *control, struct err *e);
 

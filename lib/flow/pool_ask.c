@@ -116,22 +116,36 @@ list_done(void *arg)
 }
 
 int
-pool_manifest(struct pool *p, const struct wire_manifest *req,
-    const char *const *patterns, struct manifest *m, uint64_t *specials,
-    struct err *e)
+pool_manifest_ask(struct pool *p, const struct wire_manifest *req,
+    const char *const *patterns, struct manifest *m, struct err *e)
 {
-	int rc;
-
 	while (pool_listing(p))
 		if (pool_turn(p, DEADLINE_NEVER, e) == -1)
 			return -1;
 	if (ask_list(p, req, patterns, m, e) == -1)
 		return -1;
-	rc = pool_wait(p, DEADLINE_NEVER, list_done, p, e);
+	return chan_pump(&p->m[0].c, e);
+}
+
+int
+pool_manifest_take(struct pool *p, uint64_t *specials, struct err *e)
+{
+	int rc = pool_wait(p, DEADLINE_NEVER, list_done, p, e);
+
 	p->list = NULL;
 	if (specials != NULL)
 		*specials = p->list_specials;
 	return rc;
+}
+
+int
+pool_manifest(struct pool *p, const struct wire_manifest *req,
+    const char *const *patterns, struct manifest *m, uint64_t *specials,
+    struct err *e)
+{
+	if (pool_manifest_ask(p, req, patterns, m, e) == -1)
+		return -1;
+	return pool_manifest_take(p, specials, e);
 }
 
 bool
