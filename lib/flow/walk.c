@@ -74,6 +74,23 @@ tick(struct walker *w, struct err *e)
 	return w->o->tick(w->o->arg, e);
 }
 
+static bool
+ends_in_init(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 5 && strcmp(path + n - 5, "_init") == 0;
+}
+
+/* Told by the directory itself, where the file system keeps the type there:
+ * what is not wanted need not be looked at. */
+static bool
+not_wanted(const struct walker *w, const struct dirent *de)
+{
+	return w->o->init_only && de->d_type == DT_REG &&
+	       !ends_in_init(de->d_name);
+}
+
 static int
 read_names(struct walker *w, DIR *d, struct listing *l, struct err *e)
 {
@@ -86,6 +103,8 @@ read_names(struct walker *w, DIR *d, struct listing *l, struct err *e)
 			continue;
 		if (tick(w, e) == -1)
 			return -1;
+		if (not_wanted(w, de))
+			continue;
 		if (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
 		    -1) {
 			if (vanished(errno))
@@ -147,14 +166,6 @@ leads_to_dir(const struct walker *w)
 
 	return fstatat(tree_fd(w->t), w->path, &st, 0) == 0 &&
 	       S_ISDIR(st.st_mode);
-}
-
-static bool
-ends_in_init(const char *path)
-{
-	size_t n = strlen(path);
-
-	return n > 5 && strcmp(path + n - 5, "_init") == 0;
 }
 
 static int
