@@ -3,7 +3,7 @@
  *
  * A session carries 285 MB/s by libssh2 and 430 to 500 MB/s by the ssh program
  * (measured, one processor of each end busy with it), so four of the latter
- * fill 10 Gb/s.  More than the processors that are free at either end gain
+ * fill 10 Gb/s.  More than the processors of either end gain
  * nothing, and the source's are the primary's: beyond four of them half stay
  * its own.  A session costs 0.1 to 0.3 s before it carries anything: for that
  * there must be something to carry.
@@ -23,7 +23,7 @@
 
 struct crew_facts {
 	unsigned asked;        /* --jobs; 0: decide */
-	unsigned here, there;  /* processors that are free; 0: not known */
+	unsigned here, there;  /* processors to be used; 0: not known */
 	bool openssh;          /* the ssh program carries it */
 	uint64_t files, bytes; /* to be copied or compared */
 };

@@ -98,7 +98,7 @@ struct wire_opened {
 	uint32_t mode;              /* of PGDATA */
 	uint64_t dev, ino;          /* of PGDATA */
 	uint64_t mtime_ns;          /* the agent's wall clock now */
-	uint32_t cores;             /* processors that are free, 0: unknown */
+	uint32_t cores;             /* processors to be used, 0: unknown */
 	struct wire_str boot_id;    /* same kernel as the client? */
 	struct wire_str pg_version; /* text of PG_VERSION, e.g. "15" */
 	struct wire_str resolved;   /* real path of PGDATA */

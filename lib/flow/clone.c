@@ -187,7 +187,7 @@ void
 clone_call_workers(struct clone *c)
 {
 	struct crew_facts f = {.asked = c->o->jobs,
-	    .here = cores_free(),
+	    .here = cores_usable(),
 	    .there = c->src.o.cores,
 	    .openssh = uses_openssh(c),
 	    .files = c->plan.ntransfer,
@@ -200,7 +200,7 @@ int
 clone_start_pool(struct clone *c, struct err *e)
 {
 	struct pool_opts po = {
-	    .n = crew_most(c->o->jobs, cores_free(), uses_openssh(c)),
+	    .n = crew_most(c->o->jobs, cores_usable(), uses_openssh(c)),
 	    .remote = &c->o->remote,
 	    .agent = c->o->agent,
 	    .push_agent = c->o->push_agent,

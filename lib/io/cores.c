@@ -97,27 +97,21 @@ void
 cores_look(struct cores_host *h)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	char text[64];
-	unsigned whole, part;
 	cpu_set_t set;
 
 	*h = (struct cores_host){.online = online > 0 ? (unsigned)online : 0};
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		h->allowed = (unsigned)CPU_COUNT(&set);
-	if (read_text("/proc/loadavg", text, sizeof(text)) &&
-	    sscanf(text, "%5u.%2u", &whole, &part) == 2)
-		h->load = whole * 100 + part;
 	look_group(h);
 }
 
 unsigned
 cores_count(const struct cores_host *h)
 {
-	unsigned busy = (h->load + 50) / 100, n = h->online;
+	unsigned n = h->online;
 
 	if (n == 0)
 		return h->allowed;
-	n = n > busy ? n - busy : 1;
 	if (h->allowed > 0)
 		n = MIN_OF(n, h->allowed);
 	/* Half a processor is better than none. */
@@ -128,7 +122,7 @@ cores_count(const struct cores_host *h)
 }
 
 unsigned
-cores_free(void)
+cores_usable(void)
 {
 	struct cores_host h;
 

@@ -112,35 +112,24 @@ after_a_drop_they_come_one_at_a_time_and_later_and_later(void **state)
 	assert_int_equal(crew_pause_ms(4000000000u), 30000);
 }
 
-static unsigned
-is_free(struct cores_host h)
-{
-	return cores_count(&h);
-}
-
 static void
-free_are_those_allowed_and_idle(void **state)
+to_be_used_are_those_allowed_by_affinity_and_quota(void **state)
 {
+	static const struct {
+		struct cores_host h;
+		unsigned want;
+	} t[] = {
+	    {{.online = 0}, 0},
+	    {{.allowed = 3}, 3},
+	    {{.online = 8}, 8},
+	    {{.online = 8, .allowed = 2}, 2},
+	    {{.online = 8, .quota = 150000, .period = 100000}, 2},
+	    {{.online = 8, .quota = 10000, .period = 100000}, 1},
+	};
+
 	(void)state;
-	assert_int_equal(is_free((struct cores_host){0}), 0);
-	assert_int_equal(is_free((struct cores_host){.allowed = 3}), 3);
-	assert_int_equal(is_free((struct cores_host){.online = 8}), 8);
-	assert_int_equal(
-	    is_free((struct cores_host){.online = 8, .allowed = 2}), 2);
-	assert_int_equal(
-	    is_free((struct cores_host){.online = 8, .load = 310}), 5);
-	assert_int_equal(
-	    is_free((struct cores_host){.online = 8, .load = 9900}), 1);
-	/* What others do is on the other processors, as far as we know. */
-	assert_int_equal(is_free((struct cores_host){
-			     .online = 64, .allowed = 8, .load = 3000}),
-	    8);
-	assert_int_equal(is_free((struct cores_host){
-			     .online = 8, .quota = 150000, .period = 100000}),
-	    2);
-	assert_int_equal(is_free((struct cores_host){
-			     .online = 8, .quota = 10000, .period = 100000}),
-	    1);
+	for (size_t i = 0; i < NELEM(t); i++)
+		assert_int_equal(cores_count(&t[i].h), t[i].want);
 }
 
 int
@@ -155,7 +144,8 @@ main(void)
 	    cmocka_unit_test(little_work_gets_few),
 	    cmocka_unit_test(
 		after_a_drop_they_come_one_at_a_time_and_later_and_later),
-	    cmocka_unit_test(free_are_those_allowed_and_idle),
+	    cmocka_unit_test(
+		to_be_used_are_those_allowed_by_affinity_and_quota),
 	};
 
 	return cmocka_run_group_tests_name("crew", tests, NULL, NULL);
