@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#define PIPE_SIZE (1024 * 1024)
 #define KEEP ((size_t)64 * 1024)
 
 void
@@ -246,6 +247,8 @@ transport_fds(int rfd, int wfd, const char *name, struct err *e)
 		(void)err_set_errno(e, ERR_INTERNAL, "fcntl on %s", name);
 		goto fail;
 	}
+	/* Fails on what is no pipe, and where there is too much of it. */
+	(void)fcntl(wfd, F_SETPIPE_SZ, PIPE_SIZE);
 	return &f->t;
 fail:
 	if (f != NULL)
