@@ -1,7 +1,8 @@
 #!/bin/bash
-# Goal: the files that pg_hba.conf and pg_ident.conf of a standby name are as
-# much its own as these two: --delta keeps them, also when it is interrupted
-# and run again, and nothing else stays because of that.
+# Goal: the files that pg_hba.conf and pg_ident.conf of a standby name, and
+# those that its postgresql.conf includes, are as much its own as these three:
+# --delta keeps them, also when it is interrupted and run again, and nothing
+# else stays because of that.
 #
 # One major (15 where there is one) and the newest; all that are installed with
 # STANDBY_TEST_WORLD=1.
@@ -60,6 +61,26 @@ own_files() {
 	echo 'nobody names it' >"$T/s/stranger"
 }
 
+# What the standby's postgresql.conf includes, and what that includes; one is
+# where only the server's files are, and one is what no clone has.
+own_settings() {
+	own+=("site [1].conf" "site.d/1.conf" "site.d/rest" "sub/if.conf" \
+	    "sub/deep.conf")
+	mkdir "$T/s/site.d" "$T/p/site.d"
+	echo "work_mem = '5MB'" >"$T/s/site [1].conf"
+	echo "work_mem = '7MB'" >"$T/p/site [1].conf"
+	echo "include_if_exists '../sub/if.conf'" >"$T/s/site.d/1.conf"
+	echo '# not read' >"$T/s/site.d/rest"
+	echo "work_mem = '9MB'" >"$T/p/site.d/2.conf"
+	echo "include 'deep.conf'" >"$T/s/sub/if.conf"
+	echo "temp_buffers = '6MB'" >"$T/s/sub/deep.conf"
+	touch "$T/s/global/site.conf" "$T/s/pg_internal.init"
+	pg_set s "include 'site [1].conf'" "include_dir = '$T/s/site.d'" \
+	    "include_if_exists 'none.conf'" \
+	    "include_if_exists 'global/site.conf'" \
+	    "include_if_exists 'pg_internal.init'"
+}
+
 # are_own WHEN: what the tables named before it.
 are_own() {
 	local f
@@ -70,6 +91,10 @@ are_own() {
 	[ "$m" -lt 16 ] || [ "$1" = hba_file ] ||
 	    ok "$m: $1: nothing of the source's came into hba.d" \
 		test ! -e "$T/s/hba.d/0.conf"
+	[ "$1" = hba_file ] ||
+	    ok "$m: $1: nor into site.d" test ! -e "$T/s/site.d/2.conf"
+	ok "$m: $1: nor stayed what no standby has as its own" \
+	    test ! -e "$T/s/global/site.conf" -a ! -e "$T/s/pg_internal.init"
 }
 
 kept() {
@@ -77,6 +102,7 @@ kept() {
 	rc_is 0 "$m: a standby"
 	pg_stop s
 	own_files
+	own_settings
 	cp -a "$T/s" "$T/own"
 	pg_sql p "UPDATE acc SET bal = 1" >/dev/null
 	clone_run p s --delta --dry-run
@@ -85,12 +111,17 @@ kept() {
 	    "$m: it is told"
 	like "$err" '"os map" is kept: pg_ident.conf of the' \
 	    "$m: pg_ident.conf's too"
+	like "$err" '"site.d" is kept: postgresql.conf of the standby names' \
+	    "$m: and what postgresql.conf includes"
+	unlike "$err" 'global' "$m: but nothing among the server's files"
 	clone_run p s --delta
 	rc_is 0 "$m: --delta"
 	are_own "--delta"
 	ok "$m: it streams" poll_until 30 pg_streams s
 	is "$(pg_psql s -U joe -c "SELECT current_user")" joe \
 	    "$m: who is listed can log in"
+	is "$(pg_psql s -c "SHOW work_mem") $(pg_psql s -c "SHOW temp_buffers")" \
+	    "5MB 6MB" "$m: with the settings of its own"
 	pg_stop s
 }
 
@@ -136,6 +167,13 @@ elsewhere() {
 	like "$err" 'l10", line 1: more than 10 files name each other' \
 	    "$m: file and line"
 	like "$err" 'correct the file' "$m: and what to do"
+	sed -i '$d' "$T/s/my tables/hba"
+	echo "include_if_exists 'round.conf'" >"$T/s/round.conf"
+	pg_set s "include 'round.conf'"
+	clone_run p s --delta --no-start
+	rc_is 3 "$m: so are files that include each other"
+	like "$err" 'round.conf", line 1: more than 10 configuration files' \
+	    "$m: with file and line"
 }
 
 majors=15

@@ -1,8 +1,9 @@
 /*
  * What the standby's own pg_hba.conf and pg_ident.conf name in its data
- * directory is its own as they are: the source does not have it, or has
- * another one, and without it nobody may log in, or the wrong ones.  (They are
- * hba_file and ident_file, if its configuration says so.)
+ * directory, and what its own postgresql.conf includes there, is its own as
+ * they are: the source does not have it, or has another one, and without it
+ * nobody may log in, or the wrong ones, or the server is another one.  (The two
+ * are hba_file and ident_file, if its configuration says so.)
  */
 #include "base/std.h"
 #include "core/confwalk.h"
@@ -195,14 +196,16 @@ list_any(void *arg, const char *dir, struct buf *names, struct err *e)
 	return rc == 0 ? 1 : rc;
 }
 
+/* A file is seen where it is included, and where its directory is, which may
+ * be one that is not kept as a whole: ".". */
 static int
-see_setting(void *arg, const struct confwalk_line *l, struct err *e)
+see_line(void *arg, const struct confwalk_line *l, struct err *e)
 {
 	struct keeper *k = arg;
 
-	(void)e;
-	for (size_t i = 0; l->kind == CONFWALK_SETTING && i < NELEM(tables);
-	     i++)
+	if (l->kind != CONFWALK_SETTING)
+		return keep(k, l->kind == CONFWALK_FILE ? l->file : l->path, e);
+	for (size_t i = 0; i < NELEM(tables); i++)
 		if (strcasecmp(l->name, tables[i].setting) == 0) {
 			buf_reset(&k->place[i]);
 			buf_adds(&k->place[i], l->value);
@@ -219,9 +222,9 @@ is_own(const struct clone *c, const char *path)
 	return !own_path(c, path, rel, sizeof(rel)) || clone_keeps(c, rel);
 }
 
-/* Its own configuration says where the two are. */
+/* Its own configuration says where the two are, and what belongs to it. */
 static int
-find_tables(struct keeper *k, struct err *e)
+look_at_settings(struct keeper *k, struct err *e)
 {
 	const struct confwalk_io io = {
 	    .read = read_any, .list = list_any, .arg = k};
@@ -230,15 +233,16 @@ find_tables(struct keeper *k, struct err *e)
 	struct buf path = BUF_INIT;
 	int rc = 0;
 
+	k->by = "postgresql.conf";
 	buf_addf(&path, "%s/postgresql.conf", dir);
 	if (is_own(k->c, buf_str(&path)))
-		rc = confwalk(&io, buf_str(&path), k->c->facts.version,
-		    see_setting, k, e);
+		rc = confwalk(
+		    &io, buf_str(&path), k->c->facts.version, see_line, k, e);
 	buf_reset(&path);
 	buf_addf(&path, "%s/%s", k->c->target.path, name);
 	if (rc == 0 && name != NULL && is_own(k->c, buf_str(&path)))
-		rc = confwalk(&io, buf_str(&path), k->c->facts.version,
-		    see_setting, k, e);
+		rc = confwalk(
+		    &io, buf_str(&path), k->c->facts.version, see_line, k, e);
 	buf_free(&path);
 	return rc;
 }
@@ -289,7 +293,7 @@ clone_keep_named(struct clone *c, struct err *e)
 	if (c->target.tree == NULL || c->target.kind != TARGET_PGDATA)
 		return 0;
 	k.here = confread_io(&k.files);
-	rc = find_tables(&k, &own);
+	rc = look_at_settings(&k, &own);
 	for (size_t i = 0; rc == 0 && i < NELEM(tables); i++)
 		rc = look_at_table(&k, i, &own);
 	for (size_t i = 0; i < NELEM(tables); i++)
