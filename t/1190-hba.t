@@ -2,7 +2,8 @@
 # Goal: the files that pg_hba.conf and pg_ident.conf of a standby name, and
 # those that its postgresql.conf includes, are as much its own as these three:
 # --delta keeps them, also when it is interrupted and run again, and nothing
-# else stays because of that.
+# else stays because of that.  And no table is copied that its server would not
+# read.
 #
 # One major (15 where there is one) and the newest; all that are installed with
 # STANDBY_TEST_WORLD=1.
@@ -176,6 +177,33 @@ elsewhere() {
 	    "$m: with file and line"
 }
 
+# A name that becomes longer with --copy-external-config than what the server
+# reads: there the table would let nobody in.
+long_names() {
+	local name
+	name=$(printf '%0230d' 0)
+	mkdir "$T/etc p"
+	mv "$T/p/pg_hba.conf" "$T/etc p/hba"
+	echo "local all @$name trust" >>"$T/etc p/hba"
+	echo 'joe' >"$T/etc p/$name"
+	pg_set p "hba_file = '$T/etc p/hba'"
+	pg_restart p >/dev/null
+	clone_run p s --copy-external-config
+	if [ "$m" -le 10 ]; then
+		rc_is 3 "$m: a name that its server would not read is refused"
+		like "$err" 'hba" of the primary, .*line [0-9]* would have a' \
+		    "$m: with its line"
+		like "$err" 'at most 254: "conf.copied/.*/etc p/0*"' \
+		    "$m: and the limit"
+		ok "$m: before anything is written" test ! -e "$T/s/PG_VERSION"
+	else
+		rc_is 0 "$m: long names become longer"
+		ok "$m: and are read" poll_until 30 pg_streams s
+		pg_stop s
+	fi
+	rm -rf "${T:?}/etc p"
+}
+
 majors=15
 pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
 ! pg_bin 18 >/dev/null || majors="$majors 18"
@@ -187,7 +215,17 @@ for m in ${STANDBY_TEST_MAJORS:-$majors}; do
 	elsewhere
 	rm -rf "${T:?}/own"
 	forget s
+	long_names
+	forget s
 	forget p
 done
+# Releases that read shorter words.
+m=10
+if [ -z "${STANDBY_TEST_MAJORS:-}" ] && [[ $majors != *10* ]] &&
+    pg_bin 10 >/dev/null; then
+	if prepare; then long_names; else fail "$m: the primary starts"; fi
+	forget s
+	forget p
+fi
 
 done_testing

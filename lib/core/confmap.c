@@ -252,7 +252,7 @@ struct table {
 };
 
 /* Below the directory that the file will be in by what follows that: a word of
- * these files has 255 bytes at most before 14. */
+ * these files cannot be long (pgver_hba). */
 static const char *
 shortest(const char *path, const char *file)
 {

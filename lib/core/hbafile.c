@@ -289,10 +289,40 @@ hbafile_walk(const struct confwalk_io *io, const char *main_file, int version,
 struct edit {
 	hbafile_edit_fn *fn;
 	void *arg;
+	struct pgver_hba most;
 	struct buf line; /* up to done, changed */
+	unsigned number;
 	const char *done;
 	bool changed;
 };
+
+/* A list's '@' is part of its word. */
+static int
+check_word(const struct edit *d, const struct name *n, const char *instead,
+    struct err *e)
+{
+	size_t len = strlen(instead) + (n->kind == HBAFILE_LIST);
+
+	if (d->most.word == 0 || len <= d->most.word)
+		return 0;
+	return err_set(e, ERR_SETTING,
+	    "line %u would have a word of %zu bytes, of which a server of that "
+	    "version reads at most %zu: \"%s\"",
+	    d->number, len, d->most.word, instead);
+}
+
+static int
+check_line(const struct edit *d, struct err *e)
+{
+	size_t len = d->line.len + strlen(d->done) + 1;
+
+	if (!d->changed || d->most.line == 0 || len <= d->most.line)
+		return 0;
+	return err_set(e, ERR_SETTING,
+	    "line %u would have %zu bytes, of which a server of that version "
+	    "reads at most %zu",
+	    d->number, len, d->most.line);
+}
 
 static int
 edit_name(void *arg, const struct name *n, struct err *e)
@@ -301,6 +331,8 @@ edit_name(void *arg, const struct name *n, struct err *e)
 	struct buf instead = BUF_INIT;
 	int rc = d->fn(d->arg, n->kind, n->text, &instead, e);
 
+	if (rc == 1 && check_word(d, n, buf_str(&instead), e) == -1)
+		rc = -1;
 	if (rc == 1) {
 		buf_add(&d->line, d->done, (size_t)(n->begin - d->done));
 		buf_adds(&d->line, n->kind == HBAFILE_LIST ? "@\"" : "\"");
@@ -323,7 +355,8 @@ hbafile_edit(const char *text, int version, hbafile_edit_fn *edit, void *arg,
     struct buf *out, struct err *e)
 {
 	bool continues = pgver(version, PGFACT_HBA_CONTINUES) != NULL;
-	struct edit d = {.fn = edit, .arg = arg};
+	struct edit d = {
+	    .fn = edit, .arg = arg, .most = pgver_hba(version), .number = 1};
 	struct buf line = BUF_INIT;
 	const char *next;
 	unsigned count;
@@ -337,6 +370,9 @@ hbafile_edit(const char *text, int version, hbafile_edit_fn *edit, void *arg,
 		rc = buf_ok(&line) ? names_of_line(buf_str(&line), version,
 					 edit_name, &d, e)
 				   : err_set_nomem(e);
+		if (rc == 0)
+			rc = check_line(&d, e);
+		d.number += count;
 		if (d.changed)
 			buf_addf(out, "%s%s\n", buf_str(&d.line), d.done);
 		else

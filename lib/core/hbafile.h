@@ -50,6 +50,7 @@ int hbafile_walk(const struct confwalk_io *io, const char *main_file,
  * A text with some names changed.  edit gets a name as it is written there: 0
  * it stays, 1 it becomes what was added to instead, -1 e.  A line with a
  * change is written anew, on one line; the others stay byte for byte.
+ * ERR_SETTING: a changed one would be more than that server reads (pgver_hba).
  */
 typedef int hbafile_edit_fn(void *arg, enum hbafile_kind kind, const char *name,
     struct buf *instead, struct err *e);

@@ -248,6 +248,26 @@ pgver_lsn64(int version)
 	return version >= 90300;
 }
 
+/* hba.c: MAX_TOKEN, MAX_LINE (9.3 to 13), without what they need at the end;
+ * the later releases: of August 2023.  10 and 13 were tried. */
+struct pgver_hba
+pgver_hba(int version)
+{
+	static const struct {
+		int since;
+		struct pgver_hba most;
+	} all[] = {{90000, {253, 0}}, {90300, {253, 8190}},
+	    {100000, {254, 8190}}, {110021, {10238, 20478}},
+	    {120000, {254, 8190}}, {120016, {10238, 20478}},
+	    {130000, {254, 8190}}, {130012, {10238, 20478}}, {140000, {254, 0}},
+	    {140009, {10238, 0}}, {150000, {254, 0}}, {150004, {10238, 0}}};
+	size_t i = NELEM(all) - 1;
+
+	while (i > 0 && all[i].since > version)
+		i--;
+	return all[i].most;
+}
+
 uint64_t
 pgver_xlogid_bytes(int version)
 {

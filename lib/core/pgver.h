@@ -256,6 +256,15 @@ uint32_t pgver_segments_per_xlogid(int version, uint32_t segsize);
 /* LSNs in files are one uint64 (9.3), else a pair of uint32. */
 bool pgver_lsn64(int version);
 
+/* What the server reads of pg_hba.conf, pg_ident.conf and what they name, in
+ * bytes: a word without its quotes, and a line with its end; 0: any.  More than
+ * that, and none of the file counts.  It is the one thing here that minor
+ * releases changed. */
+struct pgver_hba {
+	size_t word, line;
+};
+struct pgver_hba pgver_hba(int version);
+
 /* pg_control: offsets in bytes on 64-bit machines, -1: absent. */
 struct pgver_control {
 	uint32_t pg_control_version;

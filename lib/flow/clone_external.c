@@ -9,6 +9,7 @@
 #include "core/confwalk.h"
 #include "core/hbafile.h"
 #include "core/path.h"
+#include "core/pgver.h"
 #include "flow/clone_int.h"
 #include "flow/confread.h"
 #include "flow/hook.h"
@@ -103,7 +104,9 @@ find_place(struct clone *c, struct clone_external *x, struct err *e)
 static int
 make_map(struct clone *c, struct clone_external *x, struct err *e)
 {
-	x->map.version = c->facts.version;
+	x->map.version = pgver_same_major(c->local_version, c->facts.version)
+			     ? c->local_version
+			     : c->facts.version;
 	x->map.pgdata = c->facts.data_directory != NULL
 			    ? c->facts.data_directory
 			    : c->o->source_pgdata;
@@ -221,6 +224,35 @@ check_places(const struct clone_external *x, struct err *e)
 	return rc;
 }
 
+/* Tables that the server cannot read would let nobody in. */
+static int
+check_tables(const struct clone_external *x, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < x->n && rc == 0; i++) {
+		const struct config_file *f = &x->v[i];
+
+		buf_reset(&text);
+		if (f->kind <= WIRE_CONFIG_INCLUDED)
+			continue;
+		rc = confmap_table(&x->map, f->path, f->text, &text, e);
+		if (rc == -1)
+			(void)err_wrap(e,
+			    "\"%s\" of the primary, as the "
+			    "standby needs it",
+			    f->path);
+	}
+	if (rc == -1)
+		(void)err_hint(e,
+		    "Give the file a place with a shorter name, or copy the "
+		    "configuration by hand and leave out "
+		    "--copy-external-config.");
+	buf_free(&text);
+	return rc;
+}
+
 /* What the copy would do to a server on the primary's own host. */
 static int
 check_port(struct clone *c, const struct clone_external *x, struct err *e)
@@ -263,8 +295,8 @@ clone_external_ask(struct clone *c, struct err *e)
 	if (pool_config(c->pool, take_file, x, e) == -1 ||
 	    make_map(c, x, e) == -1)
 		return -1;
-	if (check_places(x, &own) == -1 || check_port(c, x, &own) == -1 ||
-	    check_writable(x, &own) == -1)
+	if (check_places(x, &own) == -1 || check_tables(x, &own) == -1 ||
+	    check_port(c, x, &own) == -1 || check_writable(x, &own) == -1)
 		return preflight_add(&c->pf, &own) == -1 ? err_set_nomem(e) : 0;
 	return 0;
 }

@@ -269,6 +269,55 @@ names_are_changed_and_nothing_else(void **state)
 	}
 }
 
+/* A name of n bytes. */
+static int
+long_name(void *arg, enum hbafile_kind kind, const char *name,
+    struct buf *instead, struct err *e)
+{
+	(void)kind;
+	(void)name;
+	(void)e;
+	for (size_t n = *(const size_t *)arg; n > 0; n--)
+		buf_addc(instead, 'a');
+	return 1;
+}
+
+static int
+edit_long(int version, const char *text, size_t n, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	*e = (struct err)ERR_INIT;
+	rc = hbafile_edit(text, version, long_name, &n, &b, e);
+	buf_free(&b);
+	return rc;
+}
+
+static void
+what_the_server_would_not_read_is_not_written(void **state)
+{
+	static const char two[] = "#\n\nhost @a,@b\n", line[] = "@a @b\n";
+	struct err e = ERR_INIT;
+
+	(void)state;
+	/* an '@' counts, quotes do not */
+	assert_int_equal(edit_long(V9, two, 252, &e), 0);
+	assert_int_equal(edit_long(V9, two, 253, &e), -1);
+	assert_int_equal(e.code, ERR_SETTING);
+	assert_memory_equal(
+	    e.text, "line 3 would have a word of 254 bytes", 37);
+	assert_int_equal(edit_long(130011, two, 253, &e), 0);
+	assert_int_equal(edit_long(130011, two, 254, &e), -1);
+	assert_int_equal(edit_long(V16, "include a\n", 10238, &e), 0);
+	assert_int_equal(edit_long(V16, "include a\n", 10239, &e), -1);
+	/* two of @"", a blank and the end of the line */
+	assert_int_equal(edit_long(130012, line, (20478 - 8) / 2, &e), 0);
+	assert_int_equal(edit_long(130012, line, (20478 - 8) / 2 + 1, &e), -1);
+	assert_memory_equal(e.text, "line 1 would have 20480 bytes", 29);
+	assert_int_equal(edit_long(140009, line, (20478 - 8) / 2 + 1, &e), 0);
+}
+
 int
 main(void)
 {
@@ -278,6 +327,7 @@ main(void)
 	    cmocka_unit_test(a_chain_of_files_has_an_end),
 	    cmocka_unit_test(the_caller_ends_a_walk),
 	    cmocka_unit_test(names_are_changed_and_nothing_else),
+	    cmocka_unit_test(what_the_server_would_not_read_is_not_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

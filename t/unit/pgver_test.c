@@ -672,6 +672,26 @@ keywords_of_conninfo_come_with_the_libpq_that_knows_them(void **state)
 	assert_int_equal(i, 34);
 }
 
+static void
+long_words_in_pg_hba_conf_came_with_minor_releases(void **state)
+{
+	static const struct {
+		int version;
+		size_t word, line;
+	} t[] = {{90000, 253, 0}, {90224, 253, 0}, {90300, 253, 8190},
+	    {100023, 254, 8190}, {110020, 254, 8190}, {110021, 10238, 20478},
+	    {120015, 254, 8190}, {120016, 10238, 20478}, {130011, 254, 8190},
+	    {130012, 10238, 20478}, {140008, 254, 0}, {140009, 10238, 0},
+	    {150003, 254, 0}, {150004, 10238, 0}, {160000, 10238, 0},
+	    {190000, 10238, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		assert_int_equal(pgver_hba(t[i].version).word, t[i].word);
+		assert_int_equal(pgver_hba(t[i].version).line, t[i].line);
+	}
+}
+
 int
 main(void)
 {
@@ -694,6 +714,8 @@ main(void)
 		pg_control_newer_than_known_is_read_if_its_kind_is_known),
 	    cmocka_unit_test(
 		keywords_of_conninfo_come_with_the_libpq_that_knows_them),
+	    cmocka_unit_test(
+		long_words_in_pg_hba_conf_came_with_minor_releases),
 	};
 
 	return cmocka_run_group_tests_name("pgver", tests, NULL, NULL);
