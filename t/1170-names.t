@@ -48,13 +48,12 @@ the_role() {
 		    SELECT i AS "열" FROM generate_series(1, 3000) i;
 		CREATE EXTENSION amcheck;
 	END
-	# In pg_hba.conf a quoted word ends at the next quote, doubled or not,
-	# so the role cannot be named there: all but the one of the tests.
+	# In pg_hba.conf a doubled quote within a quoted word is a quote.
 	{
 		echo "local all all trust"
 		echo "host all postgres 127.0.0.1/32 trust"
-		echo "host all all 127.0.0.1/32 $1"
-		echo "host replication all 127.0.0.1/32 $1"
+		echo "host all \"${role//\"/\"\"}\" 127.0.0.1/32 $1"
+		echo "host replication \"${role//\"/\"\"}\" 127.0.0.1/32 $1"
 	} >"$T/$P/pg_hba.conf"
 	pg_reload "$P"
 	# \ and : are escaped in a password file.
