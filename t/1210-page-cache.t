@@ -74,9 +74,9 @@ can_tell() {
 # as_before NAME COMMAND...: a kernel that is short of memory takes pages at any
 # time, so what is expected must come true in one of three runs.
 as_before() {
-	local name=$1 i
+	local name=$1
 	shift
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		can_tell || can_tell || bail "it could be told a moment ago"
 		"$@"
 		measure
