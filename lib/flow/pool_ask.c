@@ -73,14 +73,10 @@ int
 pool_spare(
     struct pool *p, uint64_t start_lsn, uint32_t relseg_size, struct err *e)
 {
-	struct buf b = BUF_INIT;
-	int rc;
-
-	buf_add_u64(&b, start_lsn);
-	buf_add_u32(&b, relseg_size);
-	rc = buf_ok(&b) ? pool_send_all(p, JOB_SPARE, &b, e) : err_set_nomem(e);
-	buf_free(&b);
-	return rc;
+	buf_reset(&p->spare);
+	buf_add_u64(&p->spare, start_lsn);
+	buf_add_u32(&p->spare, relseg_size);
+	return send_kept(p, JOB_SPARE, &p->spare, e);
 }
 
 void
