@@ -660,7 +660,8 @@ disk_full() {
 failing() {
 	local calls=$1 error=$2
 	shift 2
-	run strace -f -qq --seccomp-bpf -o "$T/strace" -e "trace=$calls" \
+	run env ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -f -qq \
+	    --seccomp-bpf -o "$T/strace" -e "trace=$calls" \
 	    -e "inject=$calls:error=$error:when=3+" "${CLONE[@]}" "$@"
 }
 
@@ -687,7 +688,8 @@ disk_errors() {
 	for o in "${CLONE[@]}"; do
 		[ "$o" = --no-sync ] || synced+=("$o")
 	done
-	run strace -f -qq --seccomp-bpf -o "$T/strace" -e trace=syncfs \
+	run env ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -f -qq \
+	    --seccomp-bpf -o "$T/strace" -e trace=syncfs \
 	    -e inject=syncfs:error=EIO "${synced[@]}"
 	unsealed "$name" s
 	nothing_left p "$name"
