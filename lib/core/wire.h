@@ -18,9 +18,10 @@
  * The number of this protocol, raised with every change of it, also when a
  * request or a verb is added: an end that does not know it must say so at
  * HELLO and not in the middle of a failover.  1: without OPERATE; 2: without
- * the stamps of files; 3.
+ * the stamps of files; 3: without RATE, the processors in OPENED, and the files
+ * that pg_hba.conf names; 4.
  */
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 #define WIRE_HEADER 5
 #define WIRE_MAX (1024u * 1024u)  /* bytes of payload, zipped or raw */
 #define WIRE_CHUNK (256u * 1024u) /* bytes of file data per frame */

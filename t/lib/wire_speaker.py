@@ -16,7 +16,7 @@ import subprocess
 import time
 
 MAGIC = b"STBYWIRE"
-VERSION = 3
+VERSION = 4
 NO_ID = 0xFFFFFFFF
 ZIPPED = 0x80
 CHUNK = 256 * 1024
