@@ -55,9 +55,10 @@ make_room(struct bulk *b, uint64_t size)
 	b->room = 0;
 	if (!b->large)
 		return 0;
+	/* Also of an attempt that fails something may stay. */
+	b->room = size;
 	if (fallocate(b->fd, 0, 0, (off_t)size) == -1)
 		return errno == ENOSPC || errno == EDQUOT ? -1 : 0;
-	b->room = size;
 	return 0;
 }
 
