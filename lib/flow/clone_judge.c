@@ -242,6 +242,7 @@ clone_judge_server(struct clone *c, struct err *e)
 {
 	struct preflight_want want = {
 	    .role = conninfo_get(&c->conninfo, "user"),
+	    .database = conninfo_get(&c->conninfo, "dbname"),
 	    .slot = c->o->want_slot != SLOT_NONE && c->o->upstream == NULL &&
 		    c->o->wal != CLONE_WAL_FETCH,
 	    .slot_must = c->o->want_slot == SLOT_MUST_EXIST ||

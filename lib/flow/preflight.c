@@ -93,13 +93,19 @@ hint_number(struct err *e, const struct probe *f, const char *name, int value)
 }
 
 static void
-hint_role(
-    struct err *e, const char *before, const char *role, const char *after)
+hint_role(struct err *e, const char *database, const char *before,
+    const char *role, const char *after)
 {
 	struct buf b = BUF_INIT;
 
 	text_add_identifier(&b, role != NULL ? role : "");
-	(void)err_hint(e, "On the source, as a superuser, type:");
+	if (database != NULL)
+		(void)err_hint(e,
+		    "On the source, as a superuser, type in the database "
+		    "\"%s\":",
+		    database);
+	else
+		(void)err_hint(e, "On the source, as a superuser, type:");
 	(void)err_command(e, "%s%s%s;", before, buf_str(&b), after);
 	buf_free(&b);
 }
@@ -287,11 +293,12 @@ check_backup_right(
 	if (grant != NULL) {
 		(void)snprintf(before, sizeof(before),
 		    "GRANT EXECUTE ON FUNCTION %s TO ", grant);
-		hint_role(e, before, w->role, "");
+		/* Each database has functions of its own. */
+		hint_role(e, w->database, before, w->role, "");
 	} else if (pgver(f->version, PGFACT_REPLICATION_ROLE) != NULL) {
-		hint_role(e, "ALTER ROLE ", w->role, " REPLICATION");
+		hint_role(e, NULL, "ALTER ROLE ", w->role, " REPLICATION");
 	} else {
-		hint_role(e, "ALTER ROLE ", w->role, " SUPERUSER");
+		hint_role(e, NULL, "ALTER ROLE ", w->role, " SUPERUSER");
 	}
 	return FOUND_PROBLEM;
 }
@@ -314,7 +321,7 @@ check_replication_right(
 	(void)err_set(e, ERR_PRIVILEGE,
 	    "role \"%s\" has no right to replicate from the source",
 	    or_unknown(w->role));
-	hint_role(e, "ALTER ROLE ", w->role,
+	hint_role(e, NULL, "ALTER ROLE ", w->role,
 	    pgver(f->version, PGFACT_REPLICATION_ROLE) != NULL ? " REPLICATION"
 							       : " SUPERUSER");
 	return FOUND_PROBLEM;
@@ -335,7 +342,7 @@ check_data_directory(
 	    or_unknown(w->role));
 	if (role != NULL) {
 		(void)snprintf(before, sizeof(before), "GRANT %s TO ", role);
-		hint_role(e, before, w->role, "");
+		hint_role(e, NULL, before, w->role, "");
 		(void)err_hint(e, "Or name it: --source-pgdata=DIR.");
 	} else {
 		(void)err_hint(e, "Name it: --source-pgdata=DIR.");

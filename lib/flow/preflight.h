@@ -29,9 +29,10 @@ int preflight_warn(struct preflight *p, const struct err *what);
 int preflight_result(const struct preflight *p, struct err *e);
 
 struct preflight_want {
-	const char *role; /* login role, for the GRANT */
-	bool slot;        /* a slot is wanted */
-	bool slot_must;   /* -S or -C */
+	const char *role;     /* login role, for the GRANT */
+	const char *database; /* that we are in, or NULL */
+	bool slot;            /* a slot is wanted */
+	bool slot_must;       /* -S or -C */
 	bool exclusive;
 	bool to_standby; /* a standby will connect: needs a sender */
 	const char *trigger_file;

@@ -43,8 +43,10 @@ good_probe(void)
 static struct preflight_want
 good_want(void)
 {
-	return (struct preflight_want){
-	    .role = "repl", .slot = true, .to_standby = true};
+	return (struct preflight_want){.role = "repl",
+	    .database = "app",
+	    .slot = true,
+	    .to_standby = true};
 }
 
 #define OURS "standby-clone 0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -209,6 +211,7 @@ static const struct {
     ROW(hot_off, 'W', ERR_SETTING, "hot_standby", "hot_standby = on"),
     NOTHING(hot_unknown),
     ROW(no_backup_15, 'P', ERR_PRIVILEGE, "\"repl\"",
+	"type in the database \"app\": "
 	"GRANT EXECUTE ON FUNCTION pg_catalog.pg_backup_start(text, boolean), "
 	"pg_catalog.pg_backup_stop(boolean) TO \"repl\";"),
     ROW(no_backup_10, 'P', ERR_PRIVILEGE, "\"repl\"",
