@@ -502,6 +502,58 @@ unknown() {
 	ended "$name"
 }
 
+# --- who does not answer, and who does
+
+# drops: DROPS listens on DROPS_PORT of this host where no connection gets through.
+drops() {
+	DROPS_PORT=$(port_of_ours)
+	/usr/bin/python3 -c 'import signal, socket, sys
+s = socket.socket()
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen(0)
+full = []
+for _ in range(8):
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(s.getsockname())
+    full.append(c)
+print("full", flush=True)
+signal.pause()' "$DROPS_PORT" >"$T/drops" 3>&- 4>&- &
+	DROPS=$!
+	kill_later "$DROPS"
+	poll_until 20 test -s "$T/drops"
+}
+
+silent() {
+	local name="no answer" run
+	fresh
+	held backup || return
+	killed
+	for run in --cleanup "--cleanup --force"; do
+		# shellcheck disable=SC2086	# two words
+		as nobody_here $run
+		rc_is 4 "$name: $run, a server that refuses the role is there"
+		like "$err" 'nobody_here' "$name: $run, what it says is told"
+		unlike "$err" 'does not answer|rm ' "$name: $run, and no more"
+		ok "$name: $run, the note stays" test -e "$T/y/$NOTE"
+	done
+	like "$(label_of)" "$UUID" "$name: the backup runs"
+	ok "$name: (packets are dropped)" drops
+	as postgres --cleanup -p "$DROPS_PORT"
+	rc_is 6 "$name: a host that drops packets"
+	like "$err" 'noted an exclusive backup .*label "' \
+	    "$name: it is said what is noted"
+	ok "$name: the note stays" test -e "$T/y/$NOTE"
+	as postgres --cleanup --force -p "$DROPS_PORT"
+	rc_is 0 "$name: gone for ever: --cleanup --force"
+	like "$err" 'does not answer' "$name: it says so"
+	ok "$name: no note stays" test ! -e "$T/y/$NOTE"
+	kill_now "$DROPS"
+	as postgres --cleanup
+	rc_is 0 "$name: --cleanup of what runs all the same"
+	ended "$name"
+}
+
 # --- the primary crashes
 
 typed() { # typed WORD: the command, to the end of a hint's line of the last run
@@ -635,7 +687,7 @@ setup() {
 }
 
 all=(whole kills starts signals sessions foreign next_runs shown alive
-    stop_denied stop_blocked unarchived unknown crashes)
+    stop_denied stop_blocked unarchived unknown silent crashes)
 [ $# -eq 0 ] || all=("$@")
 
 majors=12

@@ -44,6 +44,7 @@ struct clone {
 	struct pg_opts pg, upstream_pg;
 	struct conninfo conninfo, upstream;
 	uint64_t upstream_identifier; /* 0: none, or it does not tell */
+	bool heard;  /* somebody answers at the source's address */
 	bool absent; /* --cleanup --force, and nobody answers */
 	bool proven; /* --cleanup: the source is of the cluster of the notes */
 	bool replicates; /* the standby's login at the source has been tried */

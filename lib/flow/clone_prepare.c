@@ -73,7 +73,8 @@ ask_server(struct clone *c, struct err *e)
 		return -1;
 	c->pg = (struct pg_opts){.conninfo = &c->o->conninfo,
 	    .application_name = "standby-clone",
-	    .sigfd = sig_fd()};
+	    .sigfd = sig_fd(),
+	    .heard = &c->heard};
 	if (pg_open(&pg, &c->pg, e) == -1)
 		return -1;
 	if (probe_read(&c->facts, pg, clone_deadline(c, QUERY_MS), e) == -1 ||
@@ -322,7 +323,9 @@ clone_look(struct clone *c, struct err *e)
 		return -1;
 	if (ask_server(c, e) == 0)
 		return clone_make_cleanup(c, e);
-	if (e->code != ERR_DB_CONNECT)
+	/* A server that refuses us is there, and so is what it was noted for.
+	 */
+	if (c->heard || (e->code != ERR_DB_CONNECT && e->code != ERR_TIMEOUT))
 		return -1;
 	if (c->o->cleanup && c->o->force) {
 		c->absent = true;

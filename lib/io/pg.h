@@ -24,6 +24,9 @@ struct pg_opts {
 	bool once; /* A statement that is late ends the session; else it is
 		    * cancelled, which takes up to 4 s more. */
 	int sigfd; /* -1: none */
+	/* Becomes true when something there answers pg_open, if only with a
+	 * refusal or an end of the connection; NULL: not asked. */
+	bool *heard;
 	/* Called about every interval_ms while waiting; returns -1 with e to
 	 * stop.  NULL: none. */
 	int (*tick)(void *arg, struct err *e);

@@ -392,6 +392,9 @@ connect_poll(struct pg *pg, int64_t ms, struct err *e)
 			    pg, PQerrorMessage(pg->conn), e);
 		switch (pg_wait(pg, events, deadline, e)) {
 		case PG_WAIT_READY:
+			/* libpq reads when it is connected and has asked. */
+			if (pg->heard != NULL && events == POLLIN)
+				*pg->heard = true;
 			st = PQconnectPoll(pg->conn);
 			break;
 		case PG_WAIT_LATE:
@@ -474,6 +477,7 @@ new_session(const struct pg_opts *o)
 	if (pg == NULL)
 		return NULL;
 	pg->sigfd = o->sigfd;
+	pg->heard = o->heard;
 	pg->once = o->once;
 	pg->limit = o->deadline > 0 ? o->deadline : DEADLINE_NEVER;
 	pg->tick = o->tick;

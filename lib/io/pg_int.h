@@ -16,6 +16,7 @@ struct pg {
 	PGconn *conn;
 	char *name;
 	int sigfd;
+	bool *heard;   /* of pg_opts, or NULL */
 	bool looks;    /* never more than SQL: no replication comes after it */
 	bool once;     /* no statement is cancelled */
 	int64_t limit; /* nothing waits longer */
