@@ -527,7 +527,7 @@ becomes() {
 
 # No replication login: SQL alone does not tell who it is.
 unproven() {
-	local v name at
+	local v name at o
 	for v in $(old 9.3 "9.0 9.5"); do
 		name="$v, no replication login"
 		primary "$v"
@@ -576,6 +576,17 @@ unproven() {
 	at="host=127.0.0.1 port=${PORT[upstream]} user=postgres"
 	ok "9.5, a slot upstream: killed at transfer" killed transfer \
 	    --upstream="$at" -S db2 -C
+	becomes primary ""
+	becomes upstream 6066000000000000001
+	for o in "" --force; do
+		clone --cleanup --upstream="$at" --agent="$T/absent" \
+		    ${o:+"$o"}
+		rc_is 3 "9.5, a slot upstream: another cluster than noted${o:+, $o}"
+		like "$err" "another cluster than the one of slot" \
+		    "9.5, a slot upstream: it is told"
+		ok "9.5, a slot upstream: it stays" \
+		    asks_not pg_drop_replication_slot
+	done
 	becomes upstream ""
 	clone --cleanup --upstream="$at"
 	rc_is 3 "9.5, a slot upstream: nobody tells who that is: refused"

@@ -121,16 +121,35 @@ drop_slot(struct clone *c, struct pg *pg, const char *name, struct err *e)
 	return 0;
 }
 
+/* --upstream may tell who it is where the source does not: then nothing but the
+ * marker says which cluster it should be of.  0: nobody tells. */
+static int
+is_slots_cluster(
+    struct clone *c, const struct pg *pg, const struct marker *m, struct err *e)
+{
+	uint64_t there = c->upstream_identifier, want = m->system_identifier;
+
+	if (c->o->upstream == NULL)
+		return c->proven;
+	if (there == 0 || there == want)
+		return there != 0;
+	return err_set(e, ERR_TARGET_OTHER_CLUSTER,
+	    "--upstream: %s is another cluster than the one of slot \"%s\": "
+	    "system identifier %" PRIu64 ", and not %" PRIu64,
+	    pg_name(pg), m->slot, there, want);
+}
+
 /* Only on the server where it was made: another one's slot of the same name is
  * not ours.  An address is not enough: another cluster may have it by now. */
 static int
 drop_noted_slot(
     struct clone *c, struct pg *pg, const struct marker *m, struct err *e)
 {
-	bool proven =
-	    c->o->upstream != NULL ? c->upstream_identifier != 0 : c->proven;
+	int proven = is_slots_cluster(c, pg, m, e);
 
-	if (!proven && !c->o->force)
+	if (proven == -1)
+		return -1;
+	if (proven == 0 && !c->o->force)
 		return clone_unproven(c, pg_name(pg), "a slot", e);
 	if (m->slot_at != NULL && strcmp(m->slot_at, pg_name(pg)) == 0)
 		return drop_slot(c, pg, m->slot, e);
