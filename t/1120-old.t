@@ -61,7 +61,16 @@ primary() {
 		PORT[$name]=$port
 	done < <(tr -d '{}",:' <"$T/ports" | tr -s ' ' '\n' | sed 1d |
 	    paste -d ' ' - -)
+	pid_file "$v" 1795326999 5432
 }
+
+# pid_file VERSION STARTED PORT: that of the server; 9.0 tells only the pid.
+pid_file() {
+	echo "$stub"
+	echo "$T/p"
+	[ "$1" = 9.0 ] || printf '%s\n' "$2" "$3" "" 127.0.0.1
+	echo "  5432001     65536"
+} >"$T/p/postmaster.pid"
 
 # clone [OPTION]...: sets rc, out and err.
 clone() {
@@ -350,6 +359,13 @@ next_run() {
 	rc_is 3 "$name: the primary was started since: it is refused"
 	ok "$name: and nothing is ended" test -e "$T/p/backup_label"
 	sed -i 's/^server_started .*/server_started 1795327000/' "$note"
+	if [ "$2" = replication ]; then
+		pid_file "$v" 1795326999 5433
+		clone --no-start --source-pgdata="$T/p"
+		rc_is 3 "$name: the label that the agent reads is elsewhere"
+		ok "$name: and nothing is ended" asks_not "SELECT pg_stop_backup"
+		pid_file "$v" 1795326999 5432
+	fi
 	clone --no-start --source-pgdata="$T/p"
 	rc_is 0 "$name: the next run"
 	like "$err" 'exclusive backup "[^"]*" ended' "$name: it says so"
@@ -569,6 +585,15 @@ unproven() {
 	clone --cleanup --agent="$T/absent"
 	rc_is 3 "9.4, a slot: nobody tells who it is: refused"
 	ok "9.4, a slot: it stays" asks_not pg_drop_replication_slot
+	for o in "1795326980 5432" "1795327001 5432" "1795326999 5433" ""; do
+		# shellcheck disable=SC2086	# two words
+		if [ -n "$o" ]; then pid_file 9.4 $o; else pid_file 9.0; fi
+		clone --cleanup
+		rc_is 3 "9.4, a slot: SQL is another server, ${o:-perhaps}"
+		like "$err" "that of another server" "9.4, a slot: it is told"
+		ok "9.4, a slot: it stays" asks_not pg_drop_replication_slot
+	done
+	pid_file 9.4 1795326999 5432
 	clone --cleanup
 	rc_is 0 "9.4, a slot: the agent tells it"
 	ok "9.4, a slot: it is dropped" asks pg_drop_replication_slot

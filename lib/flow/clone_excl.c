@@ -108,7 +108,8 @@ read_tick(void *arg, struct err *e)
 }
 
 /* The agent reads every file; text NULL: pg_control alone, as always.  One of
- * its own: those of the copy may be gone, or in the middle of something. */
+ * its own: those of the copy may be gone, or in the middle of something.  What
+ * it says counts only for the server of its directory. */
 static int
 read_by_agent(struct clone *c, bool at_end, struct buf *text, struct err *e)
 {
@@ -122,11 +123,16 @@ read_by_agent(struct clone *c, bool at_end, struct buf *text, struct err *e)
 	    .connect_ms = READ_MS,
 	    .tick = read_tick,
 	    .arg = &r};
-	struct pool *p = pool_start(&po, e);
+	struct clone_witness w;
+	struct pool *p = NULL;
 	int rc = -1;
 
-	if (p != NULL && pool_ready(p, e) == 0 &&
-	    clone_open_source(c, p, &src, e) == 0)
+	/* At its end the server of SQL may be gone, and no doubt is left that
+	 * this was its directory. */
+	if ((at_end || clone_witness_ask(c, &w, e) == 0) &&
+	    (p = pool_start(&po, e)) != NULL && pool_ready(p, e) == 0 &&
+	    clone_open_source(c, p, &src, e) == 0 &&
+	    (at_end || clone_witness_check(&w, p, e) == 0))
 		rc = text == NULL ? 0
 				  : pool_read_file(
 					p, "backup_label", LABEL_MAX, text, e);

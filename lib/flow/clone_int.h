@@ -175,6 +175,17 @@ int clone_identify(struct clone *c, struct err *e);
 int clone_unproven(
     struct clone *c, const char *where, const char *what, struct err *e);
 
+/* clone_witness.c: what the server of SQL says of itself, by a session of its
+ * own, and does the directory that the agent reads say the same?  ERR_SOURCE:
+ * it does not, or cannot be told (9.0). */
+struct clone_witness {
+	int64_t started; /* s since 1970 */
+	int port;        /* that it listens on, whatever was connected to */
+};
+int clone_witness_ask(struct clone *c, struct clone_witness *w, struct err *e);
+int clone_witness_check(
+    const struct clone_witness *w, struct pool *p, struct err *e);
+
 /* clone_other.c */
 int clone_conf_only(struct clone *c, struct err *e);
 int clone_cleanup(struct clone *c, struct err *e);

@@ -182,7 +182,8 @@ clean_primary(struct clone *c, struct err *e)
 
 /*
  * Who is it?  SQL tells from 9.6, a replication login always; else the agent,
- * which reads pg_control of the directory that SQL, or --source-pgdata, names.
+ * which reads pg_control of the directory that SQL, or --source-pgdata, names,
+ * where that is the directory of this server (clone_witness.c).
  * When none does, only a label that bears our uuid is a proof.
  */
 static int

@@ -42,6 +42,18 @@ parse_shmem(const char *text, size_t len, struct pidfile *p)
 	}
 }
 
+/* 9.0 has something else on that line, of two words. */
+static int64_t
+parse_started(const char *line)
+{
+	char *end;
+	int64_t n;
+
+	errno = 0;
+	n = strtoll(line, &end, 10);
+	return errno == 0 && end != line && *end == '\0' && n > 0 ? n : 0;
+}
+
 int
 pidfile_parse(const char *text, size_t len, struct pidfile *p)
 {
@@ -60,6 +72,8 @@ pidfile_parse(const char *text, size_t len, struct pidfile *p)
 		return -1;
 	}
 	parse_shmem(text, len, p);
+	line_of(text, len, 3, line, sizeof(line));
+	p->started = parse_started(line);
 	line_of(text, len, 4, line, sizeof(line));
 	p->port = (int)strtol(line, NULL, 10);
 	line_of(text, len, 5, p->sockdir, sizeof(p->sockdir));

@@ -13,6 +13,7 @@
 struct pidfile {
 	long pid;          /* 0: unreadable */
 	int port;          /* 0: not known */
+	int64_t started;   /* of its process, s since 1970; 0: not told (9.0) */
 	char sockdir[256]; /* "" : none, or not told */
 	char listen[256];  /* first listen address, "" likewise */
 	char status[16];   /* "starting", "ready", "standby", ... (10), or "" */

@@ -106,6 +106,7 @@ class Primary:
         self.add("FROM pg_tablespace", [
             [oid, "space " + oid, where]
             for oid, _, where in (t.partition("=") for t in o.tablespace)])
+        self.add(r"current_setting\('port'\)", [["1795327000", "5432"]])
         self.add("pg_postmaster_start_time", [["1795327000"]])
         self.add("FROM pg_stat_replication", [
             ["4711", o.sender, "127.0.0.1", "streaming"] + [ahead(o)] * 4]

@@ -148,6 +148,8 @@ pidfile_is_read_in_the_form_of_each_version(void **state)
 		    files[i].rc);
 		assert_int_equal(p.pid, files[i].pid);
 		assert_int_equal(p.port, files[i].port);
+		assert_int_equal(
+		    p.started, files[i].port != 0 ? 1700000000 : 0);
 		assert_string_equal(p.sockdir, files[i].sockdir);
 		assert_string_equal(p.listen, files[i].listen);
 		assert_string_equal(p.status, files[i].status);
