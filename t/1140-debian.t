@@ -362,7 +362,7 @@ certificates() {
 	rc_is 0 "a standby that takes its configuration"
 	like "$err" "ssl_key_file is \"$T/certs/k.pem\", which is not here" \
 	    "a key that is not here is told"
-	like "$err" 'without it \(or with ssl = off\)' "and what follows"
+	like "$err" 'not start without it, unless ssl = off' "and what follows"
 	like "$err" "ssl_ca_file is \"$T/certs/ca.pem\"" "each of them"
 	like "$err" 'crl", which .* no client certificate is accepted' \
 	    "what does not keep it from its start is told as such"

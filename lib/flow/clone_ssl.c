@@ -56,8 +56,8 @@ clone_ssl_tell(struct clone *c, const struct clone_ssl *s)
 		    files[i].name, buf_str(&shown), "is never copied",
 		    files[i].without != NULL
 			? files[i].without
-			: "the server will not start without it (or with "
-			  "ssl = off)");
+			: "the server will not start without it, unless "
+			  "ssl = off");
 	}
 	buf_free(&shown);
 }
