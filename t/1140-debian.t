@@ -320,6 +320,12 @@ lists_of_the_tables() {
 	rm -rf "${T:?}/c"
 	mkdir -m 0700 "$T/c"
 	base c
+	chmod 0 "$T/lists/u"
+	run "${CLONE[@]}" --copy-external-config
+	rc_is 3 "a list that may not be read is refused"
+	like "$err" "could not open .*$T/lists/u" "by its name"
+	is "$(ls -A "$T/c")" "" "and nothing is copied"
+	chmod 0600 "$T/lists/u"
 	run "${CLONE[@]}" --copy-external-config \
 	    --start-command="$T/c.start" --stop-command="$T/c.stop"
 	rc_is 0 "a standby without a cluster"
