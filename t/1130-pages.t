@@ -35,13 +35,13 @@ repair() {
 	    seek=$(($2 * 2 + 1)) conv=notrunc 2>/dev/null
 }
 
-# Tables of about 60 pages that no one changes any more; a new page at the end
-# of the last.
-fill() {
-	pg_psql "$p" -v ON_ERROR_STOP=1 <<-'END' || return 1
+# Tables of about 60 pages (of ROWS) that no one changes any more; a new page at
+# the end of the first.
+fill() { # [ROWS]
+	pg_psql "$p" -v ON_ERROR_STOP=1 <<-END || return 1
 		SELECT format('CREATE TABLE d%s AS SELECT i, repeat(md5(i::text), 12) t
-		    FROM generate_series(1, 1100) i', n)
-		FROM generate_series(0, 7) n \gexec
+		    FROM generate_series(1, ${1:-1100}) i', n)
+		FROM generate_series(0, 7) n \\gexec
 		VACUUM FREEZE;
 		CHECKPOINT;
 	END
@@ -243,6 +243,40 @@ without_checksums() {
 	forget "$p"
 }
 
+# The same of workers that come when the copy is under way: the first holds no
+# more than 32 MB and a file, here of 160 MB.
+spared_by_all() {
+	local n
+	p=l$m s=n$m
+	ok "$m: a larger primary" pg_init "$p" "$m" -k
+	pg_set "$p" "autovacuum = off"
+	ok "$m: (it starts)" pg_start "$p"
+	fill 45000
+	pg_node "$s" "$m"
+	clone_run "$p" "$s" --no-start
+	rc_is 0 "$m: (a copy)"
+	drop_slots "$p"
+	for n in 0 1 2 3 4 5 6 7; do
+		cp "$T/$s/$(file "d$n")" "$T/$p.d$n.good"
+		damage "d$n" 3
+	done
+	ok "$m: late workers: (the plan is reached)" clone_paused plan \
+	    "$p" "$s" --delta --pages=whole -j 3 --max-rate=25MB --compress=none
+	clone_resume
+	ok "$m: late workers: one is at work" \
+	    poll_until 60 clone_says 'worker [23]: busy'
+	clone_wait
+	found "$m: late workers" "8 pages" "8 files"
+	like "$err" "detail: 8 pages in their place in .* perhaps the only good ones" \
+	    "$m: late workers: it is said"
+	for n in 0 1 2 3 4 5 6 7; do
+		ok "$m: late workers: the right page of d$n stays" \
+		    cmp "$T/$s/$(file "d$n")" "$T/$p.d$n.good"
+	done
+	forget "$s"
+	forget "$p"
+}
+
 # 10 has no pg_checksums and nothing that 12 has not: with the world only.
 for m in $(pg_majors); do
 	[ "$m" -ge 12 ] || [ "${STANDBY_TEST_WORLD:-0}" = 1 ] ||
@@ -262,5 +296,6 @@ for m in $(pg_majors); do
 	forget "$p"
 	without_checksums
 done
+spared_by_all
 
 done_testing

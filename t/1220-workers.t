@@ -30,7 +30,6 @@ fresh() {
 	mkdir "$T/s.ts"
 }
 
-bg_says() { grep -Eq -- "$1" "$T/.bg.err"; }
 lines() { grep -Ec -- "$1" "$T/.bg.err"; }
 
 # An sshd of its own, in the place of main.
@@ -100,9 +99,9 @@ later_ones() {
 	hold
 	clone_resume
 	ok "later: a worker is dropped" \
-	    poll_until 30 bg_says 'worker 2 could not connect'
+	    poll_until 30 clone_has_said 'worker 2 could not connect'
 	let_go
-	ok "later: it comes after all" poll_until 60 usr1 'worker 2: busy'
+	ok "later: it comes after all" poll_until 60 clone_says 'worker 2: busy'
 	clone_wait
 	good "later"
 	unlike "$err" "workers did it" "later: nothing is missing at the end"
@@ -120,7 +119,7 @@ first_waits() {
 		CLONE_PID=$!
 		kill_later "$CLONE_PID"
 		ok "the first, $t: it is dropped" \
-		    poll_until 20 bg_says 'note: .*trying again'
+		    poll_until 20 clone_has_said 'note: .*trying again'
 		let_go
 		clone_wait
 		good "the first, $t"
@@ -140,12 +139,6 @@ first_gives_up() {
 }
 
 # --- SIGUSR1
-
-# usr1 REGEX: ask, and see whether it has been answered so.
-usr1() {
-	kill -USR1 "$CLONE_PID"
-	poll_until 2 bg_says "$1"
-}
 
 # In each of these steps, where nothing looks at signals until it goes on; the
 # document of --json stays alone on standard output.
@@ -174,7 +167,7 @@ usr1_line() {
 	    fail "the plan is reached"
 	clone_resume
 	ok "SIGUSR1: files, bytes, rate, time left, and both workers" \
-	    poll_until 30 usr1 "^  \[4/7\] transfer +[0-9]+ %   [0-9.]+ [kM]?B/[0-9.]+ MB   [0-9.]+ [kM]B/s   0:[0-9:]+ left   [0-9]+/[0-9]+ files   ${one}[^;]*; ${one}[^;]*\$"
+	    poll_until 30 clone_says "^  \[4/7\] transfer +[0-9]+ %   [0-9.]+ [kM]?B/[0-9.]+ MB   [0-9.]+ [kM]B/s   0:[0-9:]+ left   [0-9]+/[0-9]+ files   ${one}[^;]*; ${one}[^;]*\$"
 	clone_wait
 	good "SIGUSR1"
 	fresh

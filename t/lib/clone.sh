@@ -75,6 +75,13 @@ clone_paused() {
 clone_held_or_gone() { [ -e "$CLONE_HOLD" ] || gone "$CLONE_PID"; }
 clone_resume() { rm -f "$CLONE_HOLD"; }
 
+# clone_says REGEX: ask by SIGUSR1, and see whether it has been answered so.
+clone_says() {
+	kill -USR1 "$CLONE_PID"
+	poll_until 2 clone_has_said "$1"
+}
+clone_has_said() { grep -Eq -- "$1" "$T/.bg.err"; }
+
 clone_wait() {
 	poll_until 300 gone "$CLONE_PID" || kill -KILL "$CLONE_PID"
 	wait "$CLONE_PID"
