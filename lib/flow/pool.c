@@ -153,8 +153,6 @@ first_there(void *arg)
 	return p->m[0].state == READY || p->m[0].state == FAILED;
 }
 
-/* Without the first there is nothing. */
-
 struct pool *
 pool_start(const struct pool_opts *o, struct err *e)
 {
@@ -166,8 +164,6 @@ pool_start(const struct pool_opts *o, struct err *e)
 	}
 	p->o = *o;
 	p->n = MIN_OF(MAX_OF(o->n, 1u), (unsigned)POOL_MAX);
-	p->connected_by = deadline_in(o->connect_ms);
-	p->patience = deadline_in(PATIENCE_MS);
 	p->zip = zip_new(0);
 	p->list_digest = streamdigest_new();
 	if (p->zip == NULL || p->list_digest == NULL) {
@@ -178,6 +174,8 @@ pool_start(const struct pool_opts *o, struct err *e)
 		if (spawn(p, i, e) == -1)
 			goto fail;
 	pool_crew(p, 1);
+	if (pool_recruit(p, e) == -1 || chan_pump(&p->m[0].c, e) == -1)
+		goto fail;
 	return p;
 fail:
 	pool_close(p);
@@ -189,7 +187,8 @@ pool_ready(struct pool *p, struct err *e)
 {
 	struct member *m = &p->m[0];
 
-	if (pool_wait(p, p->connected_by, first_there, p, e) == -1)
+	p->patience = deadline_in(PATIENCE_MS);
+	if (pool_wait(p, deadline_in(p->o.connect_ms), first_there, p, e) == -1)
 		return -1;
 	if (m->state == READY)
 		return 0;

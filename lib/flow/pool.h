@@ -20,7 +20,7 @@ struct pool_opts {
 	unsigned n; /* workers at most, 1..32 */
 	const struct remote_opts *remote;
 	const char *agent, *push_agent, *package;
-	int64_t connect_ms; /* for the first to be ready */
+	int64_t connect_ms; /* that pool_ready waits for the first; > 0 */
 	/* A line for the user from a worker; may be NULL. */
 	void (*note)(void *arg, const char *text);
 	/*
@@ -41,13 +41,16 @@ struct pool_source {
 };
 
 /*
- * Fork the workers (no libpq session may be open: see architecture.md 3.2). The
- * first connects by itself, the others stay alone.  NULL with e.
+ * Fork the workers (no libpq session may be open: see architecture.md 3.2), and
+ * tell the first to connect, which it does while the caller does other things.
+ * The others wait for pool_crew.  NULL with e.
  */
 struct pool *pool_start(const struct pool_opts *o, struct err *e);
 /*
- * Wait until the first has an agent that answers; a server that drops it before
- * login is asked again for some seconds.  Before that nothing may be asked.
+ * Wait until the first has an agent that answers, for connect_ms from now;
+ * within the first seconds a server that drops it before login is asked again.
+ * Between the two nothing is seen of it, however long that takes, and nothing
+ * may be asked.
  */
 int pool_ready(struct pool *p, struct err *e);
 /*

@@ -48,7 +48,7 @@ struct pool {
 	/* who is called for: the first of m */
 	unsigned crew;
 	unsigned drops; /* connections that failed and are tried again */
-	int64_t next_connect, patience, connected_by;
+	int64_t next_connect, patience;
 	bool told;
 	/* what all were told, for those that come later */
 	struct buf open, tree, verify, spare;
