@@ -84,7 +84,7 @@ only_the_first() {
 		good "only the first, $t"
 		like "$err" "worker 2 could not connect .*going on with 1 of 3" \
 		    "only the first, $t: a note says so"
-		is "$(grep -c 'could not connect' <<<"$err")" 1 \
+		is "$(grep -c 'could not connect .*going on' <<<"$err")" 1 \
 		    "only the first, $t: once"
 		like "$err" "note: 1 of 3 workers did it.*MaxStartups" \
 		    "only the first, $t: and with how many it was done"
@@ -105,6 +105,26 @@ later_ones() {
 	clone_wait
 	good "later"
 	unlike "$err" "workers did it" "later: nothing is missing at the end"
+	fresh
+}
+
+# The server has no port for the second: not for want of room in sshd.
+late_ones_are_refused() {
+	rm -rf "$T/asked"
+	cat >"$T/no-ssh" <<-END
+		#!/bin/sh
+		case "\$*" in *-G*) exec ssh "\$@" ;; esac
+		mkdir "$T/asked" 2>/dev/null && exec ssh "\$@"
+		echo "ssh: connect to host x port 1: No route to host" >&2
+		exit 255
+	END
+	chmod 0755 "$T/no-ssh"
+	clone_run p s -j 2 --max-rate=10MB --compress=none \
+	    --transport=openssh --ssh-command="$T/no-ssh"
+	good "no route"
+	like "$err" 'note: 1 of 2 workers did it: worker 2 could not connect \(could not connect to .*\)' \
+	    "no route: with how many it was done, and why"
+	unlike "$err" MaxStartups "no route: sshd is not blamed"
 	fresh
 }
 
@@ -199,7 +219,8 @@ pg_node s "$m"
 mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- usr1_line usr1_everywhere rate_is_shared startups_random \
-    startups_one only_the_first later_ones first_waits first_gives_up
+    startups_one late_ones_are_refused \
+    only_the_first later_ones first_waits first_gives_up
 for what; do
 	note "=== $what"
 	began=$SECONDS

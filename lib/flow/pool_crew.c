@@ -125,21 +125,27 @@ pool_welcome(struct member *m, struct err *e)
 void
 pool_dismiss(struct pool *p)
 {
-	unsigned missing = 0, crew = p->crew;
+	const struct member *missing = NULL;
+	unsigned crew = p->crew;
 
 	for (unsigned i = 0; i < p->n; i++) {
 		struct member *m = &p->m[i];
 
-		missing += i < crew && m->failures > 0 &&
-			   (m->state == STARTING || m->state == WAITING);
+		if (i < crew && m->failures > 0 &&
+		    (m->state == STARTING || m->state == WAITING))
+			missing = m;
 		pool_let_go(m);
 	}
 	p->crew = 0;
-	if (missing > 0)
+	if (missing != NULL)
 		tell(p,
-		    "%u of %u workers did it: sshd let no more in (its "
-		    "MaxStartups, PerSourceMaxStartups)",
-		    pool_size(p), crew);
+		    "%u of %u workers did it: worker %u could not connect "
+		    "(%s)%s",
+		    pool_size(p), crew, (unsigned)(missing - p->m) + 1,
+		    missing->failure.text,
+		    remote_dropped(&missing->failure)
+			? ": see sshd's MaxStartups, PerSourceMaxStartups"
+			: "");
 }
 
 void
