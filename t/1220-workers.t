@@ -108,6 +108,54 @@ later_ones() {
 	fresh
 }
 
+# late_agent HOW: one that is honest with the first who asks; then OPEN is
+# refused, or never answered, or it ends.
+late_agent() {
+	rm -rf "$T/asked"
+	cat >"$T/late-agent" <<-END
+		#!/bin/sh
+		mkdir "$T/asked" 2>/dev/null && exec "$AGENT"
+		exec /usr/bin/python3 "$T/late-agent.py" $1
+	END
+	cat >"$T/late-agent.py" <<-END
+		import os, sys
+		sys.path.insert(0, "$TOP_SRCDIR/t/lib")
+		import wire_speaker as w
+		package = "$("$STANDBY_CLONE" --version | sed 's/.* //;1q')"
+		os.write(1, w.frame("H", w.hello(package)))
+		got = b""
+		while b"$T/p" not in got:
+		    got += os.read(0, 65536) or sys.exit(1)
+		if sys.argv[1] == "refuses":
+		    os.write(1, w.frame("!", w.err("source", "not here")))
+		while sys.argv[1] != "ends" and os.read(0, 65536):
+		    pass
+	END
+	chmod 0755 "$T/late-agent"
+}
+
+# Whoever comes later and fails before it is given anything is not needed.
+late_ones_fail() {
+	local how note=
+	for how in refuses ends is-silent; do
+		late_agent "$how"
+		clone_paused plan p s -j 2 --max-rate=10MB --compress=none \
+		    --progress=line --agent="$T/late-agent" ||
+		    fail "$how: the plan is reached"
+		clone_resume
+		case $how in
+		refuses) note='worker 2 ended \(.*not here\): going on without it' ;;
+		ends) note='worker 2 ended \(.*standby-agent.*\): going on without it' ;;
+		is-silent) note='worker 2: idle' ;;
+		esac
+		ok "an agent that $how: it is there" \
+		    poll_until 30 clone_says "$note"
+		clone_wait
+		good "an agent that $how"
+		fresh
+	done
+}
+
 # The server has no port for the second: not for want of room in sshd.
 late_ones_are_refused() {
 	rm -rf "$T/asked"
@@ -219,7 +267,7 @@ pg_node s "$m"
 mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- usr1_line usr1_everywhere rate_is_shared startups_random \
-    startups_one late_ones_are_refused \
+    startups_one late_ones_fail late_ones_are_refused \
     only_the_first later_ones first_waits first_gives_up
 for what; do
 	note "=== $what"

@@ -33,26 +33,26 @@ member_died(struct member *m, struct err *e)
 static int
 member_serve(struct member *m, struct err *e)
 {
+	struct err why = ERR_INIT;
 	struct frame f;
 	int rc;
 
 	if (m->c.t == NULL || m->state == FAILED)
 		return 0;
-	if (chan_pump(&m->c, e) == -1 && m->state == READY)
-		return -1;
-	while ((rc = chan_next(&m->c, &f, e)) == 1)
+	if (chan_pump(&m->c, &why) == -1 && m->state == READY)
+		return pool_lost(m, &why, e);
+	err_clear(&why);
+	while ((rc = chan_next(&m->c, &f, &why)) == 1)
 		if (pool_member_frame(m, &f, e) == -1)
 			return -1;
 	if (rc == -1)
-		return -1;
-	if (m->c.eof && (m->state == STARTING || m->state == WAITING)) {
-		struct err why = ERR_INIT;
-
-		(void)member_died(m, &why);
-		pool_refused(m, &why);
-	} else if (m->c.eof && m->state == READY) {
-		return member_died(m, e);
-	}
+		return pool_lost(m, &why, e);
+	if (!m->c.eof || m->state == FAILED || m->state == ENDED)
+		return 0;
+	(void)member_died(m, &why);
+	if (m->state == READY)
+		return pool_lost(m, &why, e);
+	pool_refused(m, &why);
 	return 0;
 }
 

@@ -57,7 +57,9 @@ int pool_ready(struct pool *p, struct err *e);
  * From now on n workers are wanted: the others connect while the pool waits for
  * anything, one after the other, and take part when they are there.  One that
  * is not let in tries again until the files are fetched: a note says so, and
- * at the end with how many it was done.  Never an error.
+ * at the end with how many it was done.  One whose session or agent fails
+ * before it has a job is left out, with a note.  Neither is an error; it is
+ * one that an agent sees another data directory than the first.
  */
 void pool_crew(struct pool *p, unsigned n);
 /* How many there are at this moment. */

@@ -104,6 +104,27 @@ pool_refused(struct member *m, const struct err *why)
 	p->told = true;
 }
 
+/* It is there, and had no job yet: the others can do without it. */
+static bool
+is_unused(const struct member *m)
+{
+	return m != m->pool->m && m->state == READY && !m->fed;
+}
+
+int
+pool_lost(struct member *m, const struct err *why, struct err *e)
+{
+	if (!is_unused(m)) {
+		if (e != NULL && !err_is_set(e))
+			*e = *why;
+		return -1;
+	}
+	m->state = FAILED;
+	tell(m->pool, "worker %u ended (%s): going on without it",
+	    (unsigned)(m - m->pool->m) + 1, why->text);
+	return 0;
+}
+
 int
 pool_welcome(struct member *m, struct err *e)
 {
@@ -151,9 +172,12 @@ pool_dismiss(struct pool *p)
 void
 pool_let_go(struct member *m)
 {
-	if (m->state == STARTING && m->pid > 0)
-		(void)kill(m->pid, SIGTERM); /* it looks at nothing now */
-	if (m->state == STARTING || m->state == WAITING)
+	bool unopened = is_unused(m) && !m->opened;
+
+	/* It looks at nothing now, or waits for what is not needed. */
+	if ((m->state == STARTING || unopened) && m->pid > 0)
+		(void)kill(m->pid, SIGTERM);
+	if (m->state == STARTING || m->state == WAITING || unopened)
 		m->state = FAILED;
 }
 

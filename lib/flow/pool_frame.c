@@ -185,9 +185,7 @@ got_err(struct member *m, const struct frame *f, struct err *e)
 		pool_refused(m, &theirs);
 		return 0;
 	}
-	if (e != NULL && !err_is_set(e))
-		*e = theirs;
-	return -1;
+	return pool_lost(m, &theirs, e);
 }
 
 static void

@@ -15,7 +15,7 @@ enum state {
 	WAITING,  /* to be told to connect */
 	STARTING, /* connecting */
 	READY,
-	FAILED, /* could not connect; left out */
+	FAILED, /* left out: could not connect, or ended before it had a job */
 	ENDED   /* said BYE */
 };
 
@@ -30,6 +30,7 @@ struct member {
 	int64_t retry_at;
 	char *name;
 	size_t jobs; /* held by it */
+	bool fed;    /* it had some */
 	uint64_t cost;
 	struct pool_progress progress;
 	bool opened, answered;
@@ -92,6 +93,8 @@ int pool_recruit(struct pool *p, struct err *e);
 bool pool_recruiting(const struct pool *p);
 /* It could not connect. */
 void pool_refused(struct member *m, const struct err *why);
+/* It ended: an error, unless it had no job yet; then it is left out. */
+int pool_lost(struct member *m, const struct err *why, struct err *e);
 /* It is connected: what the others were told. */
 int pool_welcome(struct member *m, struct err *e);
 /* Nobody is waited for any more. */

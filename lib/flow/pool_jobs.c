@@ -53,6 +53,7 @@ feed(struct member *m, struct err *e)
 	wire_put_u32(count, n);
 	if (m->jobs == 0)
 		p->shared_at = 0; /* it may send now */
+	m->fed = true;
 	m->jobs += n;
 	m->cost += cost;
 	p->outstanding += n;
