@@ -156,6 +156,33 @@ late_ones_fail() {
 	done
 }
 
+# An ssh that is still connecting when the files are copied ends with its
+# worker.
+late_ones_hang() {
+	rm -rf "$T/asked"
+	cat >"$T/slow-ssh" <<-END
+		#!/bin/sh
+		case "\$*" in *-G*) exec ssh "\$@" ;; esac
+		mkdir "$T/asked" 2>/dev/null && exec ssh "\$@"
+		echo \$\$ >>"$T/slow-ssh.pids"
+		exec sleep 300
+	END
+	chmod 0755 "$T/slow-ssh"
+	clone_paused plan p s -j 2 --max-rate=10MB --compress=none \
+	    --transport=openssh --ssh-command="$T/slow-ssh" ||
+	    fail "an ssh that hangs: the plan is reached"
+	clone_resume
+	ok "an ssh that hangs: it is there" \
+	    poll_until 30 clone_says 'worker 2: connects'
+	ok "an ssh that hangs: (it is known)" poll_until 5 test -s "$T/slow-ssh.pids"
+	kill_later "$(head -n 1 "$T/slow-ssh.pids")"
+	clone_wait
+	good "an ssh that hangs"
+	ok "an ssh that hangs: it is gone" \
+	    poll_until 10 gone "$(head -n 1 "$T/slow-ssh.pids")"
+	fresh
+}
+
 # The server has no port for the second: not for want of room in sshd.
 late_ones_are_refused() {
 	rm -rf "$T/asked"
@@ -267,7 +294,7 @@ pg_node s "$m"
 mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- usr1_line usr1_everywhere rate_is_shared startups_random \
-    startups_one late_ones_fail late_ones_are_refused \
+    startups_one late_ones_fail late_ones_hang late_ones_are_refused \
     only_the_first later_ones first_waits first_gives_up
 for what; do
 	note "=== $what"

@@ -63,7 +63,7 @@ start(const struct operate_host *h, const char *const *argv, struct output *o,
 	fds[1] = fds[2] = p[1];
 	if (h->lift != NULL)
 		h->lift(h->arg, true);
-	rc = proc_spawn(argv, NULL, fds, true, pid, e);
+	rc = proc_spawn(argv, NULL, fds, PROC_SESSION, pid, e);
 	if (h->lift != NULL)
 		h->lift(h->arg, false);
 	(void)close(p[1]);

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -133,8 +134,17 @@ place_fds(const int fds[3])
 	return 0;
 }
 
+/* Its parent may be gone already. */
+static void
+end_with(pid_t parent)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(127);
+}
+
 static void __attribute__((noreturn)) child_main(const char *const *argv,
-    char **env, const int fds[3], bool new_session, int report)
+    char **env, const int fds[3], unsigned how, pid_t parent, int report)
 {
 	union {
 		const char *const *in;
@@ -143,8 +153,10 @@ static void __attribute__((noreturn)) child_main(const char *const *argv,
 	int error;
 
 	default_signals();
-	if (new_session)
+	if (how & PROC_SESSION)
 		(void)setsid();
+	if (how & PROC_WITH_US)
+		end_with(parent);
 	/* fds may sit where report is about to be overwritten. */
 	if (report < 3)
 		report = fcntl(report, F_DUPFD_CLOEXEC, 3);
@@ -172,8 +184,9 @@ read_report(int fd)
 
 int
 proc_spawn(const char *const *argv, const char *const *env, const int fds[3],
-    bool new_session, pid_t *pid, struct err *e)
+    unsigned how, pid_t *pid, struct err *e)
 {
+	pid_t parent = getpid();
 	sigset_t all, old;
 	char **merged;
 	int report[2], error;
@@ -191,7 +204,7 @@ proc_spawn(const char *const *argv, const char *const *env, const int fds[3],
 	*pid = fork();
 	error = errno;
 	if (*pid == 0)
-		child_main(argv, merged, fds, new_session, report[1]);
+		child_main(argv, merged, fds, how, parent, report[1]);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	free(merged);
 	(void)close(report[1]);
@@ -409,8 +422,8 @@ proc_begin(struct proc *p, const struct proc_opts *o, struct err *e)
 		fds[2] = fds[1];
 	else if (stream_open(&p->s[1], o->err, &fds[2], e) == -1)
 		goto out;
-	rc = proc_spawn(
-	    o->argv, o->env, fds, o->new_session || o->whole, &p->pid, e);
+	rc = proc_spawn(o->argv, o->env, fds,
+	    o->new_session || o->whole ? PROC_SESSION : 0, &p->pid, e);
 	if (rc == 0)
 		p->pidfd = open_pidfd(p->pid);
 out:

@@ -52,14 +52,19 @@ int proc_begin(struct proc *p, const struct proc_opts *o, struct err *e);
 int proc_end(struct proc *p, int *status, struct err *e);
 void proc_drop(struct proc *p);
 
+enum proc_how {
+	PROC_SESSION = 1, /* setsid */
+	PROC_WITH_US = 2  /* it gets SIGTERM when this process ends */
+};
+
 /*
  * Start argv with fds[0..2] as its stdin, stdout, stderr (-1: /dev/null); all
- * other descriptors are closed in it, signals are at their defaults.  The
- * caller keeps its own copies of fds.  Returns 0 with *pid, or -1 with
- * ERR_PROC and errno (ENOENT: no such program).
+ * other descriptors are closed in it, signals are at their defaults.  how:
+ * of enum proc_how.  The caller keeps its own copies of fds.  Returns 0 with
+ * *pid, or -1 with ERR_PROC and errno (ENOENT: no such program).
  */
 int proc_spawn(const char *const *argv, const char *const *env,
-    const int fds[3], bool new_session, pid_t *pid, struct err *e);
+    const int fds[3], unsigned how, pid_t *pid, struct err *e);
 
 /*
  * Wait for pid until the deadline; *status as proc_run.  Returns 1 when it has

@@ -517,9 +517,10 @@ run_ssh(struct sshcmd *s, const struct args *a, struct err *e)
 	    open_pipe(&s->out, &fds[1], false, e) == 0 &&
 	    open_pipe(&s->err, &fds[2], false, e) == 0)
 		/* A session of its own: no terminal to ask on, and Ctrl-C
-		 * reaches us alone, who end it in order. */
-		rc = proc_spawn(
-		    (const char *const *)a->l.v, NULL, fds, true, &s->pid, e);
+		 * reaches us alone, who end it in order.  Where we are killed
+		 * it would go on until it is connected. */
+		rc = proc_spawn((const char *const *)a->l.v, NULL, fds,
+		    PROC_SESSION | PROC_WITH_US, &s->pid, e);
 	saved = errno;
 	for (int i = 0; i < 3; i++)
 		end_fd(&fds[i]);

@@ -252,7 +252,7 @@ descriptors_may_be_any_of_0_to_2(void **state)
 	if (pipe2(p, O_CLOEXEC) == 0) {
 		int fds[3] = {-1, p[1], -1};
 
-		if (proc_spawn(argv, NULL, fds, false, &pid, NULL) == 0) {
+		if (proc_spawn(argv, NULL, fds, 0, &pid, NULL) == 0) {
 			(void)close(p[1]);
 			(void)!read(p[0], data, sizeof(data) - 1);
 			(void)proc_wait(pid, DEADLINE_NEVER, &status);
