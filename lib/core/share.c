@@ -66,3 +66,15 @@ share_out(uint64_t total, struct share *v, size_t n)
 	}
 	give(v, n, rest);
 }
+
+int64_t
+share_accrued(int64_t rate, int64_t ms, int64_t *part)
+{
+	int64_t whole;
+
+	ms = MIN_OF(ms, 1000);
+	*part += rate % 1000 * ms;
+	whole = *part / 1000;
+	*part %= 1000;
+	return rate / 1000 * ms + whole;
+}

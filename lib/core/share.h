@@ -19,4 +19,11 @@ struct share {
 /* total: bytes per second, not 0; n: at most CREW_MAX. */
 void share_out(uint64_t total, struct share *v, size_t n);
 
+/*
+ * Whole bytes that rate (bytes per second, at most INT64_MAX / 4096) brings in
+ * ms; of more than 1000 ms the last second counts.  *part, 0 at first: what is
+ * not a byte yet, in thousandths, for the next call.
+ */
+int64_t share_accrued(int64_t rate, int64_t ms, int64_t *part);
+
 #endif

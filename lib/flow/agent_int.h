@@ -90,7 +90,7 @@ struct agent {
 
 	/* --max-rate: bytes that may be sent now; may fall below 0 */
 	uint64_t max_rate;
-	int64_t tokens, tokens_at;
+	int64_t tokens, token_part, tokens_at;
 	uint64_t paid; /* bytes sent that were taken from them */
 	size_t chunk;  /* bytes of a data frame, whole blocks */
 

@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "base/clock.h"
+#include "core/share.h"
 #include "flow/agent_int.h"
 
 /*
@@ -47,8 +48,7 @@ pay(struct agent *a, struct err *e)
 		a->paid = sent(a);
 		/* More than 1 s would fill the bucket anyway. */
 		a->tokens +=
-		    rate / 1000 * MIN_OF(now - a->tokens_at, 1000) +
-		    rate % 1000 * MIN_OF(now - a->tokens_at, 1000) / 1000;
+		    share_accrued(rate, now - a->tokens_at, &a->token_part);
 		a->tokens = MIN_OF(a->tokens, MAX_OF(rate / 4, 1));
 		a->tokens_at = now;
 		if (a->tokens > 0)

@@ -90,6 +90,44 @@ more_than_there_is_room_for_is_not_touched(void **state)
 	assert_int_equal(v[CREW_MAX].rate, 77);
 }
 
+/* Asked every step ms for ten seconds. */
+static int64_t
+accrued(int64_t rate, int64_t step)
+{
+	int64_t part = 0, sum = 0;
+
+	for (int64_t ms = step; ms <= 10000; ms += step)
+		sum += share_accrued(rate, step, &part);
+	return sum;
+}
+
+static void
+slow_rates_bring_what_they_say_however_often_they_are_asked(void **state)
+{
+	static const int64_t rates[] = {
+	    1, 2, 3, 9, 15, 501, 999, 1000, 1001, 4321, 15000000};
+	static const int64_t steps[] = {1, 10, 100, 1000};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(rates); i++)
+		for (size_t k = 0; k < NELEM(steps); k++)
+			assert_int_equal(
+			    accrued(rates[i], steps[k]), rates[i] * 10);
+}
+
+static void
+what_accrued_is_no_more_than_a_second(void **state)
+{
+	int64_t part = 0;
+
+	(void)state;
+	assert_int_equal(share_accrued(7, 90000, &part), 7);
+	assert_int_equal(share_accrued(7, 150, &part), 1);
+	assert_int_equal(part, 50);
+	assert_int_equal(
+	    share_accrued(INT64_MAX / 4096, 1000, &part), INT64_MAX / 4096);
+}
+
 /* --- ten seconds --------------------------------------------------------- */
 
 #define STEP_MS 10
@@ -174,6 +212,9 @@ main(void)
 	    cmocka_unit_test(the_idle_leave_theirs_to_the_others),
 	    cmocka_unit_test(
 		who_cannot_send_as_much_gets_a_little_more_than_it_does),
+	    cmocka_unit_test(
+		slow_rates_bring_what_they_say_however_often_they_are_asked),
+	    cmocka_unit_test(what_accrued_is_no_more_than_a_second),
 	    cmocka_unit_test(more_than_there_is_room_for_is_not_touched),
 	    cmocka_unit_test(
 		over_ten_seconds_the_sum_is_right_within_five_percent),
