@@ -7,33 +7,26 @@
 #define PAUSE_MAX_MS 30000
 #define AT_ONCE 3
 
-/* Of the source's processors: the primary keeps half of what is above four. */
-static unsigned
-share_of(unsigned there)
-{
-	return there <= 4 ? there : 4 + (there - 4) / 2;
-}
-
 unsigned
-crew_most(unsigned asked, unsigned here, bool openssh)
+crew_most(unsigned asked, unsigned here)
 {
-	unsigned n = openssh ? 4 : CREW_AUTO_MAX;
-
 	if (asked > 0)
 		return MIN_OF(asked, (unsigned)CREW_MAX);
-	return here == 0 ? MIN_OF(n, 4u) : MIN_OF(n, here);
+	return here == 0 ? CREW_AUTO_MAX
+			 : MIN_OF(here, (unsigned)CREW_AUTO_MAX);
 }
 
 unsigned
 crew_size(const struct crew_facts *f)
 {
-	unsigned n = crew_most(f->asked, f->here, f->openssh);
+	unsigned n = crew_most(f->asked, f->here);
 	uint64_t work =
 	    1 + MAX_OF(f->bytes / BYTES_EACH, f->files / FILES_EACH);
 
 	if (f->asked > 0)
 		return n;
-	n = MIN_OF(n, f->there == 0 ? 4 : share_of(f->there));
+	if (f->there > 0)
+		n = MIN_OF(n, f->there);
 	return (unsigned)MIN_OF((uint64_t)n, work);
 }
 

@@ -2,11 +2,10 @@
  * How many workers a copy gets, and how they come: decisions over numbers.
  *
  * A session carries 285 MB/s by libssh2 and 430 to 500 MB/s by the ssh program
- * (measured, one processor of each end busy with it), so four of the latter
- * fill 10 Gb/s.  More than the processors of either end gain
- * nothing, and the source's are the primary's: beyond four of them half stay
- * its own.  A session costs 0.1 to 0.3 s before it carries anything: for that
- * there must be something to carry.
+ * (measured, one processor of each end busy with it), so four fill 10 Gb/s, and
+ * the source's processors are the primary's: more must be asked for.  More than
+ * the processors of either end gain nothing.  A session costs 0.1 to 0.3 s
+ * before it carries anything: for that there must be something to carry.
  *
  * sshd counts connections that have not logged in yet and drops new ones, all
  * above MaxStartups' third number or some, at random, above its first
@@ -19,12 +18,11 @@
 #include "base/std.h"
 
 #define CREW_MAX 32
-#define CREW_AUTO_MAX 8
+#define CREW_AUTO_MAX 4
 
 struct crew_facts {
 	unsigned asked;        /* --jobs; 0: decide */
 	unsigned here, there;  /* processors to be used; 0: not known */
-	bool openssh;          /* the ssh program carries it */
 	uint64_t files, bytes; /* to be copied or compared */
 };
 
@@ -32,7 +30,7 @@ struct crew_facts {
 unsigned crew_size(const struct crew_facts *f);
 /* The most that crew_size may say before the work is known: of the same facts,
  * files and bytes not looked at, there not known. */
-unsigned crew_most(unsigned asked, unsigned here, bool openssh);
+unsigned crew_most(unsigned asked, unsigned here);
 
 /* Connections that may be on their way at once; drops: of this run so far. */
 unsigned crew_at_once(unsigned drops);

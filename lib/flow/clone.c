@@ -177,19 +177,12 @@ pool_note(void *arg, const char *text)
 	clone_note(arg, "%s", text);
 }
 
-static bool
-uses_openssh(const struct clone *c)
-{
-	return c->o->remote.kind == REMOTE_OPENSSH;
-}
-
 void
 clone_call_workers(struct clone *c)
 {
 	struct crew_facts f = {.asked = c->o->jobs,
 	    .here = cores_usable(),
 	    .there = c->src.o.cores,
-	    .openssh = uses_openssh(c),
 	    .files = c->plan.ntransfer,
 	    .bytes = c->plan.bytes - MIN_OF(c->plan.skipped, c->plan.bytes)};
 
@@ -199,8 +192,7 @@ clone_call_workers(struct clone *c)
 int
 clone_start_pool(struct clone *c, struct err *e)
 {
-	struct pool_opts po = {
-	    .n = crew_most(c->o->jobs, cores_usable(), uses_openssh(c)),
+	struct pool_opts po = {.n = crew_most(c->o->jobs, cores_usable()),
 	    .remote = &c->o->remote,
 	    .agent = c->o->agent,
 	    .push_agent = c->o->push_agent,

@@ -22,10 +22,9 @@ what_was_asked_for_is_obeyed(void **state)
 	assert_int_equal(size((struct crew_facts){.asked = 7}), 7);
 	assert_int_equal(
 	    size((struct crew_facts){.asked = 7, .here = 2, .there = 1}), 7);
-	assert_int_equal(
-	    size((struct crew_facts){.asked = 32, .openssh = true, MUCH}), 32);
+	assert_int_equal(size((struct crew_facts){.asked = 32, MUCH}), 32);
 	assert_int_equal(size((struct crew_facts){.asked = 90}), CREW_MAX);
-	assert_int_equal(crew_most(7, 2, true), 7);
+	assert_int_equal(crew_most(7, 2), 7);
 }
 
 static void
@@ -38,22 +37,19 @@ not_more_than_the_processors_of_either_end(void **state)
 	    size((struct crew_facts){.here = 64, .there = 3, MUCH}), 3);
 	assert_int_equal(
 	    size((struct crew_facts){.here = 1, .there = 1, MUCH}), 1);
-	assert_int_equal(
-	    size((struct crew_facts){.here = 64, .there = 64, MUCH}),
-	    CREW_AUTO_MAX);
-	assert_int_equal(crew_most(0, 3, false), 3);
+	assert_int_equal(crew_most(0, 3), 3);
 }
 
 static void
-the_primary_keeps_half_of_what_is_above_four(void **state)
+never_more_than_four_unasked(void **state)
 {
 	(void)state;
 	assert_int_equal(
-	    size((struct crew_facts){.here = 64, .there = 4, MUCH}), 4);
+	    size((struct crew_facts){.here = 64, .there = 64, MUCH}), 4);
 	assert_int_equal(
-	    size((struct crew_facts){.here = 64, .there = 6, MUCH}), 5);
-	assert_int_equal(
-	    size((struct crew_facts){.here = 64, .there = 10, MUCH}), 7);
+	    size((struct crew_facts){.here = 5, .there = 8, MUCH}), 4);
+	assert_int_equal(crew_most(0, 64), 4);
+	assert_int_equal(crew_most(0, 2), 2);
 }
 
 static void
@@ -63,18 +59,7 @@ four_where_nothing_is_known(void **state)
 	assert_int_equal(size((struct crew_facts){MUCH}), 4);
 	assert_int_equal(size((struct crew_facts){.here = 16, MUCH}), 4);
 	assert_int_equal(size((struct crew_facts){.there = 16, MUCH}), 4);
-	assert_int_equal(crew_most(0, 0, false), 4);
-}
-
-static void
-four_of_the_ssh_program_fill_a_line(void **state)
-{
-	(void)state;
-	assert_int_equal(size((struct crew_facts){
-			     .here = 64, .there = 64, .openssh = true, MUCH}),
-	    4);
-	assert_int_equal(crew_most(0, 64, true), 4);
-	assert_int_equal(crew_most(0, 2, true), 2);
+	assert_int_equal(crew_most(0, 0), 4);
 }
 
 static void
@@ -95,7 +80,7 @@ little_work_gets_few(void **state)
 	f.files = 2500; /* small ones cost by their number */
 	assert_int_equal(size(f), 3);
 	f.bytes = 4 * GB;
-	assert_int_equal(size(f), 6);
+	assert_int_equal(size(f), 4);
 }
 
 static void
@@ -138,9 +123,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_asked_for_is_obeyed),
 	    cmocka_unit_test(not_more_than_the_processors_of_either_end),
-	    cmocka_unit_test(the_primary_keeps_half_of_what_is_above_four),
+	    cmocka_unit_test(never_more_than_four_unasked),
 	    cmocka_unit_test(four_where_nothing_is_known),
-	    cmocka_unit_test(four_of_the_ssh_program_fill_a_line),
 	    cmocka_unit_test(little_work_gets_few),
 	    cmocka_unit_test(
 		after_a_drop_they_come_one_at_a_time_and_later_and_later),
