@@ -203,6 +203,34 @@ late_ones_are_refused() {
 	fresh
 }
 
+# The first one connects while the programs here are asked: they wait for it.
+asked_meanwhile() {
+	local bin=$T/slow-bin
+	rm -rf "$T/asked" "$bin"
+	mkdir "$bin"
+	ln -s "$(pg_bin "$m")"/* "$bin"
+	rm "$bin/postgres"
+	cat >"$bin/postgres" <<-END
+		#!/bin/bash
+		n=0
+		while [ ! -d "$T/asked" ] && [ \$((++n)) -lt 40 ]; do sleep 0.1; done
+		[ -d "$T/asked" ] || : >"$T/alone"
+		exec "$(pg_bin "$m")/postgres" "\$@"
+	END
+	cat >"$T/quick-ssh" <<-END
+		#!/bin/sh
+		case "\$*" in *-G*) exec ssh "\$@" ;; esac
+		mkdir -p "$T/asked" && exec ssh "\$@"
+	END
+	chmod 0755 "$bin/postgres" "$T/quick-ssh"
+	clone_run p s --pg-bindir="$bin" -n \
+	    --transport=openssh --ssh-command="$T/quick-ssh"
+	rc_is 0 "asked meanwhile: the dry run succeeds"
+	ok "asked meanwhile: (by the first session)" test -d "$T/asked"
+	ok "asked meanwhile: no program was without it" test ! -e "$T/alone"
+	fresh
+}
+
 # The first one is dropped itself, a few times.
 first_waits() {
 	local t
@@ -294,8 +322,8 @@ pg_node s "$m"
 mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- usr1_line usr1_everywhere rate_is_shared startups_random \
-    startups_one late_ones_fail late_ones_hang late_ones_are_refused \
-    only_the_first later_ones first_waits first_gives_up
+    startups_one asked_meanwhile late_ones_fail late_ones_hang \
+    late_ones_are_refused only_the_first later_ones first_waits first_gives_up
 for what; do
 	note "=== $what"
 	began=$SECONDS
