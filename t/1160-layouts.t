@@ -333,7 +333,8 @@ come_and_go() {
 	again
 	pg_sql p "CREATE TABLESPACE gone LOCATION '$T/gone'"
 	oid=$(oid gone)
-	clone_paused backup p s || fail "$m: B10: the backup has begun"
+	clone_paused backup p s -T "$T/gone=$T/gone.t" ||
+	    fail "$m: B10: the backup has begun"
 	pg_sql p "DROP TABLESPACE gone"
 	clone_resume
 	clone_wait

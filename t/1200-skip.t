@@ -210,7 +210,9 @@ restored_copies() {
 	again
 	rm -rf "$T/s" && cp -a "$T/old" "$T/s"
 	again
-	not_used "an older copy in its place" "another directory"
+	# Its inode may be that of the one that was removed.
+	not_used "an older copy in its place" \
+	    "(another directory|the server was not shut down cleanly)"
 	ok "$m: an older copy in its place: the content is the source's" \
 	    same_files s
 	mv "$T/s" "$T/elsewhere"; mv "$T/elsewhere" "$T/s"
