@@ -1,6 +1,7 @@
 #include "base/std.h"
 #include "core/hbafile.h"
 #include "core/pgver.h"
+#include "core/text.h"
 
 /* --- lines and words ------------------------------------------------------ */
 
@@ -335,13 +336,9 @@ edit_name(void *arg, const struct name *n, struct err *e)
 		rc = -1;
 	if (rc == 1) {
 		buf_add(&d->line, d->done, (size_t)(n->begin - d->done));
-		buf_adds(&d->line, n->kind == HBAFILE_LIST ? "@\"" : "\"");
-		for (const char *p = buf_str(&instead); *p != '\0'; p++) {
-			if (*p == '"')
-				buf_addc(&d->line, '"');
-			buf_addc(&d->line, *p);
-		}
-		buf_addc(&d->line, '"');
+		if (n->kind == HBAFILE_LIST)
+			buf_addc(&d->line, '@');
+		text_add_identifier(&d->line, buf_str(&instead));
 		d->done = n->end;
 		d->changed = true;
 		rc = buf_ok(&instead) ? 0 : err_set_nomem(e);
