@@ -170,17 +170,25 @@ first_answered(void *arg)
 	return ((struct pool *)arg)->m[0].answered;
 }
 
+/* One that the first worker answers. */
+static int
+ask_first(struct pool *p, uint8_t type, const struct buf *b, struct err *e)
+{
+	p->m[0].answered = false;
+	if (chan_send_buf(&p->m[0].c, type, b, e) == -1)
+		return -1;
+	return pool_wait(p, DEADLINE_NEVER, first_answered, p, e);
+}
+
 int
 pool_control(struct pool *p, struct buf *control, struct err *e)
 {
+	struct buf none = BUF_INIT;
 	int rc;
 
 	buf_reset(control);
 	p->control = control;
-	p->m[0].answered = false;
-	rc = chan_send(&p->m[0].c, WIRE_CONTROL, NULL, 0, NULL, 0, e);
-	if (rc == 0)
-		rc = pool_wait(p, DEADLINE_NEVER, first_answered, p, e);
+	rc = ask_first(p, WIRE_CONTROL, &none, e);
 	p->control = NULL;
 	return rc;
 }
@@ -188,15 +196,13 @@ pool_control(struct pool *p, struct buf *control, struct err *e)
 int
 pool_config(struct pool *p, pool_config_fn *cb, void *arg, struct err *e)
 {
+	struct buf none = BUF_INIT;
 	int rc;
 
 	p->config_cb = cb;
 	p->config_arg = arg;
 	p->config_files = 0;
-	p->m[0].answered = false;
-	rc = chan_send(&p->m[0].c, WIRE_CONFIG, NULL, 0, NULL, 0, e);
-	if (rc == 0)
-		rc = pool_wait(p, DEADLINE_NEVER, first_answered, p, e);
+	rc = ask_first(p, WIRE_CONFIG, &none, e);
 	p->config_cb = NULL;
 	return rc;
 }
@@ -211,7 +217,6 @@ pool_read_file(
 	buf_reset(b);
 	p->file = b;
 	p->file_max = max;
-	p->m[0].answered = false;
 	buf_add_u32(&job, 1);
 	buf_add_u32(&job, POOL_READ_ID);
 	buf_add_u8(&job, FETCH_READ);
@@ -219,9 +224,7 @@ pool_read_file(
 	buf_add_u64(&job, max);
 	buf_add_u32(&job, 0);
 	wire_add_str(&job, path, strlen(path));
-	rc = chan_send_buf(&p->m[0].c, JOB_FILES, &job, e);
-	if (rc == 0)
-		rc = pool_wait(p, DEADLINE_NEVER, first_answered, p, e);
+	rc = ask_first(p, JOB_FILES, &job, e);
 	p->file = NULL;
 	buf_free(&job);
 	if (rc == -1)

@@ -24,6 +24,13 @@ static void PRINTFLIKE(2, 3) tell(struct pool *p, const char *fmt, ...)
 		p->o.note(p->o.arg, text);
 }
 
+/* For people: from 1 on. */
+static unsigned
+number_of(const struct member *m)
+{
+	return (unsigned)(m - m->pool->m) + 1;
+}
+
 void
 pool_crew(struct pool *p, unsigned n)
 {
@@ -79,7 +86,7 @@ void
 pool_refused(struct member *m, const struct err *why)
 {
 	struct pool *p = m->pool;
-	unsigned number = (unsigned)(m - p->m) + 1;
+	unsigned number = number_of(m);
 
 	m->failure = *why;
 	m->retry_at = clock_ms() + crew_pause_ms(++m->failures);
@@ -120,8 +127,8 @@ pool_lost(struct member *m, const struct err *why, struct err *e)
 		return -1;
 	}
 	m->state = FAILED;
-	tell(m->pool, "worker %u ended (%s): going on without it",
-	    (unsigned)(m - m->pool->m) + 1, why->text);
+	tell(m->pool, "worker %u ended (%s): going on without it", number_of(m),
+	    why->text);
 	return 0;
 }
 
@@ -162,7 +169,7 @@ pool_dismiss(struct pool *p)
 		tell(p,
 		    "%u of %u workers did it: worker %u could not connect "
 		    "(%s)%s",
-		    pool_size(p), crew, (unsigned)(missing - p->m) + 1,
+		    pool_size(p), crew, number_of(missing),
 		    missing->failure.text,
 		    remote_dropped(&missing->failure)
 			? ": see sshd's MaxStartups, PerSourceMaxStartups"
@@ -261,7 +268,7 @@ pool_workers(const struct pool *p, struct pool_worker *v, unsigned max)
 		if (m->state == FAILED && m->progress.in == 0 &&
 		    m->failures == 0)
 			continue;
-		v[n++] = (struct pool_worker){.number = i + 1,
+		v[n++] = (struct pool_worker){.number = number_of(m),
 		    .state = word_of(m),
 		    .files = m->jobs,
 		    .speed = m->state == READY && m->jobs > 0 ? m->speed : 0,

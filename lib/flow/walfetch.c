@@ -275,44 +275,31 @@ walfetch_finish(struct walfetch *w, uint64_t stop_lsn, struct err *e)
 	return check_complete(w, stop_lsn, e);
 }
 
-struct ahead {
-	const struct walfetch_opts *o;
-	uint64_t n;
-};
-
-static int
-count_ahead(void *arg, const struct manifest *m, struct err *e)
+/* A segment that begins at o->start_lsn or behind it? */
+static bool
+is_ahead(const struct walfetch_opts *o, const struct entry *n)
 {
-	struct ahead *a = arg;
-	uint64_t segno,
-	    first = wal_segno(a->o->start_lsn, a->o->segsize, a->o->version);
+	uint64_t segno;
 	uint32_t tli;
 
-	(void)e;
-	for (size_t i = 0; i < m->n; i++)
-		a->n += m->v[i].type == ENTRY_FILE &&
-			wal_parse_name(path_base(m->v[i].path), a->o->segsize,
-			    a->o->version, &tli, &segno) == 0 &&
-			segno >= first;
-	return 0;
-}
-
-static bool
-listed_once(void *arg)
-{
-	return !pool_listing(((const struct ahead *)arg)->o->pool);
+	return n->type == ENTRY_FILE &&
+	       wal_parse_name(path_base(n->path), o->segsize, o->version, &tli,
+		   &segno) == 0 &&
+	       segno >= wal_segno(o->start_lsn, o->segsize, o->version);
 }
 
 int
 walfetch_ahead(const struct walfetch_opts *o, uint64_t *n, struct err *e)
 {
-	struct ahead a = {.o = o};
+	struct wire_manifest req = {.dir = {o->wal_dir, strlen(o->wal_dir)}};
+	struct manifest m = {0};
+	int rc = pool_manifest(o->pool, &req, NULL, &m, NULL, e);
 
-	if (pool_list_async(o->pool, o->wal_dir, count_ahead, &a, e) == -1 ||
-	    pool_wait(o->pool, DEADLINE_NEVER, listed_once, &a, e) == -1)
-		return -1;
-	*n = a.n;
-	return 0;
+	*n = 0;
+	for (size_t i = 0; i < m.n; i++)
+		*n += is_ahead(o, &m.v[i]);
+	manifest_free(&m);
+	return rc;
 }
 
 unsigned

@@ -14,7 +14,6 @@
 
 #define EXPLAIN_MS 2000
 #define DRAIN_MAX ((size_t)8 * 1024 * 1024)
-#define PIPE_SIZE (1024 * 1024)
 
 struct sshcmd {
 	struct transport t;
@@ -502,7 +501,7 @@ open_pipe(int *mine, int *child, bool we_write, struct err *e)
 		return err_set_errno(e, ERR_SSH, "could not create pipe");
 	*mine = p[we_write];
 	*child = p[!we_write];
-	(void)fcntl(*mine, F_SETPIPE_SZ, PIPE_SIZE);
+	(void)fcntl(*mine, F_SETPIPE_SZ, TRANSPORT_PIPE);
 	if (fcntl(*mine, F_SETFL, O_NONBLOCK) == -1)
 		return err_set_errno(e, ERR_SSH, "fcntl");
 	return 0;

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#define PIPE_SIZE (1024 * 1024)
 #define KEEP ((size_t)64 * 1024)
 
 void
@@ -248,7 +247,7 @@ transport_fds(int rfd, int wfd, const char *name, struct err *e)
 		goto fail;
 	}
 	/* Fails on what is no pipe, and where there is too much of it. */
-	(void)fcntl(wfd, F_SETPIPE_SZ, PIPE_SIZE);
+	(void)fcntl(wfd, F_SETPIPE_SZ, TRANSPORT_PIPE);
 	return &f->t;
 fail:
 	if (f != NULL)

@@ -20,8 +20,9 @@ struct transport_exit {
 	char signal[32]; /* "KILL", ..., or "" */
 };
 
-#define TRANSPORT_AGAIN (-2) /* nothing now: poll, then call again */
-#define TRANSPORT_MAXPOLL 3  /* descriptors one transport may ask for */
+#define TRANSPORT_AGAIN (-2)         /* nothing now: poll, then call again */
+#define TRANSPORT_PIPE (1024 * 1024) /* bytes that our pipes hold */
+#define TRANSPORT_MAXPOLL 3          /* descriptors one transport may ask for */
 
 /* Driver: each kind embeds struct transport as its first member. */
 struct transport_ops {
