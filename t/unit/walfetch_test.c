@@ -75,24 +75,47 @@ pool_list_async(struct pool *p, const char *dir,
 	return 0;
 }
 
-static int
-deliver(struct err *e)
+/* What lies in pg_wal, as the agent lists it. */
+static void
+fill(struct manifest *m)
 {
-	struct manifest m = {0};
+	struct err e = {0};
 	char path[96];
-	int rc;
 
 	for (const struct wal_file *f = fake.g->files; f->name != NULL; f++) {
 		struct entry en = {.type = 'f', .path = path, .size = SEG};
 
 		(void)snprintf(path, sizeof(path), "pg_wal/%s", f->name);
 		en.type = strcmp(f->name, "archive_status") == 0 ? 'd' : 'f';
-		assert_int_equal(manifest_add(&m, &en, e), 0);
+		assert_int_equal(manifest_add(m, &en, &e), 0);
 	}
+}
+
+static int
+deliver(struct err *e)
+{
+	struct manifest m = {0};
+	int rc;
+
+	fill(&m);
 	fake.listing = false;
 	rc = fake.cb(fake.arg, &m, e);
 	manifest_free(&m);
 	return rc;
+}
+
+int
+pool_manifest(struct pool *p, const struct wire_manifest *req,
+    const char *const *patterns, struct manifest *m, uint64_t *specials,
+    struct err *e)
+{
+	(void)p;
+	(void)patterns;
+	(void)specials;
+	(void)e;
+	assert_memory_equal(req->dir.s, "pg_wal", req->dir.len);
+	fill(m);
+	return 0;
 }
 
 int
@@ -462,6 +485,24 @@ many_segments_and_foreign_results(void **state)
 	assert_int_equal(walfetch_count(g->w), 300);
 }
 
+static void
+what_the_source_keeps_for_later_is_counted_from_the_start_on(void **state)
+{
+	static const struct wal_file files[] = {{"00000002.history", GOOD},
+	    {S("04"), GOOD}, {S("05"), GOOD}, {S("06"), RECYCLED},
+	    {S("07.partial"), GOOD}, {"archive_status", GOOD}, {NULL, GOOD}};
+	struct rig *g = *state;
+	struct walfetch_opts o = {.wal_dir = "pg_wal",
+	    .version = PGVERSION,
+	    .segsize = SEG,
+	    .start_lsn = 5 * (uint64_t)SEG + 40};
+	uint64_t n = 0;
+
+	g->files = files;
+	assert_int_equal(walfetch_ahead(&o, &n, &g->e), 0);
+	assert_int_equal(n, 2);
+}
+
 #define RIG(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -474,6 +515,7 @@ main(void)
 	    RIG(B29_finished_segments_are_followed_during_the_copy),
 	    RIG(B29_what_is_ahead_of_the_position_is_not_asked_for),
 	    RIG(many_segments_and_foreign_results),
+	    RIG(what_the_source_keeps_for_later_is_counted_from_the_start_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
