@@ -4,13 +4,13 @@
 #define PAUSE_MAX 64
 
 /* Measured on pages of pgbench, of hexadecimal text and of their indexes, in
- * frames of 256 kB (t/bench): 3 GB/s to 0.7 GB/s, 3 to 1 GB/s, 2.7 to 0.45
- * GB/s; level 6 runs at 0.1 GB/s, and is not always the smaller one. */
+ * frames of 256 kB (t/bench): 3 GB/s to 0.7 GB/s, 3 to 0.7 GB/s, 2.9 to 0.45
+ * GB/s; level 6 runs at 0.12 GB/s, and is not always the smaller one. */
 static const struct squeeze_step steps[SQUEEZE_STEPS] = {
-    {-1, 0, 40}, /* thrift: only what shrinks to 2/5 */
-    {-5, 0, 18},
-    {1, 0, 17},
-    {1, 6, 17},
+    {-1, 0, 40, 700}, /* thrift: only what shrinks to 2/5 */
+    {-5, 0, 18, 700},
+    {1, 0, 17, 450},
+    {1, 6, 17, 95},
 };
 
 #define FIRST_STEP 1
@@ -27,22 +27,32 @@ squeeze_step(const struct squeeze *s)
 	return &steps[s->step];
 }
 
+/* At the pace of this window the step takes less than a tenth of a processor.
+ */
+static bool
+is_cheap(unsigned step, const struct squeeze_window *w)
+{
+	return step < SQUEEZE_STEPS &&
+	       w->raw * 10 <= w->busy * steps[step].speed;
+}
+
 /* Which way the window points: 1 up, -1 down, 0 stay. */
 static int
-direction(const struct squeeze_window *w)
+direction(unsigned step, const struct squeeze_window *w)
 {
 	bool tight = w->idle >= 0 && w->idle < 20;
 	bool spare = w->idle < 0 || w->idle >= 50;
 
-	if (tight || w->blocked * 10 < w->busy)
+	if (w->blocked * 10 < w->busy || (tight && !is_cheap(step, w)))
 		return -1;
-	return spare && w->blocked * 2 > w->busy ? 1 : 0;
+	return w->blocked * 2 > w->busy && (spare || is_cheap(step + 1, w)) ? 1
+									    : 0;
 }
 
 int
 squeeze_adapt(struct squeeze *s, const struct squeeze_window *w)
 {
-	int way = w->busy == 0 ? 0 : direction(w);
+	int way = w->busy == 0 ? 0 : direction(s->step, w);
 
 	if (s->wait > 0)
 		s->wait--;

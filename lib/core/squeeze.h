@@ -11,6 +11,10 @@
  * 35:1, a table of hexadecimal text at 0.7 GB/s and 1.5:1, while a byte over
  * OpenSSH costs both ends together 1.0 to 1.4 s of processor time per GB.
  *
+ * A processor is not asked for when the line is so slow that a step would cost
+ * it less than a tenth of its time: a machine that is busy with other things is
+ * no reason to send a slow line more than need be.
+ *
  * A step that was left because it did not help is tried again after a time
  * that doubles, so that two neighbours do not alternate.
  */
@@ -21,9 +25,10 @@
 
 /* What a step does: zstd levels, and which data is tried at all. */
 struct squeeze_step {
-	int level;    /* of zstd; negative ones are fast */
-	int also;     /* another level: the smaller result goes; 0: none */
-	unsigned min; /* how small a sample must get: 16 * raw / packed */
+	int level;      /* of zstd; negative ones are fast */
+	int also;       /* another level: the smaller result goes; 0: none */
+	unsigned min;   /* how small a sample must get: 16 * raw / packed */
+	unsigned speed; /* bytes per us, of what it is slow with */
 };
 
 #define SQUEEZE_STEPS 4
@@ -37,6 +42,7 @@ struct squeeze {
 
 /* A while of sending; times in us. */
 struct squeeze_window {
+	uint64_t raw;     /* bytes that were to be sent, before compression */
 	uint64_t busy;    /* there was something to send */
 	uint64_t blocked; /* of that, waiting for the line or the rate */
 	int idle;         /* the machine's idle processors, in percent of

@@ -134,6 +134,7 @@ agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
 {
 	bool zipped = packed(a, head, hn, data, n);
 
+	a->window.raw += n;
 	look_at_window(a);
 	if (wait_for_line(a, e) == -1)
 		return -1;

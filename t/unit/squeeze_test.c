@@ -6,21 +6,23 @@
 #include <cmocka.h>
 
 #define W ((uint64_t)SQUEEZE_WINDOW_US)
+#define FAST (W * 300) /* 300 MB/s */
+#define SLOW (W * 4)
 #define FULL_LINE                                                              \
 	{                                                                      \
-		W, 3 * W / 4, 180                                              \
+		FAST, W, 3 * W / 4, 180                                        \
 	} /* waits, processors are idle */
 #define FREE_LINE                                                              \
 	{                                                                      \
-		W, W / 20, 90                                                  \
+		FAST, W, W / 20, 90                                            \
 	} /* never waits */
 #define NO_PROCESSOR                                                           \
 	{                                                                      \
-		W, 3 * W / 4, 10                                               \
+		FAST, W, 3 * W / 4, 10                                         \
 	} /* waits, nothing is idle */
 #define BETWEEN                                                                \
 	{                                                                      \
-		W, 3 * W / 10, 120                                             \
+		FAST, W, 3 * W / 10, 120                                       \
 	}
 
 static int
@@ -49,12 +51,12 @@ a_full_line_compresses_harder_while_processors_are_idle(void **state)
 	assert_int_equal(after(3, (struct squeeze_window)FULL_LINE), 3);
 	/* Where nobody tells how busy the machine is, the line decides. */
 	assert_int_equal(
-	    after(1, (struct squeeze_window){W, 3 * W / 4, -1}), 2);
+	    after(1, (struct squeeze_window){FAST, W, 3 * W / 4, -1}), 2);
 	/* Half an idle processor is the least that is spare. */
 	assert_int_equal(
-	    after(1, (struct squeeze_window){W, 3 * W / 4, 50}), 2);
+	    after(1, (struct squeeze_window){FAST, W, 3 * W / 4, 50}), 2);
 	assert_int_equal(
-	    after(1, (struct squeeze_window){W, 3 * W / 4, 49}), 1);
+	    after(1, (struct squeeze_window){FAST, W, 3 * W / 4, 49}), 1);
 }
 
 static void
@@ -65,8 +67,33 @@ a_busy_machine_or_a_free_line_compresses_less(void **state)
 	assert_int_equal(after(2, (struct squeeze_window)FREE_LINE), 1);
 	assert_int_equal(after(0, (struct squeeze_window)FREE_LINE), 0);
 	assert_int_equal(
-	    after(2, (struct squeeze_window){W, W / 10 - 1, -1}), 1);
-	assert_int_equal(after(2, (struct squeeze_window){W, W / 10, -1}), 2);
+	    after(2, (struct squeeze_window){FAST, W, W / 10 - 1, -1}), 1);
+	assert_int_equal(
+	    after(2, (struct squeeze_window){FAST, W, W / 10, -1}), 2);
+}
+
+static void
+a_slow_line_is_compressed_for_however_busy_the_machine_is(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    after(0, (struct squeeze_window){SLOW, W, 9 * W / 10, 0}), 1);
+	assert_int_equal(
+	    after(2, (struct squeeze_window){SLOW, W, 9 * W / 10, 0}), 3);
+	assert_int_equal(
+	    after(3, (struct squeeze_window){SLOW, W, 9 * W / 10, 0}), 3);
+	/* 45 MB/s of level 1 are a tenth of a processor. */
+	assert_int_equal(
+	    after(1, (struct squeeze_window){W * 45, W, 9 * W / 10, 0}), 2);
+	assert_int_equal(
+	    after(1, (struct squeeze_window){W * 45 + 1, W, 9 * W / 10, 0}), 1);
+	assert_int_equal(
+	    after(2, (struct squeeze_window){W * 45 + 1, W, 9 * W / 10, 0}), 1);
+	/* It must be the line that is slow. */
+	assert_int_equal(
+	    after(1, (struct squeeze_window){SLOW, W, W / 3, 0}), 1);
+	assert_int_equal(
+	    after(1, (struct squeeze_window){SLOW, W, W / 20, 0}), 0);
 }
 
 static void
@@ -74,7 +101,7 @@ in_between_nothing_changes(void **state)
 {
 	(void)state;
 	assert_int_equal(after(1, (struct squeeze_window)BETWEEN), 1);
-	assert_int_equal(after(1, (struct squeeze_window){0, 0, 200}), 1);
+	assert_int_equal(after(1, (struct squeeze_window){0, 0, 0, 200}), 1);
 }
 
 /* Up, down, up ... on a line that is just fast enough for one step: the turns
@@ -129,6 +156,8 @@ main(void)
 	    cmocka_unit_test(
 		a_full_line_compresses_harder_while_processors_are_idle),
 	    cmocka_unit_test(a_busy_machine_or_a_free_line_compresses_less),
+	    cmocka_unit_test(
+		a_slow_line_is_compressed_for_however_busy_the_machine_is),
 	    cmocka_unit_test(in_between_nothing_changes),
 	    cmocka_unit_test(
 		a_step_that_did_not_help_is_tried_again_later_and_later),
