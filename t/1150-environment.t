@@ -481,16 +481,19 @@ restart_point() {
 }
 
 # full_pages off|on: s has replayed that the primary changed to it.  There the
-# checkpointer says it, some time after the signal.
+# checkpointer says it, some time after the signal; its checkpoints tell when.
 full_pages() {
-	local lsn
-	lsn=$(pg_sql p "SELECT pg_current_wal_insert_lsn()")
 	pg_sql p "ALTER SYSTEM SET full_page_writes = $1"
 	pg_reload p
-	poll_until 20 pg_is p \
-	    "SELECT pg_current_wal_insert_lsn() > '$lsn'::pg_lsn" t ||
+	poll_until 20 pages_are_full "$1" ||
 	    fail "$m A11: the primary says $1 in its WAL"
 	pg_wait_replay s p
+}
+
+pages_are_full() {
+	pg_sql p CHECKPOINT
+	pg_is p "SELECT full_page_writes FROM pg_control_checkpoint()" \
+	    "$([[ $1 == on ]] && echo t || echo f)"
 }
 
 # typed BEFORE BEHIND: what the hint has between them.
