@@ -6,6 +6,7 @@ in bounded time whatever the other side does, and admit no host key and no
 login that they should not.  No PostgreSQL.  Runs as an ordinary user.
 """
 import atexit
+import concurrent.futures
 import hashlib
 import os
 import pwd
@@ -109,6 +110,7 @@ def ok(good, name, *diag):
     print("%sok %d - %s" % ("" if good else "not ", count, name))
     if not good:
         failed += 1
+        print("# FAILED %d: %s" % (count, name))
         for d in diag:
             for line in str(d)[-3000:].splitlines():
                 print("# " + line)
@@ -235,6 +237,8 @@ flood = write("flood", """#!/bin/sh
 head -c 10000000 /dev/zero | tr '\\0' 'e' >&2
 cat
 """, 0o700)
+download = write("download", "#!/bin/sh\ncat >/dev/null\nexec cat %s\n" %
+                 path("big"), 0o700)
 dies = write("dies", "#!/bin/sh\necho alive\nkill -KILL $$\n", 0o700)
 seven = write("seven", "#!/bin/sh\ncat\nexit 7\n", 0o700)
 waits = write("waits", "#!/bin/sh\necho ready\nexec sleep 20\n", 0o700)
@@ -247,6 +251,8 @@ write("known", known(sd, "host"))
 
 # --- data -------------------------------------------------------------------
 big = random.Random(1).randbytes(50_000_000)
+with open(path("big"), "wb") as f:
+    f.write(big)
 for kind in ("libssh2", "openssh"):
     r = run(sd, kind)
     ok(r.code == 0 and r.out == b"hello", kind + ": login and echo", r)
@@ -254,6 +260,15 @@ for kind in ("libssh2", "openssh"):
     ok(r.code == 0 and hashlib.sha256(r.out).digest() ==
        hashlib.sha256(big).digest(),
        kind + ": 50 MB there and back, keys exchanged anew on the way", r)
+    # Side by side: so there is always one that must wait for the other end
+    # just when it has to tell how much more that may send.
+    def differs(_):
+        got = run(sd, kind, download)
+        return None if got.code == 0 and got.out == big else \
+            "%d bytes, %s" % (len(got.out), got)
+    with concurrent.futures.ThreadPoolExecutor(8) as some:
+        bad = [d for d in some.map(differs, range(8)) if d is not None]
+    ok(not bad, kind + ": 8 times 50 MB from there, nothing is left out", *bad)
     r = run(sd, kind, flood, data=b"x" * 1_000_000)
     ok(r.code == 0 and len(r.out) == 1_000_000 and
        r.has("stderr kept 65536"), kind + ": B21: 10 MB on stderr", r)

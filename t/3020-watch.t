@@ -28,6 +28,7 @@ def ok(cond, name, *more):
     print('%sok %d - %s' % ('' if cond else 'not ', count, name), flush=True)
     if not cond:
         failed += 1
+        print("# FAILED %d: %s" % (count, name))
         for m in more:
             print('# %r' % (m,))
     return cond

@@ -595,7 +595,7 @@ ssh_start(struct transport **t, const struct ssh_opts *o, struct buf *why,
 	s->sigfd = o->sigfd;
 	s->deadline = o->deadline;
 	s->wbuf = malloc(SSH_CHUNK);
-	s->rbuf = malloc(SSH_CHUNK);
+	s->rbuf = malloc(SSH_READ);
 	if (transport_init(&s->t, &sshchan_ops, o->conf->who, e) == -1 ||
 	    s->wbuf == NULL || s->rbuf == NULL) {
 		(void)err_set_nomem(e);

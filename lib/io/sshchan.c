@@ -59,14 +59,14 @@ flush_out(struct ssh *s, struct err *e)
 	return 0;
 }
 
-/* One libssh2 read; -2 AGAIN. */
+/* One libssh2 read of at most SSH_READ bytes; -2 AGAIN. */
 static ssize_t
-read_stream(struct ssh *s, int stream, void *to, size_t n, struct err *e)
+read_stream(struct ssh *s, int stream, void *to, struct err *e)
 {
 	ssize_t got;
 
 	s->turn = SSH_TURN;
-	got = libssh2_channel_read_ex(s->channel, stream, to, n);
+	got = libssh2_channel_read_ex(s->channel, stream, to, SSH_READ);
 	s->stuck = SSH_FREE;
 	if (got == LIBSSH2_ERROR_EAGAIN) {
 		if (half_out(s))
@@ -80,12 +80,12 @@ read_stream(struct ssh *s, int stream, void *to, size_t n, struct err *e)
 static int
 drain_stderr(struct ssh *s, struct err *e)
 {
-	char data[8192];
+	char data[SSH_READ];
 	ssize_t n = 1;
 
 	while (n > 0 && s->stuck == SSH_FREE &&
 	       libssh2_poll_channel_read(s->channel, 1) == 1) {
-		n = read_stream(s, 1, data, sizeof(data), e);
+		n = read_stream(s, 1, data, e);
 		if (n == -1)
 			return -1;
 		if (n > 0)
@@ -94,11 +94,12 @@ drain_stderr(struct ssh *s, struct err *e)
 	return 0;
 }
 
-/* Read stdout into to; the caller has looked at rbuf. */
+/* Read stdout into to, SSH_READ bytes at most; the caller has looked at
+ * rbuf. */
 static ssize_t
-read_out(struct ssh *s, void *to, size_t n, struct err *e)
+read_out(struct ssh *s, void *to, struct err *e)
 {
-	ssize_t got = read_stream(s, 0, to, n, e);
+	ssize_t got = read_stream(s, 0, to, e);
 
 	if (got == -1)
 		return -1;
@@ -114,44 +115,63 @@ read_out(struct ssh *s, void *to, size_t n, struct err *e)
 	return TRANSPORT_AGAIN;
 }
 
+/* Read into rbuf, which is empty. */
+static ssize_t
+fill(struct ssh *s, struct err *e)
+{
+	ssize_t n = read_out(s, s->rbuf, e);
+
+	s->rpos = 0;
+	s->rlen = n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+static ssize_t
+take(struct ssh *s, void *to, size_t n)
+{
+	n = MIN_OF(n, s->rlen - s->rpos);
+	memcpy(to, s->rbuf + s->rpos, n);
+	s->rpos += n;
+	return (ssize_t)n;
+}
+
+/* From the server, by way of rbuf where there is not room enough. */
+static ssize_t
+receive(struct ssh *s, void *to, size_t n, struct err *e)
+{
+	ssize_t got;
+
+	if (s->eof_seen)
+		return 0;
+	if (s->stuck != SSH_STUCK_READ && flush_out(s, e) == -1)
+		return -1;
+	if (s->stuck == SSH_STUCK_WRITE)
+		return TRANSPORT_AGAIN;
+	if (n >= SSH_READ)
+		return read_out(s, to, e);
+	got = fill(s, e);
+	return got > 0 ? take(s, to, n) : got;
+}
+
 static ssize_t
 chan_read(struct transport *t, void *to, size_t n, struct err *e)
 {
 	struct ssh *s = (struct ssh *)t;
-	ssize_t got;
+	ssize_t got = s->rpos < s->rlen ? take(s, to, n) : receive(s, to, n, e);
 
-	if (s->rpos < s->rlen) {
-		n = MIN_OF(n, s->rlen - s->rpos);
-		memcpy(to, s->rbuf + s->rpos, n);
-		s->rpos += n;
-		got = (ssize_t)n;
-	} else {
-		if (s->eof_seen)
-			return 0;
-		if (s->stuck != SSH_STUCK_READ && flush_out(s, e) == -1)
-			return -1;
-		if (s->stuck == SSH_STUCK_WRITE)
-			return TRANSPORT_AGAIN;
-		got = read_out(s, to, n, e);
-	}
 	if (got > 0)
 		t->bytes_in += (uint64_t)got;
 	return got;
 }
 
-/* A read must be finished before a write: finish it, into rbuf. */
+/* A read must be finished before a write: finish it. */
 static int
 finish_read(struct ssh *s, struct err *e)
 {
-	ssize_t n;
-
 	if (s->rpos < s->rlen)
 		return TRANSPORT_AGAIN;
-	n = read_out(s, s->rbuf, SSH_CHUNK, e);
-	if (n == -1)
+	if (fill(s, e) == -1)
 		return -1;
-	s->rpos = 0;
-	s->rlen = n > 0 ? (size_t)n : 0;
 	return s->stuck == SSH_FREE ? 0 : TRANSPORT_AGAIN;
 }
 
@@ -227,7 +247,7 @@ drain(struct ssh *s)
 	chan_shutdown(&s->t);
 	while (!s->eof_seen && total < DRAIN_MAX) {
 		s->rpos = s->rlen = 0;
-		n = chan_read(&s->t, s->rbuf, SSH_CHUNK, NULL);
+		n = receive(s, s->rbuf, SSH_READ, NULL);
 		if (n == -1 || s->late)
 			return;
 		if (n > 0)

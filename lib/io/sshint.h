@@ -36,13 +36,20 @@ struct ssh {
 	enum ssh_stuck stuck;
 	char *wbuf; /* taken by write, not yet given to libssh2 */
 	size_t wpos, wlen;
-	char *rbuf; /* read by a write that had to finish a read */
+	char *rbuf; /* read, and not yet asked for */
 	size_t rpos, rlen;
 	bool want_eof, eof_sent, eof_seen;
 };
 
 #define SSH_TURN ((size_t)4 * 1024 * 1024)
 #define SSH_CHUNK ((size_t)32 * 1024)
+/*
+ * Every read of a channel asks for so much.  A read may have to enlarge the
+ * window first; when that is not sent at once, libssh2 (1.10) reckons its size
+ * anew from the next read's, and drops what the server sends beyond what it
+ * then believes to have granted.
+ */
+#define SSH_READ ((size_t)64 * 1024)
 #define SSH_GIVEN_UP (-1000) /* ssh_drive: e is set */
 
 /*
