@@ -62,7 +62,7 @@ set_record(struct clone *c, struct pg *pg, struct err *e)
 		   : 0;
 }
 
-/* Every fact by one short session, closed again before any worker is forked. */
+/* Every fact by one short session, opened after the workers are forked. */
 static int
 ask_server(struct clone *c, struct err *e)
 {
@@ -321,6 +321,9 @@ clone_look(struct clone *c, struct err *e)
 	if (c->target.tree != NULL &&
 	    backup_note_read(c->target.tree, &c->old_note, e) == -1)
 		return -1;
+	/* The SSH session is made while the server is asked. */
+	if (!c->o->conf_only && !c->o->cleanup && clone_start_pool(c, e) == -1)
+		return -1;
 	if (ask_server(c, e) == 0)
 		return clone_make_cleanup(c, e);
 	/* A server that refuses us is there, and so is what it was noted for.
@@ -348,9 +351,7 @@ clone_prepare(struct clone *c, struct err *e)
 	if (c->facts.data_directory == NULL && c->o->source_pgdata == NULL &&
 	    tell_problems(c, e) == -1)
 		return -1;
-	if (clone_start_pool(c, e) == -1)
-		return -1;
-	clone_ask_programs(c); /* while the workers connect */
+	clone_ask_programs(c); /* while the first worker connects */
 	if (pool_ready(c->pool, e) == -1)
 		return -1;
 	hook_pause("connected");
