@@ -1,22 +1,31 @@
 #include "base/std.h"
 #include "base/clock.h"
 
-int64_t
-clock_ms(void)
+static int64_t
+us_of(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	(void)clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_ms(void)
+{
+	return us_of(CLOCK_MONOTONIC) / 1000;
 }
 
 int64_t
 clock_us(void)
 {
-	struct timespec ts;
+	return us_of(CLOCK_MONOTONIC);
+}
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+int64_t
+clock_cpu_us(void)
+{
+	return us_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 int64_t

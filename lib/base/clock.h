@@ -13,6 +13,8 @@
 int64_t clock_ms(void);
 /* The same clock in us: for adding up short times. */
 int64_t clock_us(void);
+/* Processor time that this process has had, in us. */
+int64_t clock_cpu_us(void);
 
 /* A deadline ms from now; ms <= 0: never. */
 int64_t deadline_in(int64_t ms);

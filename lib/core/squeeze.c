@@ -33,7 +33,7 @@ static bool
 is_cheap(unsigned step, const struct squeeze_window *w)
 {
 	return step < SQUEEZE_STEPS &&
-	       w->raw * 10 <= w->busy * steps[step].speed;
+	       w->raw * 10 <= w->wall * steps[step].speed;
 }
 
 /* Which way the window points: 1 up, -1 down, 0 stay. */
@@ -43,16 +43,16 @@ direction(unsigned step, const struct squeeze_window *w)
 	bool tight = w->idle >= 0 && w->idle < 20;
 	bool spare = w->idle < 0 || w->idle >= 50;
 
-	if (w->blocked * 10 < w->busy || (tight && !is_cheap(step, w)))
+	if (w->cpu * 10 > w->wall * 9 || (tight && !is_cheap(step, w)))
 		return -1;
-	return w->blocked * 2 > w->busy && (spare || is_cheap(step + 1, w)) ? 1
-									    : 0;
+	return w->waited * 2 > w->wall && (spare || is_cheap(step + 1, w)) ? 1
+									   : 0;
 }
 
 int
 squeeze_adapt(struct squeeze *s, const struct squeeze_window *w)
 {
-	int way = w->busy == 0 ? 0 : direction(s->step, w);
+	int way = w->raw == 0 ? 0 : direction(s->step, w);
 
 	if (s->wait > 0)
 		s->wait--;

@@ -2,14 +2,16 @@
  * How hard to compress what is sent: a decision made anew several times a
  * second from where the time went.
  *
- * Two things can be scarce.  While the line is (the sender waits for it, and
- * the machine has processor time left) the next step up saves bytes.  While
- * the processor is (the machine has nothing left, or the sender never waits)
- * the next step down saves time.  The lowest step, "thrift", compresses only
- * what costs less to compress than to encrypt and to carry: on the machine
- * where this was measured zstd -1 packs the pages of pgbench at 3 GB/s and
- * 35:1, a table of hexadecimal text at 0.7 GB/s and 1.5:1, while a byte over
- * OpenSSH costs both ends together 1.0 to 1.4 s of processor time per GB.
+ * Two things can be scarce.  While the sender has time left (it waits for the
+ * line, or for the other end, more than half of the time) and the machine has,
+ * too, the next step up saves bytes.  While the processor is short (the machine
+ * has nothing left, or the sender does nothing but compute) the next step down
+ * saves time.  Waiting for a disk is neither.  The lowest step, "thrift",
+ * compresses only what costs less to compress than to encrypt and to carry: on
+ * the machine where this was measured zstd -1 packs the pages of pgbench at 3
+ * GB/s and 35:1, a table of hexadecimal text at 0.7 GB/s and 1.5:1, while a
+ * byte over OpenSSH costs both ends together 1.0 to 1.4 s of processor time per
+ * GB.
  *
  * A processor is not asked for when the line is so slow that a step would cost
  * it less than a tenth of its time: a machine that is busy with other things is
@@ -42,11 +44,12 @@ struct squeeze {
 
 /* A while of sending; times in us. */
 struct squeeze_window {
-	uint64_t raw;     /* bytes that were to be sent, before compression */
-	uint64_t busy;    /* there was something to send */
-	uint64_t blocked; /* of that, waiting for the line or the rate */
-	int idle;         /* the machine's idle processors, in percent of
-			   * one; -1: not known */
+	uint64_t raw;    /* bytes that were to be sent, before compression */
+	uint64_t wall;   /* length of the window */
+	uint64_t waited; /* of that, for the line, the rate, a request */
+	uint64_t cpu;    /* of that, computing */
+	int idle;        /* the machine's idle processors, in percent of one;
+			  * -1: not known */
 };
 
 void squeeze_begin(struct squeeze *s);

@@ -78,8 +78,10 @@ struct agent {
 	bool zipping;
 	struct buf raw, zipped; /* of one frame */
 	struct squeeze squeeze;
-	struct squeeze_window window;
-	int64_t window_at; /* clock_us of its beginning */
+	struct agent_window {
+		int64_t at, cpu, waited; /* clocks at its beginning; us */
+		uint64_t raw;
+	} window;
 	struct load load;
 
 	/* VERIFY */

@@ -150,7 +150,6 @@ agent_io_sleep(struct agent *a, int64_t ms, struct err *e)
 int
 agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 {
-	int64_t before = a->waited;
 	const uint8_t *p;
 	uint32_t len;
 
@@ -162,8 +161,6 @@ agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 		if (agent_io_pause(a, DEADLINE_NEVER, e) == -1)
 			return -1;
 	}
-	/* Time in which nothing was asked of us is none of the window's. */
-	a->window_at += a->waited - before;
 	p = (const uint8_t *)a->queue.data + a->queue_pos;
 	if (wire_decode_header(p, type, &len) == -1)
 		return err_set(e, ERR_INTERNAL, "queue of requests is broken");

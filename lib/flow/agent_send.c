@@ -5,7 +5,7 @@
 
 /*
  * Frames of which much may come: compressed as hard as it pays (core/squeeze.h,
- * which needs to know how long we waited for the line), at the rate allowed,
+ * which needs to know what we did with the time), at the rate allowed,
  * and not before the queue is short.
  */
 
@@ -71,17 +71,6 @@ drain(struct agent *a, struct err *e)
 	return 0;
 }
 
-/* Until the line takes more; the time counts as waiting for it. */
-static int
-wait_for_line(struct agent *a, struct err *e)
-{
-	int64_t before = a->waited;
-	int rc = pay(a, e) == -1 ? -1 : drain(a, e);
-
-	a->window.blocked += (uint64_t)(a->waited - before);
-	return rc;
-}
-
 static void
 aim(struct agent *a)
 {
@@ -90,30 +79,40 @@ aim(struct agent *a)
 	zip_aim(a->zip, s->level, s->also, s->min);
 }
 
+static void
+begin_window(struct agent *a)
+{
+	a->window = (struct agent_window){
+	    .at = clock_us(), .cpu = clock_cpu_us(), .waited = a->waited};
+}
+
 void
 agent_send_begin(struct agent *a)
 {
 	squeeze_begin(&a->squeeze);
 	aim(a);
 	load_begin(&a->load);
-	a->window = (struct squeeze_window){0};
-	a->window_at = clock_us();
+	begin_window(a);
 	a->paid = sent(a);
 }
 
 static void
 look_at_window(struct agent *a)
 {
-	int64_t now = clock_us();
+	const struct agent_window *b = &a->window;
+	int64_t wall = clock_us() - b->at;
+	struct squeeze_window w;
 
-	if (now - a->window_at < SQUEEZE_WINDOW_US)
+	if (wall < SQUEEZE_WINDOW_US)
 		return;
-	a->window.busy = (uint64_t)(now - a->window_at);
-	a->window.idle = load_idle(&a->load);
-	if (squeeze_adapt(&a->squeeze, &a->window))
+	w = (struct squeeze_window){.raw = b->raw,
+	    .wall = (uint64_t)wall,
+	    .waited = (uint64_t)(a->waited - b->waited),
+	    .cpu = (uint64_t)(clock_cpu_us() - b->cpu),
+	    .idle = load_idle(&a->load)};
+	if (squeeze_adapt(&a->squeeze, &w))
 		aim(a);
-	a->window = (struct squeeze_window){0};
-	a->window_at = now;
+	begin_window(a);
 }
 
 static bool
@@ -136,7 +135,7 @@ agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
 
 	a->window.raw += n;
 	look_at_window(a);
-	if (wait_for_line(a, e) == -1)
+	if (pay(a, e) == -1 || drain(a, e) == -1)
 		return -1;
 	if (zipped)
 		return chan_send_buf(a->c, type | WIRE_ZIPPED, &a->zipped, e);
