@@ -307,6 +307,26 @@ no_slot() {
 	fresh s
 }
 
+# The segments are listed every 2 s, also while something else is asked: here
+# while the agent is slow to list what is unlogged.
+held_for_long() { [ -z "$(find "$CLONE_HOLD" -newermt '2.2 seconds ago')" ]; }
+listings_meet() {
+	clone_paused transferred p s --wal=fetch --no-start --json \
+	    --progress=line || fail "listings meet: the transfer ends"
+	ok "listings meet: (one is due)" poll_until 10 held_for_long
+	# shellcheck disable=SC2046	# several of them
+	kill -STOP $(agents)
+	clone_resume
+	ok "listings meet: (the other is waited for)" \
+	    poll_until 10 clone_says '^  \[5/7\]'
+	# shellcheck disable=SC2046	# several of them
+	kill -CONT $(agents)
+	clone_wait
+	rc_is 0 "listings meet: each gets its answer"
+	ok "listings meet: the WAL of the backup is there" wal_complete s
+	fresh s
+}
+
 slots() {
 	base s
 	pg_sql p "SELECT pg_create_physical_replication_slot('there')" >/dev/null
@@ -911,7 +931,7 @@ pg_node s "$m"
 pg_node t "$m"
 mkdir "$T/s.ts"
 
-[ $# -gt 0 ] || set -- nodes push_agent transports no_slot slots waldir \
+[ $# -gt 0 ] || set -- nodes push_agent transports no_slot listings_meet slots waldir \
     kept_settings unseen cascade verify json_record progress timeout_expires dry_run conf_only \
     cleanup exclusive password
 for what; do

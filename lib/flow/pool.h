@@ -124,12 +124,15 @@ struct pool_work {
 };
 int pool_run(struct pool *p, const struct pool_work *w, struct err *e);
 
-/* A listing that runs beside pool_run: ask, and be told through cb. One at a
- * time; -1 when one is under way. */
+/* A listing that runs beside pool_run: ask, and be told through cb.  An error
+ * while pool_asking. */
 int pool_list_async(struct pool *p, const char *dir,
     int (*cb)(void *arg, const struct manifest *m, struct err *e), void *arg,
     struct err *e);
 bool pool_listing(const struct pool *p);
+/* Is an answer of the first worker awaited, to this or another request?  (Who
+ * is called while the pool waits for it must not ask.) */
+bool pool_asking(const struct pool *p);
 
 /* Sums of the workers' last PROGRESS. */
 struct pool_progress {

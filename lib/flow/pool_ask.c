@@ -111,14 +111,21 @@ list_done(void *arg)
 	return ((struct pool *)arg)->list_done;
 }
 
-int
-pool_manifest_ask(struct pool *p, const struct wire_manifest *req,
-    const char *const *patterns, struct manifest *m, struct err *e)
+/* The first worker answers one after the other, and so it is asked. */
+static int
+await_listing(struct pool *p, struct err *e)
 {
 	while (pool_listing(p))
 		if (pool_turn(p, DEADLINE_NEVER, e) == -1)
 			return -1;
-	if (ask_list(p, req, patterns, m, e) == -1)
+	return 0;
+}
+
+int
+pool_manifest_ask(struct pool *p, const struct wire_manifest *req,
+    const char *const *patterns, struct manifest *m, struct err *e)
+{
+	if (await_listing(p, e) == -1 || ask_list(p, req, patterns, m, e) == -1)
 		return -1;
 	return chan_pump(&p->m[0].c, e);
 }
@@ -150,6 +157,13 @@ pool_listing(const struct pool *p)
 	return p->side_cb != NULL;
 }
 
+bool
+pool_asking(const struct pool *p)
+{
+	return p->list != NULL || p->control != NULL || p->config_cb != NULL ||
+	       p->file != NULL;
+}
+
 int
 pool_list_async(struct pool *p, const char *dir,
     int (*cb)(void *arg, const struct manifest *m, struct err *e), void *arg,
@@ -157,8 +171,8 @@ pool_list_async(struct pool *p, const char *dir,
 {
 	struct wire_manifest req = {.dir = {dir, strlen(dir)}};
 
-	if (pool_listing(p))
-		return err_set(e, ERR_INTERNAL, "two listings at once");
+	if (pool_asking(p))
+		return err_set(e, ERR_INTERNAL, "two requests at once");
 	p->side_cb = cb;
 	p->side_arg = arg;
 	return ask_list(p, &req, NULL, &p->side, e);
@@ -174,6 +188,8 @@ first_answered(void *arg)
 static int
 ask_first(struct pool *p, uint8_t type, const struct buf *b, struct err *e)
 {
+	if (await_listing(p, e) == -1)
+		return -1;
 	p->m[0].answered = false;
 	if (chan_send_buf(&p->m[0].c, type, b, e) == -1)
 		return -1;

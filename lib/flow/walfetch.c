@@ -121,7 +121,7 @@ walfetch_tick(struct walfetch *w, uint64_t now_lsn, struct err *e)
 
 	if (now_lsn > w->now_lsn)
 		w->now_lsn = now_lsn;
-	if (pool_listing(w->o.pool) || now - w->listed < LIST_MS)
+	if (pool_asking(w->o.pool) || now - w->listed < LIST_MS)
 		return 0;
 	w->listed = now;
 	return pool_list_async(w->o.pool, w->o.wal_dir, listed, w, e);

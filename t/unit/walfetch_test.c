@@ -46,7 +46,7 @@ struct rig {
 /* The pool: one listing under way at most, delivered by the next wait. */
 static struct {
 	struct rig *g;
-	bool listing;
+	bool listing, asking; /* asking: something else */
 	int (*cb)(void *arg, const struct manifest *m, struct err *e);
 	void *arg;
 	unsigned listings;
@@ -59,6 +59,13 @@ pool_listing(const struct pool *p)
 	return fake.listing;
 }
 
+bool
+pool_asking(const struct pool *p)
+{
+	(void)p;
+	return fake.listing || fake.asking;
+}
+
 int
 pool_list_async(struct pool *p, const char *dir,
     int (*cb)(void *arg, const struct manifest *m, struct err *e), void *arg,
@@ -66,7 +73,7 @@ pool_list_async(struct pool *p, const char *dir,
 {
 	(void)p;
 	(void)e;
-	assert_false(fake.listing);
+	assert_false(pool_asking(p));
 	assert_string_equal(dir, "pg_wal");
 	fake.listing = true;
 	fake.cb = cb;
@@ -424,6 +431,11 @@ B29_finished_segments_are_followed_during_the_copy(void **state)
 	struct buf b = BUF_INIT;
 
 	g->files = files;
+	/* Not while the pool waits for another answer. */
+	fake.asking = true;
+	assert_int_equal(walfetch_tick(g->w, 5 * (uint64_t)SEG, &g->e), 0);
+	assert_int_equal(fake.listings, 0);
+	fake.asking = false;
 	/* Still in the first one: nothing is finished. */
 	assert_int_equal(walfetch_tick(g->w, 5 * (uint64_t)SEG + 99, &g->e), 0);
 	assert_int_equal(fake.listings, 1);
