@@ -378,7 +378,7 @@ clone_paused_synced() {
 	done
 	rm -f "$CLONE_HOLD"
 	STANDBY_TEST_PAUSE=$1 STANDBY_TEST_PAUSE_FILE=$CLONE_HOLD \
-	    "${CLONE[@]}" --delta --no-start >"$T/.bg.out" 2>"$T/.bg.err" \
+	    "${CLONE[@]}" --delta --no-start "${@:2}" >"$T/.bg.out" 2>"$T/.bg.err" \
 	    3>&- 4>&- &
 	CLONE_PID=$!
 	kill_later "$CLONE_PID"
@@ -445,6 +445,29 @@ with open(sys.argv[1], "r+b") as f:
 	    0 "$m: nothing of ours is in the index"
 }
 
+# What was written after the start of the backup was perhaps still being written
+# when it was read: whoever read it, also a session that began much later.
+written_meanwhile() {
+	local i
+	begin "what was written meanwhile"
+	for i in $(seq 40); do pg_sql p "CREATE TABLE young$i AS SELECT 1 AS a"; done
+	at_rest
+	clone_paused_synced backup -j 4 --checksum --pages=whole \
+	    --compress=none --max-rate=20MB
+	for i in $(seq 40); do pg_sql p "INSERT INTO young$i VALUES (2)"; done
+	at_rest
+	clone_resume
+	clone_wait
+	rc_is 0 "$m: written meanwhile: the clone ends with 0"
+	for i in $(seq 40); do file_of "young$i"; done >"$T/young"
+	is "$(wc -l <"$T/young")" 40 "$m: written meanwhile: (files)"
+	is "$(index paths "$T/s/.standby-clone.index" | grep -cxFf "$T/young")" 0 \
+	    "$m: written meanwhile: none is in the index"
+	again
+	rc_is 0 "$m: written meanwhile: and again"
+	ok "$m: written meanwhile: the content is the source's" same_files s
+}
+
 setup() {
 	local d
 	for d in p s; do [ ! -d "$T/$d" ] || forget "$d"; done
@@ -459,7 +482,7 @@ phases='marked index'
     phases='marked removed transfer synced unmarked index'
 all=(second_reads_nothing changed_on_the_source changed_on_the_target
     restored_copies promoted_and_back killed_server tampered_with options
-    rotten started_in_between never_in_it killed_clones)
+    rotten started_in_between never_in_it written_meanwhile killed_clones)
 [ $# -eq 0 ] || all=("$@")
 
 majors=15

@@ -30,8 +30,10 @@ struct filestamp_clock {
 
 /*
  * Was the file at rest, judged by its stamp, which was taken before its first
- * byte was read?  opened: when the session began, before the backup's
- * checkpoint; now: when the stamp was taken.  Both of the file's own host.
+ * byte was read?  opened: when the first session of the run began, before the
+ * backup's checkpoint; now: when the stamp was taken.  Both of the file's own
+ * host.  (In two steps for a session that began later: an agent goes by its own
+ * beginning, and the client by the first's and that one.)
  *
  * Not the moment of reading decides (git's rule) but that of opened: a write(2)
  * sets ctime before it copies the data, and may wait between the two for as

@@ -319,7 +319,8 @@ wire_encode_opened(struct buf *b, const struct wire_opened *o)
 	buf_add_u32(b, o->mode);
 	buf_add_u64(b, o->dev);
 	buf_add_u64(b, o->ino);
-	buf_add_u64(b, o->mtime_ns);
+	buf_add_u64(b, o->real_ns);
+	buf_add_u64(b, o->boot_ns);
 	buf_add_u32(b, o->cores);
 	add_str(b, o->boot_id);
 	add_str(b, o->pg_version);
@@ -340,7 +341,8 @@ wire_decode_opened(
 	o->mode = take_u32(&r);
 	o->dev = take_u64(&r);
 	o->ino = take_u64(&r);
-	o->mtime_ns = take_u64(&r);
+	o->real_ns = take_u64(&r);
+	o->boot_ns = take_u64(&r);
 	o->cores = take_u32(&r);
 	o->boot_id = take_text(&r);
 	o->pg_version = take_text(&r);

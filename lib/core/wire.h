@@ -19,9 +19,9 @@
  * request or a verb is added: an end that does not know it must say so at
  * HELLO and not in the middle of a failover.  1: without OPERATE; 2: without
  * the stamps of files; 3: without RATE, the processors in OPENED, and the files
- * that pg_hba.conf names; 4.
+ * that pg_hba.conf names; 4: without the clock since boot in OPENED; 5.
  */
-#define WIRE_VERSION 4
+#define WIRE_VERSION 5
 #define WIRE_HEADER 5
 #define WIRE_MAX (1024u * 1024u)  /* bytes of payload, zipped or raw */
 #define WIRE_CHUNK (256u * 1024u) /* bytes of file data per frame */
@@ -98,7 +98,8 @@ struct wire_opened {
 	uint32_t control_version, catalog_version;
 	uint32_t mode;              /* of PGDATA */
 	uint64_t dev, ino;          /* of PGDATA */
-	uint64_t mtime_ns;          /* the agent's wall clock now */
+	uint64_t real_ns, boot_ns;  /* the agent's clocks when OPEN came:
+				     * CLOCK_REALTIME, CLOCK_BOOTTIME */
 	uint32_t cores;             /* processors to be used, 0: unknown */
 	struct wire_str boot_id;    /* same kernel as the client? */
 	struct wire_str pg_version; /* text of PG_VERSION, e.g. "15" */

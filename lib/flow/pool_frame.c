@@ -8,10 +8,18 @@
 #define RESULT_BYTES (50 + WIRE_STAMP) /* of JOB_RESULT */
 #define SPEED_MS 150                   /* at least, to measure a speed */
 
+static struct filestamp_clock
+clock_of(const struct wire_opened *o)
+{
+	return (struct filestamp_clock){
+	    .real_ns = (int64_t)o->real_ns, .boot_ns = (int64_t)o->boot_ns};
+}
+
 /* Who comes later must see the same. */
 static int
-first_opened(struct pool *p, const struct frame *f, struct err *e)
+first_opened(struct member *m, const struct frame *f, struct err *e)
 {
+	struct pool *p = m->pool;
 	struct pool_source *s = p->source;
 
 	buf_add(&s->text, f->data, f->len);
@@ -22,6 +30,7 @@ first_opened(struct pool *p, const struct frame *f, struct err *e)
 	p->system_identifier = s->o.system_identifier;
 	p->dev = s->o.dev;
 	p->ino = s->o.ino;
+	p->clock = m->clock = clock_of(&s->o);
 	return 0;
 }
 
@@ -37,7 +46,7 @@ got_opened(struct member *m, const struct frame *f, struct err *e)
 	m->opened = true;
 	p->shared_at = 0;
 	if (s != NULL && s->text.len == 0)
-		return first_opened(p, f, e);
+		return first_opened(m, f, e);
 	if (wire_decode_opened(f->data, f->len, &o, e) == -1)
 		return -1;
 	if (o.system_identifier != p->system_identifier || o.dev != p->dev ||
@@ -45,6 +54,7 @@ got_opened(struct member *m, const struct frame *f, struct err *e)
 		return err_set(e, ERR_SOURCE,
 		    "two sessions to %s see different data directories",
 		    m->name);
+	m->clock = clock_of(&o);
 	return 0;
 }
 
@@ -108,6 +118,16 @@ got_end(struct member *m, const struct frame *f, struct err *e)
 	return rc;
 }
 
+/* What the agent says of a file's rest is by its own OPEN.  Of one that came
+ * late that was behind the checkpoint of the backup: base/filestamp.h asks for
+ * one before it, the first's. */
+static bool
+is_settled(const struct member *m, const struct fetch_result *r)
+{
+	return r->settled &&
+	       filestamp_settled(&r->stamp, &m->pool->clock, &m->clock);
+}
+
 static int
 got_result(struct member *m, const struct frame *f, struct err *e)
 {
@@ -125,6 +145,7 @@ got_result(struct member *m, const struct frame *f, struct err *e)
 	r.spared = wire_get_u32(f->data + 45);
 	r.settled = f->data[49] == 1;
 	wire_get_stamp(f->data + 50, &r.stamp);
+	r.settled = is_settled(m, &r);
 	if (r.id == POOL_READ_ID && m->pool->file != NULL) {
 		m->pool->file_result = r;
 		m->answered = true;

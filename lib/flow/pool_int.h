@@ -2,6 +2,7 @@
 #ifndef FLOW_POOL_INT_H
 #define FLOW_POOL_INT_H
 
+#include "base/filestamp.h"
 #include "flow/pool.h"
 #include "io/chan.h"
 #include "io/pagedelta.h"
@@ -34,8 +35,9 @@ struct member {
 	uint64_t cost;
 	struct pool_progress progress;
 	bool opened, answered;
-	struct buf path; /* of the file that it is at */
-	uint64_t speed;  /* bytes per second that came lately */
+	struct filestamp_clock clock; /* of the source, when it opened */
+	struct buf path;              /* of the file that it is at */
+	uint64_t speed;               /* bytes per second that came lately */
 	int64_t speed_at;
 	uint64_t speed_in;
 	uint64_t rate; /* bytes per second that it may send */
@@ -54,7 +56,8 @@ struct pool {
 	/* what all were told, for those that come later */
 	struct buf open, tree, verify, spare;
 	uint64_t system_identifier, dev, ino;
-	uint64_t rate, rate_late; /* of all; of one until it is divided */
+	struct filestamp_clock clock; /* when the first of them opened */
+	uint64_t rate, rate_late;     /* of all; of one until it is divided */
 	int64_t shared_at;
 	/* the job under way */
 	const struct pool_work *work;

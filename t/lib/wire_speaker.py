@@ -16,7 +16,7 @@ import subprocess
 import time
 
 MAGIC = b"STBYWIRE"
-VERSION = 4
+VERSION = 5
 NO_ID = 0xFFFFFFFF
 ZIPPED = 0x80
 CHUNK = 256 * 1024
@@ -164,7 +164,7 @@ def parse_opened(data):
     o = {k: getattr(r, w)() for k, w in (
         ("system", "u64"), ("control", "u32"), ("catalog", "u32"),
         ("mode", "u32"), ("dev", "u64"), ("ino", "u64"), ("now_ns", "u64"),
-        ("cores", "u32"),
+        ("boot_ns", "u64"), ("cores", "u32"),
         ("boot_id", "text"), ("version", "text"), ("resolved", "text"),
         ("libc", "text"), ("wal_link", "text"))}
     assert r.left() == 0
@@ -520,10 +520,10 @@ class agent:
 def opened(pgdata="/", system=SYSTEM, control=1300, catalog=202209061,
            mode=0o700, dev=1, ino=1, now_ns=1 << 60, boot_id="boot",
            version="15", libc="glibc 2.36", wal_link="",
-           cores=0):
+           cores=0, boot_ns=1 << 50):
     return (u64(system) + u32(control) + u32(catalog) + u32(mode) + u64(dev)
-            + u64(ino) + u64(now_ns) + u32(cores) + text(boot_id) + text(version)
-            + text(pgdata) + text(libc) + text(wal_link))
+            + u64(ino) + u64(now_ns) + u64(boot_ns) + u32(cores) + text(boot_id)
+            + text(version) + text(pgdata) + text(libc) + text(wal_link))
 
 
 def stamp(size=0, mtime=1 << 60, ctime=1 << 60, ino=1, dev=1):

@@ -46,7 +46,8 @@ static const struct wire_opened opened_value = {
     .mode = 0700,
     .dev = 1,
     .ino = 2,
-    .mtime_ns = 3,
+    .real_ns = 3,
+    .boot_ns = 4,
     .cores = 6,
     .boot_id = STR("b"),
     .pg_version = STR("15"),
@@ -626,7 +627,8 @@ opened_comes_back(void **state)
 	assert_int_equal(o.mode, 0700);
 	assert_int_equal(o.dev, 1);
 	assert_int_equal(o.ino, 2);
-	assert_int_equal(o.mtime_ns, 3);
+	assert_int_equal(o.real_ns, 3);
+	assert_int_equal(o.boot_ns, 4);
 	assert_int_equal(o.cores, 6);
 	assert_true(is(o.boot_id, "b") && is(o.pg_version, "15"));
 	assert_true(is(o.resolved, "/srv") && is(o.libc, ""));
