@@ -38,6 +38,7 @@ count(const struct pagecache *p, uint64_t off, size_t n)
 		   : -1;
 #else
 	(void)p, (void)off, (void)n;
+	errno = ENOSYS;
 	return -1;
 #endif
 }
@@ -122,8 +123,12 @@ ask(struct pagecache *p, uint64_t window)
 	uint8_t *was = was_of(p, window);
 	int64_t there = -1;
 
-	if (p->how == PAGECACHE_CACHESTAT && (there = count(p, from, n)) == -1)
+	if (p->how == PAGECACHE_CACHESTAT &&
+	    (there = count(p, from, n)) == -1) {
 		p->how = PAGECACHE_MINCORE;
+		/* Old filters of containers do not know the call either. */
+		p->mincore = errno == ENOSYS || errno == EPERM;
+	}
 	if (there >= (int64_t)pages)
 		memset(was, 1, pages);
 	else if (look(p, from, n, was) == -1)
@@ -155,7 +160,7 @@ pagecache_begin(struct pagecache *p, int fd, uint64_t size)
 	p->fd = fd;
 	if (size == 0 || page < 4096 || PAGECACHE_WINDOW % page != 0)
 		return;
-	p->how = PAGECACHE_CACHESTAT;
+	p->how = p->mincore ? PAGECACHE_MINCORE : PAGECACHE_CACHESTAT;
 	p->page = (uint32_t)page;
 	p->size = size;
 	p->asked = p->done = 0;

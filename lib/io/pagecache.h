@@ -38,6 +38,8 @@
 
 struct pagecache { /* all 0: looks after nothing */
 	enum { PAGECACHE_OFF, PAGECACHE_CACHESTAT, PAGECACHE_MINCORE } how;
+	bool mincore;         /* there is no cachestat: found out with a file,
+			       * kept for the next ones */
 	int fd;               /* borrowed */
 	uint32_t page;        /* bytes */
 	uint64_t size;        /* of the file; what is added later is not ours */

@@ -4,8 +4,13 @@
 #include "base/buf.h"
 #include "io/pagecache.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -274,6 +279,61 @@ nothing_is_asked_of_an_empty_file_or_a_bad_descriptor(void **state)
 	pagecache_end(&p);
 }
 
+/* As on Linux before 6.5; and without mincore(2), to see whether it is asked.
+ */
+static bool
+forbid_asking(void)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		(uint32_t)offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 451, 1, 0), /* cachestat */
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mincore, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog prog = {NELEM(code), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+/* How the second file is looked at, that is all in memory. */
+static int
+second_file(int fd)
+{
+	struct pagecache p = {.how = PAGECACHE_OFF};
+
+	if (!forbid_asking())
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		pagecache_end(&p);
+		pagecache_begin(&p, fd, 8192);
+		if (pagecache_read(&p, data, sizeof(data), 0) != 8192)
+			return -1;
+	}
+	return (int)p.how;
+}
+
+static void
+without_cachestat_a_hot_file_is_only_read(void **state)
+{
+	int status = -1, fd = cold_file(8192);
+	pid_t pid;
+
+	(void)state;
+	if (fd == -1)
+		skip();
+	assert_int_equal(pread(fd, data, sizeof(data), 0), 8192);
+	if ((pid = fork()) == 0)
+		_exit(second_file(fd) & 0xff);
+	assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+	(void)close(fd);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 0xff)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), PAGECACHE_MINCORE);
+}
+
 int
 main(void)
 {
@@ -285,6 +345,7 @@ main(void)
 	    cmocka_unit_test(what_is_added_meanwhile_stays),
 	    cmocka_unit_test(
 		nothing_is_asked_of_an_empty_file_or_a_bad_descriptor),
+	    cmocka_unit_test(without_cachestat_a_hot_file_is_only_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
