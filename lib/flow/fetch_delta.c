@@ -2,6 +2,9 @@
 #include "flow/fetch_int.h"
 
 #define SIG_FRAME (64u * 1024u)
+/* What a byte of a signature counts against the window of 64 MiB: an agent that
+ * is held up keeps 8 MiB of requests. */
+#define SIG_COST 16
 
 /* The file may have grown since the manifest, within reason. */
 static uint64_t
@@ -61,6 +64,8 @@ delta_send(struct fetch *f, struct task *t, struct err *e)
 	}
 	w.data = (const uint8_t *)f->out.data;
 	w.len = f->out.len;
+	t->cost += w.len * SIG_COST;
+	f->window += w.len * SIG_COST;
 	buf_reset(&f->frame);
 	wire_encode_sig(&f->frame, &w);
 	return chan_send_buf(f->o.agent, WIRE_SIG, &f->frame, e);

@@ -10,6 +10,7 @@
 #include "core/pgver.h"
 #include "core/wire.h"
 #include "flow/agent.h"
+#include "flow/agent_int.h"
 #include "flow/fetch_int.h"
 #include "flow/hello.h"
 #include "io/pagedelta.h"
@@ -1186,6 +1187,43 @@ a_run_behind_what_was_asked_for_so_far_is_refused(void **state)
 	}
 }
 
+/* All that is sent to an agent that answers nothing: their number. */
+static size_t
+sent_in_all(struct rig *g)
+{
+	static uint8_t part[65536];
+	size_t sum = 0;
+	int more = 1;
+	ssize_t n = 0;
+
+	while (more == 1 || chan_queued(&g->c) > 0 || n > 0) {
+		if ((more = fetch_send(g->f, &g->e)) == -1 ||
+		    chan_pump(&g->c, &g->e) == -1)
+			fail_msg("%s", g->e.text);
+		n = recv(g->peer, part, sizeof(part), MSG_DONTWAIT);
+		sum += n > 0 ? (size_t)n : 0;
+	}
+	return sum;
+}
+
+/* The files of the target are large, and so their signatures; what the source
+ * has of them is small. */
+static void
+an_agent_that_is_held_up_can_keep_what_is_asked_of_it(void **state)
+{
+	struct rig *g = *state;
+	char path[64], full[256];
+
+	for (uint32_t i = 0; i < 256; i++) {
+		(void)snprintf(path, sizeof(path), "base/1/%" PRIu32, i);
+		(void)snprintf(full, sizeof(full), "%s/%s", g->dst, path);
+		put(g->dst, path, "", 0);
+		assert_int_equal(truncate(full, 1 << 20), 0);
+		add(g, i, ACT_DELTA, ACT_ASIDE, 16384, path);
+	}
+	assert_in_range(sent_in_all(g), 1 << 20, AGENT_IN_MAX);
+}
+
 static void
 bad_jobs_are_our_own_mistake(void **state)
 {
@@ -1272,6 +1310,7 @@ main(void)
 	    cmocka_unit_test(hostile_ends_are_refused),
 	    ALONE(nothing_is_taken_when_nothing_was_asked_for),
 	    ALONE(a_run_behind_what_was_asked_for_so_far_is_refused),
+	    ALONE(an_agent_that_is_held_up_can_keep_what_is_asked_of_it),
 	    ALONE(bad_jobs_are_our_own_mistake),
 	    cmocka_unit_test(no_two_files_have_one_temporary_name),
 	};
