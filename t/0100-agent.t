@@ -4,6 +4,7 @@
 The row numbers are those of the fault list (faults.md, section 3).
 """
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -740,6 +741,30 @@ def the_queue_towards_the_client_is_bounded():
         while "q" not in got:
             got.append(a.recv()[0])
         eq("F" in got, False)
+
+
+def memory(pid):
+    """The most that it had, in bytes."""
+    with open("/proc/%d/status" % pid) as f:
+        return int([s for s in f if s.startswith("VmHWM")][0].split()[1]) << 10
+
+
+@test
+def answers_without_content_are_bounded_too():
+    data = pgdata()
+    with start() as a:
+        a.open(data)
+        before = memory(a.p.pid)
+        gone = w.frame("B", w.batch(*[w.file("gone")] * 40000)) * 8
+        while gone:  # nobody reads
+            if not select.select([], [a.p.stdin], [], a.WAIT)[1]:
+                raise TimeoutError("the agent reads nothing")
+            gone = gone[os.write(a.p.stdin.fileno(), gone):]
+        asleep(a.p.pid)
+        eq(memory(a.p.pid) - before < 20 * MIB, True)
+        for _ in range(8 * 40000):
+            eq(w.parse_file_end(a.expect("F"))["status"],
+               w.VANISHED)
 
 
 # --- PAGES -----------------------------------------------------------------

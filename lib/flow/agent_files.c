@@ -256,7 +256,7 @@ agent_files_batch(struct agent *a, struct err *e)
 		if ((f.path = agent_files_path(&w.path, e)) == NULL)
 			rc = -1;
 		else if ((rc = send_file(a, &f, w.flags, e)) == 0)
-			rc = agent_io_breathe(a, e);
+			rc = agent_send_room(a, e);
 	}
 	agent_files_free(&f);
 	return rc;

@@ -127,6 +127,8 @@ int agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
 
 /* At OPEN. */
 void agent_send_begin(struct agent *a);
+/* Wait until the queue towards the client is short: before each answer. */
+int agent_send_room(struct agent *a, struct err *e);
 /* RATE, whenever it comes. */
 int agent_send_rate(struct agent *a, const void *data, size_t n, struct err *e);
 

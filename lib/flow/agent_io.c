@@ -153,8 +153,9 @@ agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 	const uint8_t *p;
 	uint32_t len;
 
-	if (agent_io_tick(a, e) == -1)
+	if (agent_io_tick(a, e) == -1 || agent_send_room(a, e) == -1)
 		return -1;
+	before = a->waited;
 	while (a->queue_pos == a->queue.len) {
 		buf_reset(&a->queue);
 		a->queue_pos = 0;

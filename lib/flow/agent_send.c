@@ -60,8 +60,8 @@ pay(struct agent *a, struct err *e)
 	return 0;
 }
 
-static int
-drain(struct agent *a, struct err *e)
+int
+agent_send_room(struct agent *a, struct err *e)
 {
 	if (agent_io_breathe(a, e) == -1)
 		return -1;
@@ -135,7 +135,7 @@ agent_io_data(struct agent *a, uint8_t type, const void *head, size_t hn,
 
 	a->window.raw += n;
 	look_at_window(a);
-	if (pay(a, e) == -1 || drain(a, e) == -1)
+	if (pay(a, e) == -1 || agent_send_room(a, e) == -1)
 		return -1;
 	if (zipped)
 		return chan_send_buf(a->c, type | WIRE_ZIPPED, &a->zipped, e);
