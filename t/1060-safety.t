@@ -702,6 +702,45 @@ disk_errors() {
 	forget s
 }
 
+# --- B23: the target is walked on a slow disk
+
+walks() { grep -c "getdents64(.*<$T/s[/>]" "$T/strace"; }
+has_walked() { grep -q "getdents64(.*<$T/s/base" "$T/strace"; }
+
+interrupted_walk() {
+	local name='B23: a walk that is interrupted' pid all
+	local -a trace=(env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0"
+	    strace -qq -y -o "$T/strace" -e trace=getdents64)
+	if ! strace -qq -o /dev/null -e trace=getdents64 true
+	then
+		skip "$name" "no strace that may trace"
+		return
+	fi
+	fresh s
+	base s
+	run "${CLONE[@]}" --no-start
+	rc_is 0 "$name: (a target)"
+	base s
+	run "${trace[@]}" "${CLONE[@]}" --delta --no-start
+	all=$(walks)
+	ok "$name: ($all times a directory is read)" [ "$all" -gt 20 ]
+	drop_slots p >/dev/null
+	rm "$T/strace"
+	"${trace[@]}" -e inject=getdents64:delay_enter=200000 \
+	    "${CLONE[@]}" --delta --no-start >"$T/.bg.out" 2>"$T/.bg.err" \
+	    3>&- 4>&- &
+	CLONE_PID=$!
+	kill_later "$CLONE_PID"
+	ok "$name: (it walks)" poll_until 60 has_walked
+	pid=$(pgrep -P "$CLONE_PID" | head -n 1)
+	kill -INT "${pid:-$CLONE_PID}"
+	clone_wait
+	rc_is 130 "$name"
+	ok "$name: it does not go on first" [ "$(walks)" -lt $((all / 2)) ]
+	nothing_left p "$name"
+	forget s
+}
+
 # --- B30: the clocks of the two hosts differ, and are set meanwhile
 
 # clocks_ready: SHIFT is what to run a program with on the standby's clock, and
@@ -940,7 +979,7 @@ setup() {
 
 # The tablespace grows with the load: first what needs it small.
 all=(disk_full early conf_only source_dirs included_settings upstream below waldir verify slots
-    new_tablespace space disk_errors clocks
+    new_tablespace space disk_errors interrupted_walk clocks
     does_not_start no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 

@@ -41,6 +41,15 @@ take_manifest(struct clone *c, struct err *e)
 	return 0;
 }
 
+/* For what does not wait in the pool: it goes on meanwhile. */
+static int
+look_after_pool(void *arg, struct err *e)
+{
+	struct clone *c = arg;
+
+	return pool_check(c->pool, e) == -1 ? -1 : clone_tick(c, e);
+}
+
 /* What the target holds: with the directories where the source's tablespaces
  * go (flow/roots.c has judged them) and behind its own link to its WAL.  Other
  * links of it are only removed themselves: nobody knows whose the directory is
@@ -48,6 +57,8 @@ take_manifest(struct clone *c, struct err *e)
 static int
 walk_target(struct clone *c, struct err *e)
 {
+	const struct walk_opts all = {
+	    .recurse = true, .into = &c->to, .tick = look_after_pool, .arg = c};
 	struct tree *t;
 	struct stat st;
 	int rc = -1;
@@ -63,7 +74,7 @@ walk_target(struct clone *c, struct err *e)
 			goto out;
 	if (tree_add_link(t, c->wal_dir, e) == -1)
 		goto out;
-	rc = walk_manifest(t, NULL, &c->to, e);
+	rc = walk(t, &all, NULL, e);
 out:
 	tree_close(t);
 	return rc;
@@ -296,14 +307,6 @@ did(void *arg, const struct action *a)
 }
 
 static int
-apply_tick(void *arg, struct err *e)
-{
-	struct clone *c = arg;
-
-	return pool_check(c->pool, e) == -1 ? -1 : clone_tick(c, e);
-}
-
-static int
 make_dir(struct clone *c, const char *path, struct err *e)
 {
 	mode_t mode = plan_mode(0, true, c->group);
@@ -367,7 +370,7 @@ clone_take_over(struct clone *c, struct err *e)
 	struct apply_opts ao = {.tree = c->target.tree,
 	    .group = c->group,
 	    .did = did,
-	    .tick = apply_tick,
+	    .tick = look_after_pool,
 	    .arg = c};
 	char sub[128];
 

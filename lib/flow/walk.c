@@ -187,7 +187,8 @@ emit(struct walker *w, enum entry_type type, const struct stat *st,
 
 	if (w->o->init_only && (type != ENTRY_FILE || !ends_in_init(w->path)))
 		return 0;
-	return w->o->entry(w->o->arg, &en, e);
+	return w->o->into != NULL ? manifest_add(w->o->into, &en, e)
+				  : w->o->entry(w->o->arg, &en, e);
 }
 
 static int
@@ -311,12 +312,6 @@ walk(struct tree *t, const struct walk_opts *o, struct walk_result *r,
 	return walk_dir(&w, e);
 }
 
-static int
-into_manifest(void *arg, const struct entry *en, struct err *e)
-{
-	return manifest_add(arg, en, e);
-}
-
 int
 walk_manifest(
     struct tree *t, const struct exclude *x, struct manifest *m, struct err *e)
@@ -324,8 +319,7 @@ walk_manifest(
 	const struct walk_opts o = {
 	    .exclude = x,
 	    .recurse = true,
-	    .entry = into_manifest,
-	    .arg = m,
+	    .into = m,
 	};
 
 	return walk(t, &o, NULL, e);

@@ -15,6 +15,7 @@ struct walk_opts {
 	bool init_only; /* only files whose name ends in _init */
 	/* Called for each entry (borrowed); -1 with e stops. */
 	int (*entry)(void *arg, const struct entry *en, struct err *e);
+	struct manifest *into; /* instead of entry: they are added to it */
 	/* Called every few hundred entries, for keep-alives; may be NULL. */
 	int (*tick)(void *arg, struct err *e);
 	void *arg;
