@@ -228,6 +228,27 @@ push_agent() {
 	ok "--push-agent, killed: no file is left there" \
 	    poll_until 30 empty_dir "$T/tmp"
 	not_ok "--push-agent, killed: no process is left there" pushed_agents
+	# As a worker that is called off while it connects.
+	cat >"$T/deaf-ssh" <<-END
+		#!/bin/sh
+		case "\$*" in *-G*) exec ssh "\$@" ;; esac
+		TMPDIR=$T/tmp sh | :
+	END
+	chmod 0755 "$T/deaf-ssh"
+	base s
+	without --agent=
+	run "${CLONE[@]}" --push-agent --delta -n --transport=openssh \
+	    --ssh-command="$T/deaf-ssh"
+	rc_is 5 "--push-agent, nobody listens any more"
+	ok "--push-agent, nobody listens: no directory is left there" \
+	    poll_until 10 empty_dir "$T/tmp"
+	sed -i 's/sh | :/sh -c "dd bs=64k count=3 | sh"/' "$T/deaf-ssh"
+	run "${CLONE[@]}" --push-agent --delta -n --transport=openssh \
+	    --ssh-command="$T/deaf-ssh"
+	like "$err" "ended with status 1 before it answered" \
+	    "--push-agent, cut off: what is not whole is not run"
+	ok "--push-agent, cut off: no directory is left there" \
+	    poll_until 10 empty_dir "$T/tmp"
 	fresh s
 }
 

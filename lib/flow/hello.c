@@ -176,14 +176,16 @@ hello_push_agent(
 	}
 	/* One line for sh.  It may read ahead what is there: so the program
 	 * itself comes when sh says that it is at work.  head(1) takes exactly
-	 * its bytes, the agent gets what follows.  No name of ours in it. */
+	 * its bytes, the agent gets what follows.  No name of ours in it.  Of
+	 * SIGPIPE sh would die without its trap. */
 	buf_addf(&script,
 	    "umask 077; d=$(mktemp -d) && { trap 'rm -rf \"$d\"' EXIT; "
-	    "trap 'exit 1' HUP INT TERM; echo " PUSH_READY "; "
+	    "trap 'exit 1' HUP INT PIPE TERM; echo " PUSH_READY "; "
 	    "head -c %lld >\"$d/standby-agent\" && "
+	    "[ \"$(wc -c <\"$d/standby-agent\")\" -eq %lld ] && "
 	    "chmod 700 \"$d/standby-agent\" && \"$d/standby-agent\"; exit; }; "
 	    "exit 1\n",
-	    (long long)st.st_size);
+	    (long long)st.st_size, (long long)st.st_size);
 	if (chan_send_raw(c, script.data, script.len, e) == -1 ||
 	    wait_ready(c, deadline, e) == -1)
 		goto out;
