@@ -92,6 +92,23 @@ only_the_first() {
 	done
 }
 
+# With how many it was done is not said of what was not done.
+only_the_first_fails() {
+	clone_paused plan p s -j 2 --max-rate=3MB --compress=none \
+	    --progress=line --no-start || fail "the plan is reached"
+	hold
+	clone_resume
+	ok "only the first fails: another is dropped" \
+	    poll_until 30 clone_has_said 'worker 2 could not connect'
+	# shellcheck disable=SC2046	# a word each
+	kill -KILL $(agents)
+	clone_wait
+	let_go
+	rc_is 5 "only the first fails"
+	unlike "$err" "workers did it" "only the first fails: nobody did it"
+	fresh
+}
+
 # It tries again: who was dropped at first takes part later.
 later_ones() {
 	clone_paused plan p s -j 2 --max-rate=3MB --compress=none \
@@ -323,12 +340,12 @@ mkdir "$T/s.ts"
 
 [ $# -gt 0 ] || set -- usr1_line usr1_everywhere rate_is_shared startups_random \
     startups_one asked_meanwhile late_ones_fail late_ones_hang \
-    late_ones_are_refused only_the_first later_ones first_waits first_gives_up
+    late_ones_are_refused only_the_first only_the_first_fails later_ones first_waits first_gives_up
 for what; do
 	note "=== $what"
 	began=$SECONDS
 	[ "${SSHD_PORT[one]-}" ] || case $what in
-	only_the_first|later_ones|first_*) with_sshd one "MaxStartups 1" ;;
+	only_the_first*|later_ones|first_*) with_sshd one "MaxStartups 1" ;;
 	esac
 	"$what"
 	diag "$what: $((SECONDS - began)) s"

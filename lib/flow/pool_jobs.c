@@ -95,7 +95,8 @@ pool_run(struct pool *p, const struct pool_work *w, struct err *e)
 	       (rc = pool_turn(p, DEADLINE_NEVER, e)) == 0)
 		hook_pause("fed");
 	p->work = NULL;
-	pool_dismiss(p);
+	if (rc == 0)
+		pool_dismiss(p);
 	return rc;
 }
 
