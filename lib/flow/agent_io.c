@@ -155,7 +155,6 @@ agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 
 	if (agent_io_tick(a, e) == -1 || agent_send_room(a, e) == -1)
 		return -1;
-	before = a->waited;
 	while (a->queue_pos == a->queue.len) {
 		buf_reset(&a->queue);
 		a->queue_pos = 0;
