@@ -79,6 +79,22 @@ is "$(RANDOM=8; port_of_ours)" "$stale" \
 majors=$(pg_majors)
 [ -n "$majors" ] || skip_all "no PostgreSQL server: run share/getting-servers"
 
+is "$(STANDBY_TEST_MAJORS='12 99' pg_few 18 | xargs)" "12 99" \
+    "pg_few: what is asked for, installed or not"
+is "$(STANDBY_TEST_MAJORS='' STANDBY_TEST_WORLD=1 pg_few 18)" \
+    "$(STANDBY_TEST_MAJORS='' STANDBY_TEST_WORLD=1 pg_majors)" \
+    "pg_few: all, in the long run"
+few() {	# INSTALLED [MORE]...
+	local installed=$1
+	shift
+	(
+		pg_bin() { [[ $1 =~ ^($installed)$ ]]; }
+		STANDBY_TEST_MAJORS='' STANDBY_TEST_WORLD=0 pg_few "$@"
+	) | xargs
+}
+is "$(few '10|15|18' 18 9)" "15 18" "pg_few: 15, and what else is installed"
+is "$(few '10|18' 18 10)" "18 10" "pg_few: the newest without 15"
+
 for m in $majors; do
 	ok "$m: initdb" pg_init "p$m" "$m"
 	pg_set "p$m" "wal_keep_segments = 64" 

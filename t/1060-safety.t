@@ -983,10 +983,7 @@ all=(disk_full early conf_only source_dirs included_settings upstream below wald
     does_not_start no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")
 
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few); do
 	setup || bail "the primary does not start"
 	for f in "${all[@]}"; do
 		note "==== $m $f"

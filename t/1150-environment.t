@@ -619,10 +619,7 @@ all=(command_line alter_system own_files copied_outside many_files
     wal_space full_page_writes from_standby)
 [ $# -eq 0 ] || all=("$@")
 
-majors='15 10'
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few 10); do
 	pg_bin "$m" >/dev/null || continue
 	setup || bail "the primary does not start"
 	for f in "${all[@]}"; do

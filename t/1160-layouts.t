@@ -521,9 +521,6 @@ offline_checksums() {
 # --- all of them
 
 world=${STANDBY_TEST_WORLD:-0}
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-[ "$world" != 1 ] || majors=$(pg_majors)
 
 cases() {
 	if [ "$world" = 1 ]; then
@@ -536,8 +533,7 @@ cases() {
 	fi
 }
 
-[ "$world" = 1 ] || ! pg_bin 18 >/dev/null || majors="$majors 18"
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few 18); do
 	long=$world
 	names=("$@")
 	# shellcheck disable=SC2207	# a list of words

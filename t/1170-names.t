@@ -221,10 +221,7 @@ nodes() {
 	forget p
 }
 
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few); do
 	for f in for_major in_euc_kr nodes; do
 		note "==== $m $f"
 		"$f" || fail "$m: $f: the primary is ready"

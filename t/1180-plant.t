@@ -96,11 +96,7 @@ contents() {
 	is "$(cat "$T/differ")" "" "$m: $1: the contents are the same"
 }
 
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-! pg_bin 18 >/dev/null || majors="$majors 18"
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few 18); do
 	prepare || { fail "$m: the primary starts"; continue; }
 	planted
 	clone_run p s --no-start

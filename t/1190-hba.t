@@ -204,11 +204,8 @@ long_names() {
 	rm -rf "${T:?}/etc p"
 }
 
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-! pg_bin 18 >/dev/null || majors="$majors 18"
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+majors=$(pg_few 18)
+for m in $majors; do
 	prepare || { fail "$m: the primary starts"; continue; }
 	kept
 	continued

@@ -485,10 +485,7 @@ all=(second_reads_nothing changed_on_the_source changed_on_the_target
     rotten started_in_between never_in_it written_meanwhile killed_clones)
 [ $# -eq 0 ] || all=("$@")
 
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few); do
 	setup || bail "the primary does not start"
 	for f in "${all[@]}"; do
 		note "==== $m $f"

@@ -129,10 +129,7 @@ guest() {
 all=(full delta guest)
 [ $# -eq 0 ] || all=("$@")
 
-majors=15
-pg_bin 15 >/dev/null || majors=$(pg_majors | tail -n 1)
-[ "${STANDBY_TEST_WORLD:-0}" != 1 ] || majors=$(pg_majors)
-for m in ${STANDBY_TEST_MAJORS:-$majors}; do
+for m in $(pg_few); do
 	for d in p s; do [ ! -d "$T/$d" ] || forget "$d"; done
 	setup || bail "the primary does not start"
 	can_tell || can_tell || can_tell ||

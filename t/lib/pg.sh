@@ -48,6 +48,25 @@ pg_majors() {
 	done
 }
 
+# pg_few [MORE]...: the majors where one is enough: 15, or the newest where it
+# is not installed, and of MORE those that are; with STANDBY_TEST_WORLD=1 all.
+# STANDBY_TEST_MAJORS as it is: who asks for one that is missing has to see it.
+pg_few() {
+	local m first=15
+	if [ -n "${STANDBY_TEST_MAJORS-}" ]; then
+		tr -s ' \t' '\n' <<<"$STANDBY_TEST_MAJORS"
+	elif [ "${STANDBY_TEST_WORLD:-0}" = 1 ]; then
+		pg_majors
+	else
+		pg_bin 15 >/dev/null || first=$(pg_majors | tail -n 1)
+		echo "$first"
+		for m; do
+			[ "$m" = "$first" ] || ! pg_bin "$m" >/dev/null ||
+			    echo "$m"
+		done
+	fi
+}
+
 pg_dir() { echo "$T/$1"; }
 
 # pg_node NAME MAJOR: a node whose directory somebody else makes (a clone).
