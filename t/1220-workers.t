@@ -49,26 +49,20 @@ let_go() { exec {HELD}>&-; }
 
 # --- who is let in
 
-# All but one connection at a time is dropped; every transport.
-startups_one() {
+# startups NAME MAXSTARTUPS JOBS: every transport, at an sshd of that NAME.
+startups() {
 	local t
-	with_sshd one "MaxStartups 1"
+	with_sshd "$1" "MaxStartups $2"
 	for t in libssh2 openssh; do
-		clone_run p s --transport="$t" -j 4
-		good "MaxStartups 1, $t"
+		clone_run p s --transport="$t" -j "$3"
+		good "MaxStartups $2, $t"
 		fresh
 	done
 }
 
-startups_random() {
-	local t
-	with_sshd some "MaxStartups 2:90:3"
-	for t in libssh2 openssh; do
-		clone_run p s --transport="$t" -j 8
-		good "MaxStartups 2:90:3, $t"
-		fresh
-	done
-}
+# All but one connection at a time is dropped; and some of them, by chance.
+startups_one() { startups one 1 4; }
+startups_random() { startups some 2:90:3 8; }
 
 # As if others logged in all the time: only the first worker ever comes.
 only_the_first() {
