@@ -6,39 +6,9 @@
 
 #include "core/confwalk.h"
 
+#include "files.h"
+
 #define V15 150018
-
-struct file {
-	const char *path, *text; /* text NULL: a directory, names in list */
-	const char *list;
-	size_t len;
-};
-
-static int
-read_one(void *arg, const char *path, struct buf *text, struct err *e)
-{
-	(void)e;
-	buf_reset(text);
-	for (const struct file *f = arg; f->path != NULL; f++)
-		if (f->text != NULL && strcmp(f->path, path) == 0) {
-			buf_adds(text, f->text);
-			return 1;
-		}
-	return 0;
-}
-
-static int
-list_one(void *arg, const char *dir, struct buf *names, struct err *e)
-{
-	(void)e;
-	buf_reset(names);
-	for (const struct file *f = arg; f->path != NULL; f++)
-		if (f->list != NULL && strcmp(f->path, dir) == 0) {
-			buf_add(names, f->list, f->len);
-			return 1;
-		}
-	return 0;
-}
 
 static int
 note_line(void *arg, const struct confwalk_line *l, struct err *e)
@@ -58,39 +28,28 @@ note_line(void *arg, const struct confwalk_line *l, struct err *e)
 static int
 walk(const struct file *files, const char *path, struct buf *b, struct err *e)
 {
-	struct confwalk_io io = {.read = read_one,
-	    .list = list_one,
-	    .arg = (void *)(uintptr_t)files};
+	struct confwalk_io io = files_io(files);
 
 	err_clear(e);
 	return confwalk(&io, path, V15, note_line, b, e);
 }
 
-#define DIR(path, names)                                                       \
-	{                                                                      \
-		path, NULL, names, sizeof(names)                               \
-	}
-#define CONF(path, text)                                                       \
-	{                                                                      \
-		path, text, NULL, 0                                            \
-	}
-
 static void
 included_files_are_read_in_their_places(void **state)
 {
 	static const struct file files[] = {
-	    CONF("/e/main/p.conf", "a = 1\n"
+	    TEXT("/e/main/p.conf", "a = 1\n"
 				   "include 'x.conf'\n"
 				   "include_if_exists = 'none.conf'\n"
 				   "INCLUDE_DIR 'conf.d' # c\n"
 				   "b = 'it''s'\n"),
-	    CONF("/e/main/x.conf", "a = 2\ninclude '../y.conf'\n"),
-	    CONF("/e/y.conf", "c = '/a/b'"),
+	    TEXT("/e/main/x.conf", "a = 2\ninclude '../y.conf'\n"),
+	    TEXT("/e/y.conf", "c = '/a/b'"),
 	    DIR("/e/main/conf.d", "b.conf\0a.conf\0.h.conf\0a.conf.bak\0.conf"),
-	    CONF("/e/main/conf.d/a.conf", "d = a\n"),
-	    CONF("/e/main/conf.d/b.conf", "d = b\n"),
-	    CONF("/e/main/conf.d/.h.conf", "d = h\n"),
-	    {.path = NULL},
+	    TEXT("/e/main/conf.d/a.conf", "d = a\n"),
+	    TEXT("/e/main/conf.d/b.conf", "d = b\n"),
+	    TEXT("/e/main/conf.d/.h.conf", "d = h\n"),
+	    END,
 	};
 	struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
@@ -112,13 +71,11 @@ static void
 the_last_value_wins_and_its_place_is_told(void **state)
 {
 	static const struct file files[] = {
-	    CONF("/p", "port = 1\ninclude '/q'\n"),
-	    CONF("/q", "# port\nPORT '5433'\nport = 7 8\n"),
-	    {.path = NULL},
+	    TEXT("/p", "port = 1\ninclude '/q'\n"),
+	    TEXT("/q", "# port\nPORT '5433'\nport = 7 8\n"),
+	    END,
 	};
-	struct confwalk_io io = {.read = read_one,
-	    .list = list_one,
-	    .arg = (void *)(uintptr_t)files};
+	struct confwalk_io io = files_io(files);
 	struct confwalk_place at = {.number = 0};
 	struct err e = ERR_INIT;
 
@@ -135,9 +92,9 @@ static void
 an_included_file_that_is_missing_is_named_with_its_line(void **state)
 {
 	static const struct file files[] = {
-	    CONF("/d/p", "\ninclude 'none.conf'\n"),
-	    CONF("/d/q", "include_dir 'none.d'\n"),
-	    {.path = NULL},
+	    TEXT("/d/p", "\ninclude 'none.conf'\n"),
+	    TEXT("/d/q", "include_dir 'none.d'\n"),
+	    END,
 	};
 	struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
@@ -156,20 +113,20 @@ static void
 ten_deep_is_read_and_eleven_is_refused(void **state)
 {
 	static const struct file files[] = {
-	    CONF("/0", "include '1'"),
-	    CONF("/1", "include '2'"),
-	    CONF("/2", "include '3'"),
-	    CONF("/3", "include '4'"),
-	    CONF("/4", "include '5'"),
-	    CONF("/5", "include '6'"),
-	    CONF("/6", "include '7'"),
-	    CONF("/7", "include '8'"),
-	    CONF("/8", "include '9'"),
-	    CONF("/9", "include '10'"),
-	    CONF("/10", "z = 1"),
-	    CONF("/up", "include '0'"),
-	    CONF("/self", "include 'self'"),
-	    {.path = NULL},
+	    TEXT("/0", "include '1'"),
+	    TEXT("/1", "include '2'"),
+	    TEXT("/2", "include '3'"),
+	    TEXT("/3", "include '4'"),
+	    TEXT("/4", "include '5'"),
+	    TEXT("/5", "include '6'"),
+	    TEXT("/6", "include '7'"),
+	    TEXT("/7", "include '8'"),
+	    TEXT("/8", "include '9'"),
+	    TEXT("/9", "include '10'"),
+	    TEXT("/10", "z = 1"),
+	    TEXT("/up", "include '0'"),
+	    TEXT("/self", "include 'self'"),
+	    END,
 	};
 	struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;

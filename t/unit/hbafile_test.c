@@ -7,37 +7,7 @@
 
 #include "core/hbafile.h"
 
-struct file {
-	const char *path, *text; /* text NULL: a directory, names in list */
-	const char *list;
-	size_t len;
-};
-
-static int
-read_one(void *arg, const char *path, struct buf *text, struct err *e)
-{
-	(void)e;
-	buf_reset(text);
-	for (const struct file *f = arg; f->path != NULL; f++)
-		if (f->text != NULL && strcmp(f->path, path) == 0) {
-			buf_adds(text, f->text);
-			return 1;
-		}
-	return 0;
-}
-
-static int
-list_one(void *arg, const char *dir, struct buf *names, struct err *e)
-{
-	(void)e;
-	buf_reset(names);
-	for (const struct file *f = arg; f->path != NULL; f++)
-		if (f->list != NULL && strcmp(f->path, dir) == 0) {
-			buf_add(names, f->list, f->len);
-			return 1;
-		}
-	return 0;
-}
+#include "files.h"
 
 static int
 note_line(void *arg, const struct hbafile_line *l, struct err *e)
@@ -60,9 +30,7 @@ note_line(void *arg, const struct hbafile_line *l, struct err *e)
 static int
 walk(const struct file *files, int version, struct buf *b, struct err *e)
 {
-	struct confwalk_io io = {.read = read_one,
-	    .list = list_one,
-	    .arg = (void *)(uintptr_t)files};
+	struct confwalk_io io = files_io(files);
 
 	err_clear(e);
 	buf_reset(b);
@@ -129,19 +97,6 @@ a_name_is_found_wherever_the_server_finds_it(void **state)
 		buf_free(&want);
 	}
 }
-
-#define DIR(path, names)                                                       \
-	{                                                                      \
-		path, NULL, names, sizeof(names)                               \
-	}
-#define TEXT(path, text)                                                       \
-	{                                                                      \
-		path, text, NULL, 0                                            \
-	}
-#define END                                                                    \
-	{                                                                      \
-		NULL, NULL, NULL, 0                                            \
-	}
 
 static void
 named_files_are_read_once_and_name_others(void **state)
@@ -211,9 +166,7 @@ static void
 the_caller_ends_a_walk(void **state)
 {
 	static const struct file files[] = {TEXT("/e/hba", "@a @b"), END};
-	struct confwalk_io io = {.read = read_one,
-	    .list = list_one,
-	    .arg = (void *)(uintptr_t)files};
+	struct confwalk_io io = files_io(files);
 	struct err e = ERR_INIT;
 
 	(void)state;
