@@ -22,9 +22,29 @@ put_source(struct jdoc *d, const struct clone_record *r)
 }
 
 static void
+put_target(struct jdoc *d, const struct clone_record *r)
+{
+	static const char *const fate[] = {
+	    [CLONE_CONFIG_COPY] = "copy",
+	    [CLONE_CONFIG_REPLACE] = "replace",
+	    [CLONE_CONFIG_KEEP] = "keep",
+	    [CLONE_CONFIG_SAME] = "same",
+	};
+
+	jdoc_text(d, "target.pgdata", r->pgdata);
+	jdoc_text(d, "target.waldir", r->waldir);
+	jdoc_array(d, "target.config");
+	for (size_t i = 0; i < r->nconfig; i++) {
+		jdoc_item(d, "target.config");
+		jdoc_text(d, "target.config.source", r->config[i].source);
+		jdoc_text(d, "target.config.target", r->config[i].target);
+		jdoc_text(d, "target.config.action", fate[r->config[i].fate]);
+	}
+}
+
+static void
 put_backup(struct jdoc *d, const struct clone_record *r)
 {
-	jdoc_text(d, "target.pgdata", r->pgdata);
 	jdoc_text(d, "backup.mode",
 	    !r->backup     ? NULL
 	    : r->exclusive ? "exclusive"
@@ -83,6 +103,7 @@ record_print(
 		return -1;
 	fields_begin(d, "standby-clone", r->status, status, e);
 	put_source(d, r);
+	put_target(d, r);
 	put_backup(d, r);
 	put_figures(d, r);
 	put_standby(d, r);

@@ -77,7 +77,7 @@ json_complete() {
 		        "backup files bytes seconds standby left_behind",
 		    "error": "id message detail hint",
 		    "source": "host port server_version system_identifier timeline",
-		    "target": "pgdata",
+		    "target": "pgdata waldir config",
 		    "backup": "mode start_lsn stop_lsn label",
 		    "files": "total changed copied removed vanished "
 		        "bad_pages skipped",
@@ -380,12 +380,18 @@ waldir() {
 	rc_is 3 "--waldir that is not empty: refused"
 	like "$err" "$T/wal" "--waldir that is not empty: named"
 	rm "$T/wal/file"
-	run "${CLONE[@]}" --waldir="$T/wal"
+	run "${CLONE[@]}" --waldir="$T/wal" -n
+	like "$out" "^ +waldir +pg_wal -> $T/wal\$" "--waldir: in the plan"
+	run "${CLONE[@]}" --waldir="$T/wal" --json
 	rc_is 0 "--waldir"
 	is "$(readlink "$T/s/pg_wal")" "$T/wal" "--waldir: pg_wal is a link"
 	ok "--waldir: the WAL is there" compgen -G "$T/wal/0*"
+	is "$(json 'd["target"]["waldir"]')" "$T/wal" "--waldir: in the document"
 	good "--waldir" s
 	pg_stop s
+	run "${CLONE[@]}" --delta -n --json
+	is "$(json 'd["target"]["waldir"]')" "$T/wal" \
+	    "--waldir, --delta without it: in the plan"
 	run "${CLONE[@]}" --delta
 	rc_is 0 "--waldir, --delta without it"
 	is "$(readlink "$T/s/pg_wal")" "$T/wal" "--waldir, --delta: is kept"

@@ -302,11 +302,19 @@ lists_of_the_tables() {
 	[ -d "$ETC/s" ] || deb_create s
 	[ -e "$T/s/standby.signal" ] || deb_empty s
 	base s
+	run "${CLONE[@]}" --delta --copy-external-config --dry-run
+	like "$out" "/pg_hba.conf -> $ETC/s/pg_hba.conf .is there and stays" \
+	    "the plan of a standby whose own pg_hba.conf stays"
+	unlike "$out" "/lists/users ->" "(none of the primary's lists comes)"
 	run "${CLONE[@]}" --delta --copy-external-config
 	rc_is 0 "a standby whose own pg_hba.conf stays"
 	ok "gets none of the primary's lists" [ ! -e "$ETC/s/lists" ]
 	deb_ctl s stop
 	base s
+	run "${CLONE[@]}" --delta --copy-external-config --force --dry-run
+	like "$out" "/pg_hba.conf -> $ETC/s/pg_hba.conf .*becomes .bak" \
+	    "the plan with --force"
+	like "$out" "/lists/users -> $ETC/s/lists/users\$" "(the lists come)"
 	run "${CLONE[@]}" --delta --copy-external-config --force
 	rc_is 0 "with --force it gets the primary's"
 	is "$(users s)" "joe,jane jim,@x" "and the lists that it names"

@@ -193,6 +193,21 @@ own_files() {
 	forget s
 }
 
+# planned TEXT ACTION [OPTION]...: what a dry run says of postgresql.conf.
+planned() {
+	local from=$T/etcp/postgresql.conf to=$T/s/postgresql.conf text=$1
+	local action=$2
+	shift 2
+	clone_run p s --copy-external-config -n "$@"
+	is "$(sed -n 's/^  config  *//p' <<<"$out")" "$from -> $to$text" \
+	    "$m: -n: --copy-external-config: $action"
+	clone_run p s --copy-external-config -n --json "$@"
+	is "$(/usr/bin/python3 -c 'import json, sys
+for f in json.load(sys.stdin)["target"]["config"]:
+    print(f["source"], f["target"], f["action"])' <<<"$out")" \
+	    "$from $to $action" "$m: -n --json: --copy-external-config: $action"
+}
+
 # The source's configuration lies elsewhere, and was changed since its start.
 copied_outside() {
 	fresh
@@ -203,6 +218,7 @@ copied_outside() {
 	pg_start p || fail "the primary starts with its configuration elsewhere"
 	sed -i 's/^max_connections = 30/max_connections = 20/' \
 	    "$T/etcp/postgresql.conf"
+	[ "$m" -lt 12 ] || planned "" copy
 	clone_run p s --copy-external-config
 	if [ "$m" -ge 12 ]; then
 		rc_is 0 "$m W10: --copy-external-config, from 12 on it is done"
@@ -218,11 +234,17 @@ copied_outside() {
 		    "$m W10: what to type"
 		untouched "$m W10"
 		pg_sql p "ALTER SYSTEM SET max_connections = 30"
+		planned "" copy
 		clone_run p s --copy-external-config
 		rc_is 0 "$m W10: done as told"
 		streams "$m W10"
 		pg_sql p "ALTER SYSTEM RESET ALL"
 	fi
+	pg_stop s
+	planned " (is there already)" same --delta
+	echo >>"$T/s/postgresql.conf"
+	planned " (is there and stays)" keep --delta
+	planned " (what is there becomes .bak)" replace --delta --force
 	forget s
 	pg_stop p
 	sed -i 's/^max_connections = 20/max_connections = 30/' \

@@ -401,6 +401,12 @@ clone_record_free(struct clone_record *r)
 	free(r->source_host);
 	free(r->source_port);
 	free(r->pgdata);
+	free(r->waldir);
+	for (size_t i = 0; i < r->nconfig; i++) {
+		free(r->config[i].source);
+		free(r->config[i].target);
+	}
+	free(r->config);
 	buf_free(&r->left_behind);
 	*r = (struct clone_record){0};
 }

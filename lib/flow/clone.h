@@ -54,10 +54,26 @@ struct clone_opts {
 	const char *node;   /* name of this node, or NULL */
 };
 
+/* What becomes of a file of --copy-external-config. */
+enum clone_config_fate {
+	CLONE_CONFIG_COPY,
+	CLONE_CONFIG_REPLACE, /* what is there is renamed */
+	CLONE_CONFIG_KEEP,    /* what is there stays */
+	CLONE_CONFIG_SAME     /* what is there says the same */
+};
+
+struct clone_config {
+	char *source, *target;
+	enum clone_config_fate fate;
+};
+
 /* The run record (cli.md --json), filled as far as the run came. */
 struct clone_record {
 	const char *status; /* "ok", "failed", "refused", "dry-run" */
 	char *source_host, *source_port, *pgdata;
+	char *waldir;                /* NULL: not elsewhere, or not known yet */
+	struct clone_config *config; /* as planned */
+	size_t nconfig;
 	int server_version;
 	uint64_t system_identifier;
 	uint32_t timeline;

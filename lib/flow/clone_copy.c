@@ -187,7 +187,8 @@ clone_list(struct clone *c, struct err *e)
 	    walk_early(c, e) == -1 || take_manifest(c, e) == -1)
 		return -1;
 	hook_pause("manifest");
-	if (make_plan(c, e) == -1)
+	if (make_plan(c, e) == -1 || clone_find_waldir(c, e) == -1 ||
+	    clone_external_plan(c, e) == -1)
 		return -1;
 	c->rec->files_total = c->plan.files;
 	c->rec->bytes_total = c->plan.bytes;

@@ -5,31 +5,14 @@
  * that nothing that it lets start can come up as a primary.
  */
 #include "base/std.h"
-#include "core/confmap.h"
-#include "core/confwalk.h"
 #include "core/hbafile.h"
 #include "core/path.h"
 #include "core/pgver.h"
-#include "flow/clone_int.h"
+#include "flow/clone_external_int.h"
 #include "flow/confread.h"
 #include "flow/hook.h"
 
 #define BACKUPS 100 /* .bak, .bak1, ... */
-
-struct config_file {
-	uint8_t kind;
-	uint32_t mode;
-	char *path, *text;
-};
-
-struct clone_external {
-	struct config_file v[WIRE_CONFIG_FILES];
-	size_t n;
-	struct confmap map;
-	struct confwalk_place port; /* that the standby had */
-	struct tree *tree;          /* of map.to_dir; else NULL */
-	bool keeps_main;
-};
 
 void
 clone_external_free(struct clone_external *x)
@@ -355,8 +338,8 @@ mode_of(struct clone *c, const struct tree *t, const struct config_file *f)
 	return (f->mode & 0044) | 0600;
 }
 
-static bool
-is_same(struct tree *t, const char *path, const struct buf *text)
+bool
+clone_external_is_same(struct tree *t, const char *path, const struct buf *text)
 {
 	struct buf now = BUF_INIT;
 	bool same = tree_read_file(t, path, CONFREAD_MAX, &now) == 0 &&
@@ -373,7 +356,7 @@ put(struct clone *c, struct tree *t, const char *path,
 	struct stat st;
 
 	if (tree_stat(t, path, &st) == 0) {
-		if (is_same(t, path, text))
+		if (clone_external_is_same(t, path, text))
 			return 0;
 		if (!c->o->force) {
 			clone_note(c,
@@ -399,15 +382,15 @@ change_inside(struct clone *c, const char *path, const struct config_file *f,
 	const struct buf theirs = {.data = f->text, .len = strlen(f->text)};
 
 	if (strcmp(f->text, buf_str(text)) == 0 ||
-	    !is_same(c->target.tree, path, &theirs))
+	    !clone_external_is_same(c->target.tree, path, &theirs))
 		return 0;
 	return tree_write_file(c->target.tree, path, buf_str(text), text->len,
 	    mode_of(c, c->target.tree, f), c->target.sync, e);
 }
 
-/* A path of confmap_path, below the tree that has it. */
-static const char *
-split(struct clone *c, const char *to, bool inside, struct tree **t)
+const char *
+clone_external_split(
+    struct clone *c, const char *to, bool inside, struct tree **t)
 {
 	const struct clone_external *x = c->external;
 	const char *base =
@@ -439,7 +422,7 @@ make_dir(const struct dirs *d, const char *value)
 	confwalk_join(&from, d->file, value);
 	if (!confmap_inside(m, buf_str(&from))) {
 		confmap_path(m, buf_str(&from), &to);
-		path = split(d->c, buf_str(&to), false, &t);
+		path = clone_external_split(d->c, buf_str(&to), false, &t);
 		rc = make_dirs(d->c, t, path, true, d->e);
 	}
 	buf_free(&from);
@@ -507,12 +490,13 @@ table_stays(struct clone *c, const struct config_file *f, struct err *e)
 		f--;
 	inside = confmap_inside(m, f->path);
 	confmap_path(m, f->path, &to);
-	path = split(c, buf_str(&to), inside, &t);
+	path = clone_external_split(c, buf_str(&to), inside, &t);
 	if (inside)
 		buf_adds(&text, f->text);
 	rc = inside ? 0 : confmap_table(m, f->path, f->text, &text, e);
 	if (rc == 0 && !(c->o->force && !inside))
-		rc = tree_stat(t, path, &st) == 0 && !is_same(t, path, &text);
+		rc = tree_stat(t, path, &st) == 0 &&
+		     !clone_external_is_same(t, path, &text);
 	buf_free(&text);
 	buf_free(&to);
 	return rc;
@@ -533,7 +517,7 @@ write_one(struct clone *c, const struct config_file *f, struct err *e)
 	if (stays != 0 && (stays == -1 || f->kind == WIRE_CONFIG_NAMED))
 		return stays == -1 ? -1 : 0;
 	confmap_path(&x->map, f->path, &to);
-	path = split(c, buf_str(&to), inside, &t);
+	path = clone_external_split(c, buf_str(&to), inside, &t);
 	if (!buf_ok(&to))
 		rc = err_set_nomem(e);
 	else if ((rc = prepare(c, f, stays, &text, e)) == 0)

@@ -139,6 +139,8 @@ int clone_judge_places(struct clone *c, struct err *e);
 int clone_judge_directories(struct clone *c);
 /* What stays elsewhere than on the source, and what is left behind. */
 void clone_tell_tablespaces(struct clone *c);
+/* Where the WAL will be, into the record. */
+int clone_find_waldir(struct clone *c, struct err *e);
 int clone_make_waldir(struct clone *c, struct err *e);
 int clone_new_tablespaces(struct clone *c, struct err *e);
 const char *clone_map_path(void *arg, uint32_t oid, const char *path);
@@ -212,6 +214,7 @@ bool clone_config_kept(const struct clone *c);
 int clone_judge_config(struct clone *c, struct err *e);
 /* clone_external.c: --copy-external-config, nothing without it */
 int clone_external_ask(struct clone *c, struct err *e);   /* S0 */
+int clone_external_plan(struct clone *c, struct err *e);  /* with the plan */
 int clone_external_write(struct clone *c, struct err *e); /* S3 */
 /* Will the main file be the source's? */
 bool clone_external_replaces(const struct clone *c);

@@ -41,9 +41,6 @@ add_actions(struct clone *c, struct buf *b)
 	if (c->plan.kept > 0)
 		buf_addf(b, "  %-12s%zu of the standby's own files\n", "keep",
 		    c->plan.kept);
-	for (size_t i = 0; i < c->roots.n; i++)
-		buf_addf(b, "  %-12s%" PRIu32 ": %s -> %s\n", "tablespace",
-		    c->roots.v[i].oid, c->roots.v[i].source, c->roots.v[i].dir);
 }
 
 static void
@@ -57,6 +54,41 @@ add_wal(struct clone *c, struct buf *b)
 	else
 		buf_addf(b, "  %-12sslot \"%s\"%s\n", "wal", name,
 		    c->o->upstream != NULL ? " on the upstream" : "");
+}
+
+static void
+add_path(struct buf *b, const char *path)
+{
+	text_add_escaped(b, path, strlen(path));
+}
+
+/* What goes elsewhere than into the data directory, or comes from there. */
+static void
+add_places(struct clone *c, struct buf *b)
+{
+	static const char *const fate[] = {
+	    [CLONE_CONFIG_COPY] = "",
+	    [CLONE_CONFIG_REPLACE] = " (what is there becomes .bak)",
+	    [CLONE_CONFIG_KEEP] = " (is there and stays)",
+	    [CLONE_CONFIG_SAME] = " (is there already)",
+	};
+	const struct clone_record *r = c->rec;
+
+	for (size_t i = 0; i < c->roots.n; i++)
+		buf_addf(b, "  %-12s%" PRIu32 ": %s -> %s\n", "tablespace",
+		    c->roots.v[i].oid, c->roots.v[i].source, c->roots.v[i].dir);
+	if (r->waldir != NULL) {
+		buf_addf(b, "  %-12s%s -> ", "waldir", c->wal_dir);
+		add_path(b, r->waldir);
+		buf_addc(b, '\n');
+	}
+	for (size_t i = 0; i < r->nconfig; i++) {
+		buf_addf(b, "  %-12s", "config");
+		add_path(b, r->config[i].source);
+		buf_adds(b, " -> ");
+		add_path(b, r->config[i].target);
+		buf_addf(b, "%s\n", fate[r->config[i].fate]);
+	}
 }
 
 /* The settings that would be written, secrets masked. */
@@ -91,6 +123,7 @@ clone_tell_plan(struct clone *c)
 	    c->o->fast_checkpoint ? "fast" : "spread");
 	add_wal(c, &b);
 	add_actions(c, &b);
+	add_places(c, &b);
 	add_recovery(c, &b);
 	buf_addf(&b, "  %-12s%s\n", "start",
 	    !c->o->start               ? "no"

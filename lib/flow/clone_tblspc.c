@@ -67,6 +67,19 @@ own_wal_link(struct clone *c, char *link, size_t size)
 	return 1;
 }
 
+int
+clone_find_waldir(struct clone *c, struct err *e)
+{
+	char link[PATH_MAX];
+	const char *dir =
+	    own_wal_link(c, link, sizeof(link)) ? link : c->o->waldir;
+
+	if (dir == NULL)
+		return 0;
+	c->rec->waldir = strdup(dir);
+	return c->rec->waldir == NULL ? err_set_nomem(e) : 0;
+}
+
 /* A directory that will be made: the one above it must be there. */
 static int
 judge_parent(const char *dir, struct err *e)
