@@ -783,6 +783,36 @@ killed_at() {
 	poll_until 30 no_clones
 }
 
+# No answer is no word on what was made there: by another name than that of
+# the marker nothing is forgotten, by that name all of it, and it is told.
+unreachable() {
+	local port=${PG_PORT[p]}
+	cp "$T/s/.standby-clone.state" "$T/marker"
+	without --master
+	run "${CLONE[@]}" --cleanup --force --master=no-such-host.invalid
+	rc_is 3 "--cleanup --force: a host that cannot be found is another one"
+	like "$err" "\"slot_s\" was made on 127.0.0.1:$port, and that .*not asked" \
+	    "--cleanup --force: it is told which server was not asked"
+	like "$err" "type: standby-clone --cleanup --force --master=127.0.0.1 -p $port -D " \
+	    "--cleanup --force: and what to type"
+	ok "--cleanup --force: the marker is as it was" \
+	    cmp "$T/marker" "$T/s/.standby-clone.state"
+	sed -i 's/^\(source\|slot_at\) .*:/\1 no-such-host.invalid:/' \
+	    "$T/s/.standby-clone.state"
+	run "${CLONE[@]}" --cleanup --force --master=no-such-host.invalid
+	rc_is 0 "--cleanup --force: the server of the marker cannot be found"
+	like "$err" "slot \"slot_s\" on no-such-host.invalid:$port: not looked" \
+	    "--cleanup --force: what was not looked at"
+	like "$err" "detail: .*could not translate host name" \
+	    "--cleanup --force: and why"
+	like "$err" "hint: .* SELECT pg_drop_replication_slot\('slot_s'\);\$" \
+	    "--cleanup --force: and what to type if it comes back"
+	not_ok "--cleanup --force: it is noted no more" \
+	    grep -q slot_s "$T/s/.standby-clone.state"
+	cp "$T/marker" "$T/s/.standby-clone.state"
+	base s
+}
+
 cleanup() {
 	local phase before
 	pg_sql p "SELECT pg_create_physical_replication_slot('foreign', true)" \
@@ -795,6 +825,7 @@ cleanup() {
 		before=$(pg_sql p "SELECT restart_lsn FROM pg_replication_slots
 		    WHERE slot_name = 'foreign'")
 		base s
+		[ "$phase" != stopped ] || unreachable
 		run "${CLONE[@]}" --cleanup
 		rc_is 0 "--cleanup at $phase"
 		is "$(pg_slots p)" foreign "B34 --cleanup at $phase: only ours is gone"

@@ -277,6 +277,19 @@ upstream() {
 	is "$(slot p same)" "$before" \
 	    "B34: --cleanup --upstream: the source's slot stays"
 	is "$(pg_slots s)" "" "B34: --cleanup --upstream: ours is dropped"
+
+	killed_at stopped p t -S same --upstream="$mine"
+	isnt "$(slot s same)" "" "B34: killed again"
+	base t
+	run "${CLONE[@]}" --cleanup --force -p "$(port_of_ours)"
+	refused "B34: --cleanup --force, the source is absent" \
+	    "127.0.0.1:${PG_PORT[s]}, and that server was not asked"
+	run "${CLONE[@]}" --cleanup --force -p "$(port_of_ours)" \
+	    --upstream="$mine"
+	rc_is 0 "B34: --cleanup --force --upstream, the source is absent"
+	is "$(pg_slots s)" "" \
+	    "B34: --cleanup --force --upstream: the slot there is dropped"
+	is "$(slot p same)" "$before" "B34: (and not that of the source)"
 	forget t
 	drop_slots p >/dev/null
 

@@ -545,8 +545,24 @@ silent() {
 	    "$name: it is said what is noted"
 	ok "$name: the note stays" test -e "$T/y/$NOTE"
 	as postgres --cleanup --force -p "$DROPS_PORT"
+	rc_is 3 "$name: --cleanup --force, and it is not the noted server"
+	like "$err" "127.0.0.1:${PG_PORT[x]}, and that server was not asked" \
+	    "$name: it says which was not asked"
+	is "$(typed standby-clone)" "standby-clone --cleanup --force$(
+	    ) --master=127.0.0.1 -p ${PG_PORT[x]} -D $T/y" \
+	    "$name: and what to type"
+	ok "$name: the note stays all the same" test -e "$T/y/$NOTE"
+	sed -i "s/^source .*/source 127.0.0.1:$DROPS_PORT/" "$T/y/$NOTE"
+	as postgres --cleanup --force -p "$DROPS_PORT" --json
 	rc_is 0 "$name: gone for ever: --cleanup --force"
 	like "$err" 'does not answer' "$name: it says so"
+	like "$err" "backup \".*$UUID\" on 127.0.0.1:$DROPS_PORT: not looked at" \
+	    "$name: and what was not looked at"
+	like "$err" "hint: .*rm '$T/x/backup_label'" \
+	    "$name: and what to type if it comes back"
+	like "$(/usr/bin/python3 -c 'import json, sys
+print(json.load(sys.stdin)["left_behind"])' <<<"$out")" "$UUID" \
+	    "$name: --json: it is left behind"
 	ok "$name: no note stays" test ! -e "$T/y/$NOTE"
 	kill_now "$DROPS"
 	as postgres --cleanup

@@ -342,8 +342,15 @@ none_here(struct clone *c, const struct noted *n, struct err *e)
 		return 0;
 	if (!c->proven && !c->o->force)
 		return clone_unproven(c, here, "the note of a backup", e);
-	if (strcmp(n->source, here) == 0 || c->o->force) {
+	if (strcmp(n->source, here) == 0) {
 		clone_note(c, "no exclusive backup of ours runs any more");
+		return 0;
+	}
+	if (c->o->force) {
+		clone_note(c,
+		    "no exclusive backup of ours runs on %s; whether \"%s\" "
+		    "runs on %s, where it was started, was not looked at",
+		    here, n->label, n->source);
 		return 0;
 	}
 	(void)err_set(e, ERR_BACKUP_RUNNING,

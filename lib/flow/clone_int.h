@@ -45,7 +45,8 @@ struct clone {
 	struct conninfo conninfo, upstream;
 	uint64_t upstream_identifier; /* 0: none, or it does not tell */
 	bool heard;  /* somebody answers at the source's address */
-	bool absent; /* --cleanup --force, and nobody answers */
+	bool absent; /* --cleanup --force, and nobody answers: */
+	struct err absent_why;
 	bool proven; /* --cleanup: the source is of the cluster of the notes */
 	bool replicates; /* the standby's login at the source has been tried */
 	struct probe facts;
@@ -191,6 +192,12 @@ int clone_witness_check(
 /* clone_other.c */
 int clone_conf_only(struct clone *c, struct err *e);
 int clone_cleanup(struct clone *c, struct err *e);
+
+/* clone_absent.c: nobody answers.  Was the server asked that the notes name?
+ * Before they are forgotten: what was not looked at, each with what to type if
+ * that server comes back. */
+int clone_absent_check(struct clone *c, struct err *e);
+void clone_absent_tell(struct clone *c);
 
 /* clone_prepare.c: the target and the server, for all tasks */
 int clone_look(struct clone *c, struct err *e);

@@ -115,7 +115,7 @@ drop_slot(struct clone *c, struct pg *pg, const char *name, struct err *e)
 		return err_set(e, ERR_SLOT,
 		    "slot \"%s\" is in use: it is left alone", name);
 	if (pg_query(pg, NULL, clone_deadline(c, QUERY_MS),
-		pgver(c->facts.version, PGFACT_SLOT_DROP), 1, param, e) == -1)
+		pgver(pg_version(pg), PGFACT_SLOT_DROP), 1, param, e) == -1)
 		return -1;
 	clone_note(c, "slot \"%s\" dropped", name);
 	return 0;
@@ -160,22 +160,33 @@ drop_noted_slot(
 			   "--master, where it was the source).");
 }
 
+/* The slot, where it is; pg: the session with the source, NULL: it is absent.
+ */
 static int
-clean_primary(struct clone *c, struct err *e)
+clean_slot(struct clone *c, struct pg *pg, struct err *e)
 {
 	const struct marker *m = &c->target.marker;
 	const struct pg_opts *opts;
-	struct pg *pg = NULL, *at;
+
+	if (m->slot == NULL || (pg == NULL && c->o->upstream == NULL))
+		return 0;
+	return clone_slot_session(c, &pg, &opts, e) == -1 ||
+		       clone_same_upstream(c, pg, e) == -1
+		   ? -1
+		   : drop_noted_slot(c, pg, m, e);
+}
+
+static int
+clean_primary(struct clone *c, struct err *e)
+{
+	struct pg *pg = NULL;
 	int rc;
 
 	if (pg_open(&pg, &c->pg, e) == -1)
 		return -1;
 	rc = clone_excl_clean(c, &pg, e);
-	at = pg;
-	if (rc == 0 && m->slot != NULL &&
-	    (rc = clone_slot_session(c, &at, &opts, e)) == 0 &&
-	    (rc = clone_same_upstream(c, at, e)) == 0)
-		rc = drop_noted_slot(c, at, m, e);
+	if (rc == 0)
+		rc = clean_slot(c, pg, e);
 	pg_close(pg);
 	return rc;
 }
@@ -247,27 +258,12 @@ forget_in_marker(struct clone *c, struct err *e)
 	return rc;
 }
 
-int
-clone_cleanup(struct clone *c, struct err *e)
+/* The marker goes, or, where something was changed already, what it names. */
+static int
+forget(struct clone *c, struct err *e)
 {
-	bool noted = c->old_note.label != NULL;
-
-	if (c->target.kind != TARGET_MARKED && !noted)
-		clone_note(c,
-		    "no unfinished clone in \"%s\": nothing to "
-		    "clean up there",
-		    c->target.path);
-	if (!c->absent &&
-	    (prove_system(c, e) == -1 || check_noted_system(c, e) == -1))
-		return -1;
-	if (c->o->dry_run)
-		return 0;
-	if (c->absent)
-		clone_note(c,
-		    "the source does not answer: what is noted of it is "
-		    "forgotten, and nothing was ended there");
-	if ((!c->absent && clean_primary(c, e) == -1) ||
-	    (noted && backup_note_remove(c->target.tree, c->o->sync, e) == -1))
+	if (c->old_note.label != NULL &&
+	    backup_note_remove(c->target.tree, c->o->sync, e) == -1)
 		return -1;
 	if (c->target.kind != TARGET_MARKED)
 		return 0;
@@ -277,4 +273,35 @@ clone_cleanup(struct clone *c, struct err *e)
 		return forget_in_marker(c, e);
 	clone_note(c, "\"%s\" is as it was before", c->target.path);
 	return 0;
+}
+
+/* Nobody answers; the slot of --upstream may be looked at all the same. */
+static int
+clean_absent(struct clone *c, struct err *e)
+{
+	if (clone_absent_check(c, e) == -1)
+		return -1;
+	if (c->o->dry_run)
+		return 0;
+	if (clean_slot(c, NULL, e) == -1)
+		return -1;
+	clone_absent_tell(c);
+	return forget(c, e);
+}
+
+int
+clone_cleanup(struct clone *c, struct err *e)
+{
+	if (c->target.kind != TARGET_MARKED && c->old_note.label == NULL)
+		clone_note(c,
+		    "no unfinished clone in \"%s\": nothing to "
+		    "clean up there",
+		    c->target.path);
+	if (c->absent)
+		return clean_absent(c, e);
+	if (prove_system(c, e) == -1 || check_noted_system(c, e) == -1)
+		return -1;
+	if (c->o->dry_run)
+		return 0;
+	return clean_primary(c, e) == -1 ? -1 : forget(c, e);
 }

@@ -332,6 +332,7 @@ clone_look(struct clone *c, struct err *e)
 		return -1;
 	if (c->o->cleanup && c->o->force) {
 		c->absent = true;
+		c->absent_why = *e;
 		err_clear(e);
 		return 0;
 	}
