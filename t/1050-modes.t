@@ -369,7 +369,52 @@ slots() {
 	ok "-S that is active: its standby still streams" pg_streams s
 	is "$(pg_slots p)" there "slots: no other is left"
 	fresh t
+	old_slots
 	fresh s
+}
+
+# kept NAME [SLOT]: the last run told of that one, or of none, that it stays.
+kept() {
+	local where="127.0.0.1:${PG_PORT[p]}" drop
+	rc_is 0 "$1"
+	if [ $# -lt 2 ]; then
+		unlike "$err" 'which this standby had' "$1: no old slot is told"
+		return
+	fi
+	drop="SELECT pg_drop_replication_slot('$2');"
+	is "$(sed -n 's/^.*note: \(replication slot.*\)/\1/p' <<<"$err" |
+	    sed 's/keeps [0-9][0-9.]* [kM]*B of/keeps N of/')" \
+	    "replication slot \"$2\" on $where, which this standby had, is not $(
+	    )the one that it will use, and keeps N of WAL there: unless $(
+	    )another standby uses it, type there: $drop" "$1: the old slot is told"
+	like "$(pg_slots p)" "(^|[^a-z])$2($|[^a-z])" "$1: it is not dropped"
+}
+
+# The standby s has the slot "there", and gets another one.
+old_slots() {
+	pg_stop s
+	base s
+	run "${CLONE[@]}" --delta -n -S there
+	kept "--delta, the same slot"
+	run "${CLONE[@]}" --delta -n
+	kept "--delta -n, another slot" there
+	run "${CLONE[@]}" --delta -n --no-slot
+	kept "--delta -n --no-slot" there
+	killed_at stopped s p --delta -C -S second
+	like "$(pg_slots p)" second "killed: (its slot is there)"
+	base s
+	run "${CLONE[@]}" -C -S third -n
+	like "$err" 'slot "second" on .*, which this standby had' \
+	    "continued: the slot of the killed run is told"
+	run "${CLONE[@]}" -C -S third
+	rc_is 0 "continued with a third slot"
+	like "$err" 'slot "second" on .*, which this standby had' \
+	    "continued with a third slot: the slot of the killed run is told"
+	is "$(pg_slots p)" $'second\nthere\nthird' "continued: all of them stay"
+	good "continued with a third slot" s
+	pg_stop s
+	pg_sql p "$(sed -n 's/.*"second".*type there: //p' <<<"$err")" >/dev/null
+	is "$(pg_slots p | grep -c second)" 0 "continued: what is told helps"
 }
 
 waldir() {

@@ -5,6 +5,7 @@
 #include "core/pgver.h"
 #include "core/text.h"
 #include "flow/clone_int.h"
+#include "flow/recovery.h"
 
 #include <gnu/libc-version.h>
 
@@ -19,6 +20,54 @@ judge(struct clone *c, int rc, struct err *e)
 	err_clear(e);
 }
 
+/* One that stays, and that nobody will use: said, never dropped by us. */
+static void
+tell_slot(struct clone *c, struct pg *pg, const char *name)
+{
+	struct buf kept = BUF_INIT;
+	uint64_t bytes;
+
+	if (slot_keeps(pg, name, &bytes, NULL) == 1) {
+		text_add_size(&kept, bytes);
+		clone_note(c,
+		    "replication slot \"%s\" on %s, which this standby had, is "
+		    "not the one that it will use, and keeps %s of WAL there: "
+		    "unless another standby uses it, type there: SELECT "
+		    "pg_drop_replication_slot('%s');",
+		    name, pg_name(pg), buf_str(&kept), name);
+	}
+	buf_free(&kept);
+}
+
+/* The marker's slot is forgotten with the first change; so is the one of the
+ * recovery configuration. */
+static void
+tell_old_slots(struct clone *c, struct pg *pg, const char *name)
+{
+	const char *used = c->o->want_slot == SLOT_NONE ? "" : name;
+	const struct marker *m = &c->target.marker;
+	const char *made = c->target.kind == TARGET_MARKED ? m->slot : NULL;
+	struct buf own = BUF_INIT;
+
+	if (made != NULL && m->slot_at != NULL &&
+	    strcmp(m->slot_at, pg_name(pg)) != 0)
+		clone_note(c,
+		    "replication slot \"%s\", which an earlier run made on %s, "
+		    "is not looked at, and keeps WAL there: type there: SELECT "
+		    "pg_drop_replication_slot('%s');",
+		    made, m->slot_at, made);
+	else if (made != NULL && strcmp(made, used) != 0)
+		tell_slot(c, pg, made);
+	/* Data that were copied by other means say nothing of this one. */
+	if (c->target.tree != NULL && !c->o->conf_only &&
+	    recovery_own_setting(c->target.tree, c->facts.version,
+		"primary_slot_name", &own, NULL) == 1 &&
+	    strcmp(buf_str(&own), used) != 0 &&
+	    (made == NULL || strcmp(buf_str(&own), made) != 0))
+		tell_slot(c, pg, buf_str(&own));
+	buf_free(&own);
+}
+
 /* Can the slot be had?  Reads only. */
 void
 clone_judge_slot(struct clone *c, struct pg *pg)
@@ -31,6 +80,8 @@ clone_judge_slot(struct clone *c, struct pg *pg)
 	(void)clone_want_slot(c, pg, name, &want);
 	rc = slot_check(pg, name, want, &e);
 	judge(c, rc, &e);
+	if (rc == 0)
+		tell_old_slots(c, pg, name);
 }
 
 /* What the standby will do all its life: a replication login, with its role,

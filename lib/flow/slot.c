@@ -168,6 +168,24 @@ current_lsn(struct slot *s, uint64_t *lsn, struct err *e)
 			 pg_name(s->pg));
 }
 
+int
+slot_keeps(struct pg *pg, const char *name, uint64_t *bytes, struct err *e)
+{
+	struct slot s = {.pg = pg, .version = pg_version(pg)};
+	struct slot_facts f;
+	uint64_t now;
+
+	if (slot_read(pg, name, &f, deadline_in(ASK_MS), e) == -1)
+		return -1;
+	if (!f.exists || !f.physical || f.active || f.temporary ||
+	    f.restart_lsn == LSN_INVALID || strcmp(f.wal_status, "lost") == 0)
+		return 0;
+	if (current_lsn(&s, &now, e) == -1)
+		return -1;
+	*bytes = now - MIN_OF(now, f.restart_lsn);
+	return 1;
+}
+
 static int
 drop(struct slot *s, const char *name, struct err *e)
 {

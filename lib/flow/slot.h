@@ -43,6 +43,10 @@ struct slot_facts { /* one row of pg_replication_slots */
 int slot_read(struct pg *pg, const char *name, struct slot_facts *f,
     int64_t deadline, struct err *e);
 
+/* Bytes of WAL that a physical slot in nobody's use keeps, by its restart_lsn;
+ * 1, 0 there is no such slot or it keeps none, -1. */
+int slot_keeps(struct pg *pg, const char *name, uint64_t *bytes, struct err *e);
+
 /* Why this slot cannot be used, from facts alone; 0 or -1 with e (ERR_SLOT). */
 int slot_judge(const struct slot_facts *f, enum slot_want want,
     const char *name, int max_slots, int used, struct err *e);
