@@ -43,7 +43,6 @@ follow_talk_init(struct follow_ui *ui, FILE *plan)
 void
 follow_talk_done(const struct follow_record *r, const struct follow_opts *o)
 {
-	char word[SHELL_WORD];
 	char lsn[LSN_TEXT];
 	struct buf b = BUF_INIT;
 
@@ -72,8 +71,7 @@ follow_talk_done(const struct follow_record *r, const struct follow_opts *o)
 		    r->host, r->port);
 	buf_free(&b);
 	if (!o->start && !r->reloaded)
-		log_line(LVL_INFO, NULL, "Next: pg_ctl -D %s restart",
-		    shell_quoted(o->pgdata, word));
+		log_line(LVL_INFO, NULL, "Next: %s", r->restart);
 	else
 		cli_next_status(r->host, r->port, &o->conninfo);
 }

@@ -201,6 +201,11 @@ copied_into_a_cluster() {
 	like "$out" "^15 +s +${PG_PORT[s]} +online,recovery" \
 	    "pg_lsclusters knows it as a standby"
 	deb_ctl s stop
+	base s
+	run "${CLONE[@]}" --conf-only
+	rc_is 0 "--conf-only of a cluster"
+	like "$err" "Next: pg_ctlcluster 15 s start\$" \
+	    "--conf-only of a cluster: its start is named"
 }
 
 # W10: what is copied gives less than the primary runs with, which has not been
@@ -441,6 +446,10 @@ followed() {
 	rc_is 0 "standby-follow -n for a stopped cluster of this system"
 	like "$out$err" "start the server: pg_ctlcluster 15 s start" \
 	    "its plan has the cluster's own start"
+	run "${follow[@]}" --no-start
+	rc_is 0 "standby-follow --no-start"
+	like "$err" "Next: pg_ctlcluster 15 s restart -m fast\$" \
+	    "names the cluster's own restart"
 	run "${follow[@]}"
 	rc_is 0 "standby-follow starts it"
 	like "$err" "pg_ctlcluster 15 s start" "by pg_ctlcluster"

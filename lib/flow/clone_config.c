@@ -7,6 +7,20 @@
 
 #define MAIN_FILE "postgresql.conf"
 
+/* What a person types where we do not start it. */
+static void
+set_typed(struct clone *c)
+{
+	struct buf b = BUF_INIT;
+
+	if (c->distro.kind != DISTRO_NONE && c->o->start_command != NULL)
+		buf_adds(&b, c->o->start_command);
+	else if (c->distro.kind != DISTRO_NONE)
+		distro_add_typed(&c->distro, DISTRO_START, c->target.path, &b);
+	(void)snprintf(c->rec->start, sizeof(c->rec->start), "%s", buf_str(&b));
+	buf_free(&b);
+}
+
 int
 clone_config_find(struct clone *c, struct err *e)
 {
@@ -14,10 +28,9 @@ clone_config_find(struct clone *c, struct err *e)
 		return -1;
 	c->start_command = c->o->start_command;
 	c->stop_command = c->o->stop_command;
+	set_typed(c);
 	if (c->distro.kind != DISTRO_DEBIAN)
 		return 0;
-	(void)snprintf(c->rec->start, sizeof(c->rec->start), "%s",
-	    c->start_command != NULL ? c->start_command : c->distro.start);
 	distro_commands(&c->distro, &c->start_command, &c->stop_command);
 	clone_note(c,
 	    "\"%s\" is cluster %s %s of this system: its configuration is in "

@@ -92,6 +92,8 @@ clone_conf_only(struct clone *c, struct err *e)
 	if (rc == 1)
 		(void)snprintf(
 		    c->rec->slot, sizeof(c->rec->slot), "%s", c->slot.name);
+	if (clone_config_find(c, e) == -1)
+		return -1;
 	clone_note(
 	    c, "recovery configuration written to \"%s\"", c->target.path);
 	return 0;

@@ -150,21 +150,40 @@ distro_add_handover(const struct distro *d, struct buf *b)
 		    d->unit, d->unit);
 }
 
+void
+distro_add_typed(const struct distro *d, enum distro_verb verb,
+    const char *pgdata, struct buf *b)
+{
+	static const char *const word[] = {
+	    [DISTRO_START] = "start",
+	    [DISTRO_STOP] = "stop",
+	    [DISTRO_RESTART] = "restart",
+	    [DISTRO_RELOAD] = "reload",
+	};
+	const char *fast =
+	    verb == DISTRO_STOP || verb == DISTRO_RESTART ? " -m fast" : "";
+
+	if (d->kind == DISTRO_DEBIAN) {
+		buf_addf(b, "pg_ctlcluster %s %s %s%s", d->major, d->cluster,
+		    word[verb], fast);
+	} else if (d->kind == DISTRO_RHEL &&
+		   (verb == DISTRO_START || verb == DISTRO_RESTART)) {
+		buf_addf(b, "sudo systemctl %s %s", word[verb], d->unit);
+	} else {
+		buf_addf(b, "pg_ctl %s%s -D ", word[verb], fast);
+		shell_add_quoted(b, pgdata);
+	}
+}
+
 int
 distro_hint_command(const char *pgdata, int version, bool start, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	struct distro d = {.kind = DISTRO_NONE};
-	const char *own = NULL;
 
-	if (version != 0 && distro_find(&d, pgdata, version, NULL) == 0)
-		own = start ? d.start : d.stop;
-	if (own != NULL) {
-		buf_adds(&b, own);
-	} else {
-		buf_addf(&b, "pg_ctl %s -D ", start ? "start" : "stop -m fast");
-		shell_add_quoted(&b, pgdata);
-	}
+	if (version != 0)
+		(void)distro_find(&d, pgdata, version, NULL);
+	distro_add_typed(&d, start ? DISTRO_START : DISTRO_STOP, pgdata, &b);
 	(void)err_command(e, "%s", buf_str(&b));
 	distro_free(&d);
 	buf_free(&b);

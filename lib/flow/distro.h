@@ -39,9 +39,18 @@ void distro_commands(
  * see it (RHEL); nothing is added when there is none. */
 void distro_add_handover(const struct distro *d, struct buf *b);
 
-/* What a person types to start the server of a directory, or to stop it: the
- * distribution's command, or pg_ctl with the directory; a command of e's
- * hint.  -1. */
+/*
+ * What a person types for the server of that directory; never what we run.
+ * Debian: pg_ctlcluster.  RHEL: the unit starts it, by systemctl, which takes
+ * root; pg_ctl stops it, or lets it read its files, whoever started it, where
+ * "systemctl stop" does nothing to a server that the unit did not start.  Else
+ * pg_ctl.
+ */
+enum distro_verb { DISTRO_START, DISTRO_STOP, DISTRO_RESTART, DISTRO_RELOAD };
+void distro_add_typed(const struct distro *d, enum distro_verb verb,
+    const char *pgdata, struct buf *b);
+/* The same, to start it or to stop it, as a command of e's hint; version 0: not
+ * known.  -1. */
 int distro_hint_command(
     const char *pgdata, int version, bool start, struct err *e);
 

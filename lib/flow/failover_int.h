@@ -304,9 +304,11 @@ int failover_old_operate(struct failover *f, struct operate_request *q,
 int failover_old_end(struct failover *f, uint64_t *end, struct err *e);
 /* As a standby of the new primary; f->old_back, or a line of rec->failed. */
 void failover_old_back(struct failover *f);
-/* "over SSH on db1: pg_ctl stop ...", for a plan. */
+/* "over SSH on db1: pg_ctl stop ...", for a plan; by_hand: what a person would
+ * type. */
 void failover_old_add_stop(const struct failover *f, struct buf *b);
-void failover_old_add_start(const struct failover *f, struct buf *b);
+void failover_old_add_start(
+    const struct failover *f, bool by_hand, struct buf *b);
 void failover_old_add_follow(const struct failover *f, struct buf *b);
 
 /* --- failover_restart.c --------------------------------------------------- */

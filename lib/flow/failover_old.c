@@ -54,28 +54,33 @@ add_place(const struct failover *f, struct buf *b)
 	buf_adds(b, ": ");
 }
 
+enum verb { STOP, START, START_BY_HAND };
+
 /* The command of the distribution on this host, as operate_do() would run it;
- * what another host has is not known here. */
+ * what another host has is not known here, but for RHEL's unit, which its
+ * directory tells: that is for a person, since it takes root. */
 static bool
-add_distro(const struct failover *f, bool stop, struct buf *b)
+add_distro(const struct failover *f, enum verb verb, struct buf *b)
 {
 	const char *pgdata = failover_nodes_pgdata(f, f->old);
-	const char *verb[2] = {NULL, NULL};
 	struct distro d = {.kind = DISTRO_NONE};
 	bool added;
 
-	if (pgdata != NULL && failover_nodes_is_here(f, f->old) &&
-	    distro_find(&d, pgdata, failover_self_version(f), NULL) == 0)
-		distro_commands(&d, &verb[0], &verb[1]);
-	added = verb[stop] != NULL;
+	if (pgdata != NULL)
+		(void)distro_find(&d, pgdata, failover_self_version(f), NULL);
+	added = d.kind == DISTRO_RHEL ? verb == START_BY_HAND
+				      : d.kind != DISTRO_NONE &&
+					    failover_nodes_is_here(f, f->old);
 	if (added)
-		buf_adds(b, verb[stop]);
+		distro_add_typed(
+		    &d, verb == STOP ? DISTRO_STOP : DISTRO_START, pgdata, b);
 	distro_free(&d);
 	return added;
 }
 
 static void
-add_command(const struct failover *f, const char *own, bool stop, struct buf *b)
+add_command(
+    const struct failover *f, const char *own, enum verb verb, struct buf *b)
 {
 	struct buf program = BUF_INIT;
 	const struct conf_node *n = f->conf[f->old];
@@ -85,13 +90,13 @@ add_command(const struct failover *f, const char *own, bool stop, struct buf *b)
 		text_add_escaped(b, own, strlen(own));
 		return;
 	}
-	if (add_distro(f, stop, b))
+	if (add_distro(f, verb, b))
 		return;
 	buf_addf(&program, "%s%spg_ctl",
 	    n != NULL && n->bindir != NULL ? n->bindir : "",
 	    n != NULL && n->bindir != NULL ? "/" : "");
 	shell_add_word(b, buf_str(&program));
-	buf_adds(b, stop ? " stop -m fast" : " start");
+	buf_adds(b, verb == STOP ? " stop -m fast" : " start");
 	buf_free(&program);
 	failover_add_pgdata(f, f->old, b);
 }
@@ -101,15 +106,16 @@ failover_old_add_stop(const struct failover *f, struct buf *b)
 {
 	const struct conf_node *n = f->conf[f->old];
 
-	add_command(f, n != NULL ? n->stop : NULL, true, b);
+	add_command(f, n != NULL ? n->stop : NULL, STOP, b);
 }
 
 void
-failover_old_add_start(const struct failover *f, struct buf *b)
+failover_old_add_start(const struct failover *f, bool by_hand, struct buf *b)
 {
 	const struct conf_node *n = f->conf[f->old];
 
-	add_command(f, n != NULL ? n->start : NULL, false, b);
+	add_command(
+	    f, n != NULL ? n->start : NULL, by_hand ? START_BY_HAND : START, b);
 }
 
 void

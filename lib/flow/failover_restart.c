@@ -106,7 +106,7 @@ not_back(struct failover *f, struct err *e)
 	    old_node(f)->name);
 	err_raise(e, STATUS_INCOMPLETE);
 	e->hint[0] = '\0';
-	failover_old_add_start(f, &b);
+	failover_old_add_start(f, true, &b);
 	(void)err_hint(e,
 	    "Do not promote another node before %s is looked at. Start it "
 	    "again as the primary, %s",
@@ -148,7 +148,7 @@ unheard(struct failover *f, struct err *e)
 	    old_node(f)->name, name);
 	err_raise(e, STATUS_INCOMPLETE);
 	e->hint[0] = '\0';
-	failover_old_add_start(f, &b);
+	failover_old_add_start(f, true, &b);
 	(void)err_hint(e,
 	    "Look at %s; only when it is certain that it is not promoted, and "
 	    "will not be: start %s as the primary again, %s",
@@ -167,7 +167,7 @@ may_stop_yet(struct failover *f, struct err *e)
 	    "was asked for and may still come",
 	    old_node(f)->name);
 	err_raise(e, STATUS_INCOMPLETE);
-	failover_old_add_start(f, &b);
+	failover_old_add_start(f, true, &b);
 	(void)err_hint(e,
 	    "Look whether %s goes on; if it stops, start it as the primary "
 	    "again, %s",

@@ -281,7 +281,7 @@ tell_unknown(struct failover *f)
 {
 	struct buf b = BUF_INIT;
 
-	failover_old_add_start(f, &b);
+	failover_old_add_start(f, true, &b);
 	failover_next(f,
 	    "only when it is certain that %s is not promoted, and will not "
 	    "be: start %s as the primary again, %s",
@@ -342,7 +342,7 @@ failover_switchover_plan(const struct failover *f, struct buf *b, struct err *e)
 	    "\nverify that %s is down and that %s has received all its WAL; "
 	    "if not, start %s again, ",
 	    old_name(f), new_name(f), old_name(f));
-	failover_old_add_start(f, b);
+	failover_old_add_start(f, false, b);
 	if (f->facts.resume_replay && failover_candidate(f)->paused == 1)
 		buf_adds(b, "\nresume replay");
 	buf_addf(b, "\npromote %s by ", new_name(f));

@@ -502,6 +502,7 @@ follow_record_free(struct follow_record *r)
 	free(r->old_host);
 	free(r->old_port);
 	free(r->old_drop);
+	free(r->restart);
 	free(r->left);
 	free(r->application_name);
 	free(r->replication_user);

@@ -44,7 +44,8 @@ struct follow_record {
 	bool reclone;                              /* that would help */
 	bool running, slot_wanted, slot_exists;    /* `slot`, there */
 	char *application_name, *replication_user; /* of its configuration */
-	char *left; /* what it leaves on the former upstream; NULL nothing */
+	char *restart; /* what a person types for that; NULL: not known yet */
+	char *left;    /* what it leaves on the former upstream; NULL nothing */
 };
 void follow_record_free(struct follow_record *r);
 

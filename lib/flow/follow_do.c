@@ -271,15 +271,19 @@ make_slot(struct follow *f, struct err *e)
 static int
 signal_postmaster(struct follow *f, struct err *e)
 {
-	char dir[SHELL_WORD];
+	struct buf typed = BUF_INIT;
 
 	/* server_running has looked: it works in this directory. */
 	if (f->pid <= 0 || f->pid != f->pidfile.pid ||
 	    kill((pid_t)f->pid, SIGHUP) == -1) {
 		(void)err_set(e, ERR_PRIVILEGE,
 		    "the server could not be told to read its configuration");
-		return err_hint(e, "Type: pg_ctl -D %s reload",
-		    shell_quoted(tree_path(f->tree), dir));
+		distro_add_typed(
+		    &f->distro, DISTRO_RELOAD, tree_path(f->tree), &typed);
+		(void)err_hint(e, "Type:");
+		(void)err_command(e, "%s", buf_str(&typed));
+		buf_free(&typed);
+		return -1;
 	}
 	return 0;
 }

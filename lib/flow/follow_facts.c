@@ -337,13 +337,21 @@ read_history(struct follow *f)
 static int
 find_commands(struct follow *f, struct err *e)
 {
+	struct buf typed = BUF_INIT;
+
 	f->start_command = f->o->start_command;
 	f->stop_command = f->o->stop_command;
 	distro_free(&f->distro); /* of an earlier look */
 	if (distro_find(&f->distro, tree_path(f->tree), f->version, e) == -1)
 		return -1;
 	distro_commands(&f->distro, &f->start_command, &f->stop_command);
-	return 0;
+	distro_add_typed(
+	    &f->distro, DISTRO_RESTART, tree_path(f->tree), &typed);
+	free(f->rec->restart);
+	if ((f->rec->restart = buf_steal(&typed)) != NULL)
+		return 0;
+	buf_free(&typed);
+	return err_set_nomem(e);
 }
 
 int

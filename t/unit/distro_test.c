@@ -163,6 +163,62 @@ the_unit_of_rhel_has_its_own_directory_only(void **state)
 }
 
 static void
+what_is_typed_works_whoever_started_the_server(void **state)
+{
+	static const struct distro debian = {
+	    .kind = DISTRO_DEBIAN, .major = "15", .cluster = "main"};
+	static const struct distro rhel = {
+	    .kind = DISTRO_RHEL, .unit = "postgresql-15"};
+	static const struct distro none = {.kind = DISTRO_NONE};
+	static const struct {
+		const struct distro *d;
+		enum distro_verb verb;
+		const char *want;
+	} t[] = {
+	    {&debian, DISTRO_START, "pg_ctlcluster 15 main start"},
+	    {&debian, DISTRO_STOP, "pg_ctlcluster 15 main stop -m fast"},
+	    {&debian, DISTRO_RESTART, "pg_ctlcluster 15 main restart -m fast"},
+	    {&debian, DISTRO_RELOAD, "pg_ctlcluster 15 main reload"},
+	    {&rhel, DISTRO_START, "sudo systemctl start postgresql-15"},
+	    {&rhel, DISTRO_STOP, "pg_ctl stop -m fast -D '/a b'"},
+	    {&rhel, DISTRO_RESTART, "sudo systemctl restart postgresql-15"},
+	    {&rhel, DISTRO_RELOAD, "pg_ctl reload -D '/a b'"},
+	    {&none, DISTRO_START, "pg_ctl start -D '/a b'"},
+	    {&none, DISTRO_STOP, "pg_ctl stop -m fast -D '/a b'"},
+	    {&none, DISTRO_RESTART, "pg_ctl restart -m fast -D '/a b'"},
+	    {&none, DISTRO_RELOAD, "pg_ctl reload -D '/a b'"},
+	};
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(t); i++) {
+		buf_reset(&b);
+		distro_add_typed(t[i].d, t[i].verb, "/a b", &b);
+		assert_string_equal(buf_str(&b), t[i].want);
+	}
+	buf_free(&b);
+}
+
+static void
+a_hint_has_the_unit_of_rhel_where_it_starts_the_server(void **state)
+{
+	static const char dir[] = "/var/lib/pgsql/15/data";
+	struct err e = ERR_INIT;
+
+	(void)state;
+	(void)err_set(&e, ERR_NODE, "x");
+	assert_int_equal(distro_hint_command(dir, V15, true, &e), -1);
+	assert_string_equal(e.hint, "sudo systemctl start postgresql-15");
+	e.hint[0] = '\0';
+	(void)distro_hint_command(dir, V15, false, &e);
+	assert_string_equal(
+	    e.hint, "pg_ctl stop -m fast -D '/var/lib/pgsql/15/data'");
+	e.hint[0] = '\0';
+	(void)distro_hint_command(dir, 0, true, &e);
+	assert_string_equal(e.hint, "pg_ctl start -D '/var/lib/pgsql/15/data'");
+}
+
+static void
 names_that_are_no_word_are_no_cluster(void **state)
 {
 	static const char *const bad[] = {
@@ -186,6 +242,9 @@ main(void)
 		a_directory_that_is_not_there_yet_is_found_by_its_name),
 	    cmocka_unit_test(a_directory_of_nobody_is_of_no_distribution),
 	    cmocka_unit_test(the_unit_of_rhel_has_its_own_directory_only),
+	    cmocka_unit_test(what_is_typed_works_whoever_started_the_server),
+	    cmocka_unit_test(
+		a_hint_has_the_unit_of_rhel_where_it_starts_the_server),
 	    cmocka_unit_test(names_that_are_no_word_are_no_cluster),
 	};
 
