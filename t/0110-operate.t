@@ -370,6 +370,14 @@ crash
 if [ -x "$WALDUMP" ]; then
 	fork=$(cut -f2 "$T/n/pg_wal/00000002.history" | tail -n 1)
 	same_end "the end on the new timeline, from the old one" "$before" 1 2 "$fork"
+	# Nothing but the promotion: all of it is in a page that says 2.
+	touch "$T/n/standby.signal"
+	pg_start n
+	o promote "$T/n"
+	ok "it is promoted again" poll_until 30 pg_is n "SELECT pg_is_in_recovery()" f
+	crash
+	fork=$(cut -f2 "$T/n/pg_wal/00000003.history" | tail -n 1)
+	same_end "the end within the page of a promotion" "$fork" 2 3
 fi
 here promote "$T/n" bindir="$bin"
 rc_is 0 "promote of a server that does not run is a command that fails"

@@ -31,7 +31,7 @@ struct walscan {
 	uint64_t next;    /* address of the page wanted */
 	uint32_t tli;     /* of the last page; 0: none yet */
 	uint64_t end;     /* see above; 0: none found */
-	uint32_t end_tli; /* timeline of the page that the end lies in */
+	uint32_t end_tli; /* in the header of the page that the end lies in */
 
 	/* The record under way. */
 	uint8_t head[WALSCAN_HEAD];

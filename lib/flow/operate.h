@@ -61,8 +61,8 @@ struct operate_answer {
 	 * `from`, whose page it begins with.  Below 9.5 the end of the last
 	 * valid page: an upper bound, less than a page too high.  Where there
 	 * is no WAL at `from`: the same from the last checkpoint on; 0: none
-	 * there either.  timeline: of the page that wal_end lies in, higher
-	 * than that of the request where this directory went on to another.
+	 * there either.  timeline: the one that wal_end lies on, higher than
+	 * that of the request where this directory went on to another.
 	 */
 	uint64_t wal_end;
 	uint32_t timeline;

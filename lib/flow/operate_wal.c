@@ -249,6 +249,24 @@ prepare(struct reader *r, const struct pgcontrol *c, struct err *e)
 	return 0;
 }
 
+/*
+ * The first page of a new timeline is a copy: its header names the old one,
+ * whatever the server wrote behind the switch, which may be all there is.
+ * pg_control knows better: an end behind its checkpoint, or its end of recovery
+ * (PostgreSQL 9.3 and later), is on no older timeline than that.
+ */
+static uint32_t
+timeline_of_end(const struct walscan *s, const struct pgcontrol *c)
+{
+	uint32_t tli = s->end_tli;
+
+	if (s->end > c->checkpoint)
+		tli = MAX_OF(tli, c->timeline);
+	if (c->min_recovery != LSN_INVALID && s->end >= c->min_recovery)
+		tli = MAX_OF(tli, c->min_recovery_tli);
+	return tli;
+}
+
 int
 operate_wal_end(struct operate_dir *d, const struct operate_request *q,
     const struct operate_host *h, struct operate_answer *a, struct err *e)
@@ -275,7 +293,7 @@ operate_wal_end(struct operate_dir *d, const struct operate_request *q,
 	}
 	if (rc == 1) {
 		a->wal_end = s->end;
-		a->timeline = s->end_tli;
+		a->timeline = timeline_of_end(s, &d->control);
 	}
 out:
 	close_segment(&r);
