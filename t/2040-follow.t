@@ -379,7 +379,12 @@ test_promoted() {
 	is "$(js started) $(js streaming)" "True True" "$m: the record says so"
 	follows s3 s1 2 "$m: stopped sibling" s1
 
-	follow s1 p --json --slot=old_p
+	# As if it had been started by: cd "$T" && pg_ctl -D p -o '...' start
+	sed -i "s|\"$T/p\"|\"p\"|" "$T/p/postmaster.opts"
+	like "$(cat "$T/p/postmaster.opts")" '"-D" "p" "-p"' \
+	    "$m: the old primary was started by a relative path"
+	run "$FOLLOW" --master=127.0.0.1 -p "${PG_PORT[s1]}" -U postgres \
+	    -D "$T/p" --no-sync --pg-bindir="$(pg_bin "$m")" --json --slot=old_p
 	rc_is 0 "$m: the old primary, stopped cleanly, follows"
 	is "$(js started) $(js node.timeline)" "True 1" "$m: the record says so"
 	follows p s1 2 "$m: old primary" s1

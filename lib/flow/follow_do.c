@@ -7,12 +7,15 @@
 #include "core/text.h"
 #include "flow/follow_int.h"
 #include "flow/hook.h"
+#include "flow/pidfile.h"
+#include "flow/server_local.h"
 
 #include <signal.h>
 #include <sys/random.h>
 
 #define START_LOG ".standby-clone.start.log"
 #define OPTIONS_FILE "postmaster.opts"
+#define OPTIONS_MAX (64u << 10)
 #define ALREADY_MS 4000
 #define SETTING_MS 5000 /* a reload takes effect */
 #define SWITCH_MS 15000 /* the receiver leaves its old primary */
@@ -385,15 +388,66 @@ start_opts(struct follow *f)
 	    .sigfd = f->o->sigfd};
 }
 
+/* The words of a command line but for its program and its -D. */
+static void
+add_other_words(struct buf *b, const struct buf *words)
+{
+	const char *p = words->data, *end = p + words->len;
+
+	for (p += strlen(p) + 1; p < end; p += strlen(p) + 1) {
+		if (strcmp(p, "-D") == 0)
+			p += strlen(p) + 1;
+		else if (strncmp(p, "-D", 2) != 0) {
+			buf_addc(b, ' ');
+			shell_add_quoted(b, p);
+		}
+		if (p >= end)
+			break;
+	}
+}
+
+/*
+ * A server that was started as "pg_ctl -D main" left that word, and nobody
+ * knows below which directory: pg_ctl would look for it below ours.  The other
+ * words are said to a start, then.
+ */
+static int
+take_last_options(struct follow *f, struct server_start *s, struct buf *options,
+    struct err *e)
+{
+	struct buf text = BUF_INIT, words = BUF_INIT;
+	const char *dir;
+
+	if (s->again &&
+	    tree_read_file(f->tree, OPTIONS_FILE, OPTIONS_MAX, &text) == 0)
+		pidfile_options(buf_str(&text), &words);
+	if (words.len > 0 && buf_ok(&words) &&
+	    (dir = server_local_option(words.data, words.len, 'D', NULL)) !=
+		NULL &&
+	    dir[0] != '/') {
+		add_other_words(options, &words);
+		s->again = false;
+		s->options = options->len > 0 ? buf_str(options) : NULL;
+	}
+	buf_free(&text);
+	buf_free(&words);
+	return buf_ok(options) ? 0 : err_set_nomem(e);
+}
+
 static int
 start(struct follow *f, struct err *e)
 {
 	struct server_start s;
-	struct buf unit = BUF_INIT;
+	struct buf unit = BUF_INIT, options = BUF_INIT;
+	int rc;
 
 	(void)tree_unlink(f->tree, START_LOG);
 	s = start_opts(f);
-	if (server_start(&s, e) == -1)
+	rc = take_last_options(f, &s, &options, e);
+	if (rc == 0)
+		rc = server_start(&s, e);
+	buf_free(&options);
+	if (rc == -1)
 		return -1;
 	if (f->start_command != NULL) { /* it has its own place for logs */
 		(void)tree_unlink(f->tree, START_LOG);

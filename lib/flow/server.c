@@ -264,7 +264,7 @@ run_pg_ctl(const struct server_start *s, bool start, struct buf *said,
 {
 	char seconds[16];
 	struct buf path = BUF_INIT;
-	const char *argv[10];
+	const char *argv[12];
 	size_t n = 0;
 	int ms = deadline_poll_ms(s->deadline), rc;
 
@@ -282,6 +282,10 @@ run_pg_ctl(const struct server_start *s, bool start, struct buf *said,
 	argv[n++] = "-w";
 	argv[n++] = "-t";
 	argv[n++] = start ? START_WAIT_S : seconds;
+	if (start && s->options != NULL) {
+		argv[n++] = "-o";
+		argv[n++] = s->options;
+	}
 	argv[n] = NULL;
 	rc = buf_ok(&path) ? run_clean(argv, s, said, status, e)
 			   : err_set_nomem(e);

@@ -69,6 +69,7 @@ struct server_start {
 	const char *log;     /* pg_ctl -l */
 	bool again; /* with the options of its last start, as postmaster.opts
 		     * has them (configuration elsewhere, port) */
+	const char *options; /* pg_ctl -o, or NULL */
 	int64_t deadline;
 	int sigfd;
 };
