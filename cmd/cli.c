@@ -7,6 +7,7 @@
 #include "io/pg.h"
 #include "io/versions.h"
 
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <termios.h>
 
@@ -373,6 +374,16 @@ cli_remote(const struct opt_set *s, const char *host, const char *ssh,
 	if (host == NULL || host[0] == '\0' || host[0] == '/' || host[0] == '@')
 		host = "localhost";
 	return remote_at(ssh, host, r, text, e);
+}
+
+int
+cli_width(int fd)
+{
+	struct winsize ws = {.ws_col = 0};
+
+	if (ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
+		return ws.ws_col;
+	return isatty(fd) ? 80 : 0;
 }
 
 void

@@ -79,6 +79,9 @@ int cli_default_dbname(struct conninfo *c, struct err *e);
 int cli_remote(const struct opt_set *s, const char *host, const char *ssh,
     struct remote_opts *r, char **text, struct err *e);
 
+/* Columns of the terminal fd; 0: it is none. */
+int cli_width(int fd);
+
 /* "Next: repl-status ..." for a node, with the role of c (its user; NULL). */
 void cli_next_status(
     const char *host, const char *port, const struct conninfo *c);

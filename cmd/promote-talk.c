@@ -16,7 +16,6 @@
 
 #include <locale.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 
 /* Names come from other hosts. */
 static void
@@ -173,16 +172,6 @@ on_confirm(void *arg, const char *node, const char *assumed)
 	return same ? 1 : 0;
 }
 
-static int
-width_of(int fd)
-{
-	struct winsize ws = {.ws_col = 0};
-
-	if (ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-		return ws.ws_col;
-	return isatty(fd) ? 80 : 0;
-}
-
 /* The table alone: what is a problem here is said by the refusals. */
 static size_t
 table_len(const struct buf *b)
@@ -212,7 +201,7 @@ on_status(void *arg, const struct status *s)
 	if (t->quiet || (t->pgpool && t->verbose == 0))
 		return;
 	how.color = cli_color(t->color, fileno(to));
-	how.width = width_of(fileno(to));
+	how.width = cli_width(fileno(to));
 	plain.problems = NULL;
 	plain.nproblems = 0;
 	plain.severity = SEV_OK;

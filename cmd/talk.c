@@ -9,6 +9,7 @@
 
 #define LINE_MS 10000
 #define BAR_CELLS 20
+#define BAR_LEFT 24 /* "  [4/7] transfer        " */
 
 static const char *const step_names[] = {[CLONE_PREFLIGHT] = "preflight",
     [CLONE_BACKUP_START] = "backup start",
@@ -210,16 +211,31 @@ terminal_is_utf8(void)
 	return false;
 }
 
+/* Bytes of what fits behind the bar: a line that goes on in the next one of the
+ * terminal stays there when it is drawn again. */
+static int
+fitting(const char *figures, bool bar)
+{
+	int width = cli_width(STDERR_FILENO), n = 0;
+	int room = width - 1 - BAR_LEFT - (bar ? BAR_CELLS + 1 : 0);
+
+	for (; figures[n] != '\0'; n++)
+		if (width > 0 && (figures[n] & 0xc0) != 0x80 && room-- <= 0)
+			break;
+	return n;
+}
+
 static void
 show_bar(struct talk *t, const struct clone_progress *p, const char *figures)
 {
 	unsigned full = 0;
 	bool utf8 = terminal_is_utf8();
+	bool bar = p->step == CLONE_TRANSFER && p->total > 0;
 	struct buf b = BUF_INIT;
 
 	buf_addf(&b, "\r  [%d/%d] %-15s ", p->step, CLONE_NSTEPS,
 	    step_names[p->step]);
-	if (p->step == CLONE_TRANSFER && p->total > 0) {
+	if (bar) {
 		full =
 		    (unsigned)((double)p->done * BAR_CELLS / (double)p->total);
 		for (unsigned i = 0; i < BAR_CELLS; i++)
@@ -228,7 +244,8 @@ show_bar(struct talk *t, const struct clone_progress *p, const char *figures)
 					      : ".");
 		buf_addc(&b, ' ');
 	}
-	(void)fprintf(stderr, "%s%.100s\033[K", buf_str(&b), figures);
+	(void)fprintf(stderr, "%s%.*s\033[K", buf_str(&b),
+	    fitting(figures, bar), figures);
 	t->bar_open = true;
 	buf_free(&b);
 }

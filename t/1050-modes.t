@@ -686,6 +686,30 @@ json_record() {
 bg_says() { grep -Eq -- "$1" "$T/.bg.err"; }
 usr1_answered() { kill -USR1 "$CLONE_PID"; sleep 0.2; bg_says "$1"; }
 
+# on_terminal COLUMNS COMMAND...: standard error is a terminal of that width.
+on_terminal() {
+	/usr/bin/python3 -c 'import fcntl, os, pty, struct, subprocess, sys, termios
+ours, theirs = pty.openpty()
+size = struct.pack("HHHH", 24, int(sys.argv[1]), 0, 0)
+fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+p = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=theirs)
+os.close(theirs)
+try:
+    while said := os.read(ours, 4096):
+        sys.stdout.buffer.write(said)
+except OSError:
+    pass
+sys.exit(p.wait())' "$@"
+}
+# widest N TEXT: what is drawn over itself has at most N characters.
+widest() {
+	/usr/bin/python3 -c 'import re, sys
+drawn = [l for l in re.split("[\r\n]", sys.argv[2]) if "transfer" in l]
+assert drawn
+for l in drawn:
+    assert len(re.sub("\033\\[[0-9;]*[A-Za-z]", "", l)) <= int(sys.argv[1]), l' "$@"
+}
+
 progress() {
 	base s
 	CLONE=("${CLONE[@]/#--progress=*/--progress=json}")
@@ -715,6 +739,13 @@ for line in sys.stdin:
 	unlike "$err" $'\r|\033' "--progress=line: no control characters"
 	like "$err" '^standby-clone: done in ' "--progress=line: the summary"
 	like "$err" 'Next: repl-status -h 127.0.0.1 -p [0-9]+ -U postgres$' "--progress=line: what to do next"
+	fresh s
+
+	CLONE=("${CLONE[@]/#--progress=*/--progress=bar}")
+	out=$(on_terminal 80 "${CLONE[@]}" --max-rate=8MB --compress=none)
+	like "$out" '%.* MB/s ' "--progress=bar: the rate is shown"
+	ok "--progress=bar: never wider than the terminal" widest 79 "$out"
+	good "--progress=bar" s
 	fresh s
 }
 
