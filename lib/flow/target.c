@@ -95,7 +95,10 @@ check_place(const char *path, const struct stat *st, struct err *e)
 	(void)err_set(e, ERR_TARGET_OWNER,
 	    "directory \"%s\" belongs to \"%s\", and this runs as \"%s\"", path,
 	    them, us);
-	(void)err_hint(e, "Run it as \"%s\", or type:", them);
+	if (st->st_uid == 0)
+		(void)err_hint(e, "As root, type:");
+	else
+		(void)err_hint(e, "Run it as \"%s\", or, as root, type:", them);
 	(void)snprintf(chown, sizeof(chown), "chown %s ", us);
 	return command_on(e, chown, path, "");
 }
@@ -141,12 +144,42 @@ split(const char *path, char **parent, char **name, struct err *e)
 }
 
 static int
+hint_install(const char *path, struct err *e)
+{
+	char us[64], install[100];
+
+	(void)err_hint(e, "As root, type:");
+	(void)snprintf(install, sizeof(install), "install -d -o %s -m 0700 ",
+	    user_name(geteuid(), us, sizeof(us)));
+	return command_on(e, install, path, "");
+}
+
+/* May we make what is missing of that path? */
+static bool
+may_make(const char *path)
+{
+	char *up = strdup(path), *slash;
+	struct stat st;
+	bool may = false;
+
+	while (up != NULL && stat(up, &st) == -1 &&
+	       (slash = strrchr(up, '/')) != NULL)
+		slash[slash == up] = '\0';
+	if (up != NULL)
+		may = access(stat(up, &st) == 0 ? up : ".", W_OK | X_OK) == 0;
+	free(up);
+	return may;
+}
+
+static int
 refuse_parent(const char *parent, struct err *e)
 {
 	(void)err_set_errno(
 	    e, ERR_TARGET_PATH, "could not use directory \"%s\"", parent);
 	if (errno != ENOENT)
 		return -1;
+	if (!may_make(parent))
+		return hint_install(parent, e);
 	(void)err_hint(e, "Type:");
 	return command_on(e, "mkdir -p ", parent, "");
 }
@@ -154,7 +187,6 @@ refuse_parent(const char *parent, struct err *e)
 static int
 refuse_mkdir(const char *path, struct err *e)
 {
-	char us[64], install[100];
 	struct stat st;
 	bool dangling =
 	    errno == EEXIST && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
@@ -170,10 +202,7 @@ refuse_mkdir(const char *path, struct err *e)
 	    e, ERR_TARGET_PATH, "could not create directory \"%s\"", path);
 	if (errno != EACCES && errno != EPERM)
 		return -1;
-	(void)err_hint(e, "As root, type:");
-	(void)snprintf(install, sizeof(install), "install -d -o %s -m 0700 ",
-	    user_name(geteuid(), us, sizeof(us)));
-	return command_on(e, install, path, "");
+	return hint_install(path, e);
 }
 
 /* May it be made?  As mkdir would answer, for a dry run. */

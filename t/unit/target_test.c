@@ -402,6 +402,13 @@ a_dry_run_makes_nothing_and_refuses_what_could_not_be_made(void **state)
 	assert_int_equal(e.code, ERR_TARGET_PATH);
 	assert_non_null(strstr(e.hint, "install -d -o"));
 	typed(&e, " -m 0700 ", p.dir);
+
+	err_clear(&e);
+	(void)snprintf(below, sizeof(below), "%s/none/b", p.base);
+	assert_int_equal(target_open(&g, below, &dry, &e), -1);
+	*strrchr(below, '/') = '\0';
+	assert_non_null(strstr(e.hint, "As root"));
+	typed(&e, " -m 0700 ", below);
 	assert_int_equal(chmod(p.base, 0700), 0);
 	place_remove(&p);
 }
