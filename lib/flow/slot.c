@@ -73,7 +73,7 @@ judge_existing(const struct slot_facts *f, enum slot_want want,
 	if (!f->physical) {
 		(void)err_set(e, ERR_SLOT,
 		    "replication slot \"%s\" is a logical one", name);
-		return err_hint(e, "Choose another name, with -S.");
+		return err_hint(e, "Let another one be made: -C -S NAME");
 	}
 	if (f->active || f->temporary) {
 		(void)err_set(e, ERR_SLOT, "replication slot \"%s\" is %s",
@@ -83,7 +83,8 @@ judge_existing(const struct slot_facts *f, enum slot_want want,
 				"one");
 		(void)err_detail(e, "Another standby or session uses it.");
 		return err_hint(e,
-		    "Choose another name, with -S; who uses it: SELECT * "
+		    "Let another one be made: -C -S NAME; who uses it: SELECT "
+		    "* "
 		    "FROM pg_replication_slots WHERE slot_name = '%s'",
 		    name);
 	}

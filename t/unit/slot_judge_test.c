@@ -45,13 +45,13 @@ static const struct judge_case {
     {"empty, default", &empty, SLOT_AUTO, 10, 3, NULL, NULL},
     {"lost, default: made again", &lost, SLOT_AUTO, 10, 3, NULL, NULL},
     {"active, default", &active, SLOT_AUTO, 10, 3, "is active",
-	"name, with -S"},
+	"made: -C -S NAME"},
     {"active, -S", &active, SLOT_MUST_EXIST, 10, 3, "is active",
-	"name, with -S"},
+	"made: -C -S NAME"},
     {"logical, default", &logical, SLOT_AUTO, 10, 3, "logical",
-	"name, with -S"},
+	"made: -C -S NAME"},
     {"temporary, -S", &temporary, SLOT_MUST_EXIST, 10, 3, "temporary",
-	"name, with -S"},
+	"made: -C -S NAME"},
     {"active, --no-slot", &active, SLOT_NONE, 10, 10, NULL, NULL},
 };
 
