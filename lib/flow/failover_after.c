@@ -460,10 +460,11 @@ next_slots(struct failover *f, const struct users *u)
 			    !is_users_slot(u, &f->s.nodes[i], s->name))
 				continue;
 			failover_next(f,
-			    "on %s: SELECT pg_drop_replication_slot('%s'); "
-			    "it keeps WAL for %s, which does not stream from "
-			    "%s any more",
-			    old->name, s->name, f->s.nodes[i].name, old->name);
+			    "%s does not stream from %s any more, whose slot "
+			    "\"%s\" keeps WAL for it; on %s: SELECT "
+			    "pg_drop_replication_slot('%s');",
+			    f->s.nodes[i].name, old->name, s->name, old->name,
+			    s->name);
 			break;
 		}
 	}

@@ -335,7 +335,8 @@ tell_look(struct failover *f)
 
 	for (size_t i = 0; i < f->s.n; i++)
 		answer += f->s.nodes[i].reach == REACH_YES;
-	buf_addf(&b, "%zu nodes, %zu answer", f->s.n, answer);
+	buf_addf(&b, "%zu node%s, %zu answer%s", f->s.n, f->s.n == 1 ? "" : "s",
+	    answer, answer == 1 ? "s" : "");
 	if (f->node >= 0)
 		buf_addf(&b, "; to promote: %s", f->s.nodes[f->node].name);
 	if (f->old >= 0)

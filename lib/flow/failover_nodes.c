@@ -270,10 +270,15 @@ add_candidate(struct failover *f, struct err *e)
 	}
 	if (f->o->pgdata != NULL)
 		return add_pgdata(f, e);
-	if (f->o->best && f->nnodes == 0)
-		return err_set(e, ERR_CONFIG,
+	if (f->o->best && f->nnodes == 0) {
+		(void)err_set(e, ERR_CONFIG,
 		    "--candidate=best chooses among the nodes of a "
 		    "configuration file, and there are none");
+		return err_hint(e,
+		    "Write /etc/standby/standby.conf, or name a file with "
+		    "--config, or the standby itself, on its "
+		    "host: " FAILOVER_NAME " -D PGDATA");
+	}
 	if (f->o->best)
 		return 0;
 	if (f->o->conninfo != NULL)
