@@ -510,12 +510,11 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 		    a->src->path);
 	clone_damaged(c, a->src, r);
 	clone_index_took(c, a->src, r);
-	if (a->kind == ACT_COPY)
-		rec->files_copied++;
-	else
+	if (a->kind != ACT_COPY)
 		rec->bytes_compared += a->dst->size;
 	if (a->dst == NULL || r->changed > 0 || r->size != a->dst->size) {
 		rec->files_changed++;
+		rec->files_copied += a->kind == ACT_COPY;
 		rec->bytes_changed += r->changed;
 		c->ui->item(c->ui->arg, plan_letter(a), a->src->path);
 	}
@@ -556,7 +555,7 @@ int
 clone_transfer(struct clone *c, struct err *e)
 {
 	struct pool_work work = {.next = next_job, .done = job_done, .arg = c};
-	struct buf bytes = BUF_INIT;
+	struct buf bytes = BUF_INIT, files = BUF_INIT;
 	struct pool_progress g;
 
 	if (clone_index_begin(c, e) == -1 || start_walfetch(c, e) == -1 ||
@@ -577,9 +576,11 @@ clone_transfer(struct clone *c, struct err *e)
 	} else {
 		buf_adds(&bytes, " sent");
 	}
-	clone_told(c, "%" PRIu64 " files changed, %s", c->rec->files_changed,
-	    buf_str(&bytes));
+	text_add_count(&files, c->rec->files_changed);
+	clone_told(c, "%s file%s changed, %s", buf_str(&files),
+	    c->rec->files_changed == 1 ? "" : "s", buf_str(&bytes));
 	buf_free(&bytes);
+	buf_free(&files);
 	hook_pause("transferred");
 	return clone_judge_damage(c, e);
 }
