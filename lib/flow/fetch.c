@@ -1,5 +1,6 @@
 #include "base/std.h"
 #include "core/path.h"
+#include "core/text.h"
 #include "flow/fetch.h"
 #include "flow/fetch_int.h"
 
@@ -209,21 +210,23 @@ int
 fetch_local_error(struct task *t, const char *what, struct err *e)
 {
 	int saved = errno;
+	struct buf size = BUF_INIT;
 
+	text_add_size(&size, t->job.size);
 	(void)err_set_errno(
 	    e, ERR_TARGET_IO, "could not %s \"%s\"", what, t->job.path);
 	if (saved == ENOSPC || saved == EDQUOT)
 		(void)err_hint(e,
-		    "Make room for at least %" PRIu64 " bytes on "
-		    "the target's file system and run the same command again; "
-		    "it continues.",
-		    t->job.size);
+		    "Make room, at least the %s of this file, and run the same "
+		    "command again: it continues, and says what it needs.",
+		    buf_str(&size));
 	else if (saved == EEXIST || saved == ELOOP || saved == ENOTDIR ||
 		 saved == ENOENT)
 		(void)err_hint(e,
 		    "Something else changes the target "
 		    "directory while it is being written: stop it, then run "
 		    "the same command again.");
+	buf_free(&size);
 	errno = saved;
 	return -1;
 }

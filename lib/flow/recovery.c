@@ -318,7 +318,7 @@ static const struct reported {
 	"this standby replays late"},
     {"synchronous_standby_names", NULL, "", NULL, false,
 	"commits wait for these once this standby is promoted"},
-    {"cluster_name", NULL, "", NULL, false, "is the name of the source"},
+    {"cluster_name", NULL, "", NULL, false, "it is the name of the source"},
     {"port", NULL, "5432", NULL, false, "this standby listens there"},
 };
 
@@ -359,7 +359,7 @@ recovery_report(struct tree *t, const struct pgconf_recovery *r,
 			continue;
 		buf_addf(notes, "setting %s = \"", row->name);
 		text_add_escaped(notes, value.data, value.len);
-		buf_addf(notes, "\" is kept: %s\n", row->what);
+		buf_addf(notes, "\" is in effect: %s\n", row->what);
 	}
 	buf_free(&value);
 	if (rc == -1)
