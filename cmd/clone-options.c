@@ -7,6 +7,8 @@
 #include "io/pg.h"
 #include "io/self.h"
 
+#define RATE_MIN 32768
+
 const struct opt clone_options[] = {
     CLI_HEAD("Connection to the primary"),
     CLI_HOST("host of the primary, or its socket directory"),
@@ -205,6 +207,20 @@ choice(
 		if (strcmp(opt_text(s, name), w[i].text) == 0)
 			return w[i].value;
 	return w[0].value;
+}
+
+/* As pg_basebackup has it: less is mostly a unit that was forgotten, and with a
+ * few bytes per second the session hangs. */
+static int
+check_rate(const struct clone_opts *o, struct err *e)
+{
+	if (o->max_rate == 0 || o->max_rate >= RATE_MIN)
+		return 0;
+	(void)err_set(e, ERR_USAGE,
+	    "--max-rate: %" PRIu64 " bytes per second are below 32 kB",
+	    o->max_rate);
+	return err_hint(e, "A number alone is bytes: write for example "
+			   "--max-rate=80MB");
 }
 
 static int
@@ -447,7 +463,7 @@ clone_options_map(const struct opt_set *s, const struct conf *conf,
 	o->cleanup = opt_flag(s, "cleanup");
 	o->timeout_ms = opt_number(s, "timeout");
 	map_copy(s, o);
-	if (map_compress(s, o, e) == -1)
+	if (check_rate(o, e) == -1 || map_compress(s, o, e) == -1)
 		return -1;
 	if (map_wal(s, o, e) == -1 || check_texts(o, e) == -1)
 		return -1;

@@ -100,6 +100,8 @@ usage "a size without a known unit" '12 parsecs' -r '12 parsecs'
 like "$err" 'kB' "a size without a known unit: the hint has the units"
 usage "a size below zero" '-1' --max-rate=-1
 usage "a size that is too big" '99999999999TB' --max-rate=99999999999TB
+usage "a rate without its unit" '80 bytes.* 32 kB' -r 80 -D x
+like "$err" '--max-rate=80MB$' "a rate without its unit: the hint has one"
 usage "a time without a known unit" '5 parsecs' -t '5 parsecs'
 like "$err" 'min' "a time without a known unit: the hint has the units"
 usage "a time that is too long" '999999999999999d' -t 999999999999999d
