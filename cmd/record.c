@@ -78,6 +78,7 @@ put_figures(struct jdoc *d, const struct clone_record *r)
 	fields_seconds(d, "seconds.manifest", r->ms_manifest);
 	fields_seconds(d, "seconds.transfer", r->ms_transfer);
 	fields_seconds(d, "seconds.backup_stop", r->ms_backup_stop);
+	fields_seconds(d, "seconds.seal", r->ms_seal);
 	fields_seconds(d, "seconds.start", r->ms_start);
 	fields_seconds(d, "seconds.streaming", r->ms_streaming);
 }

@@ -395,6 +395,7 @@ talk_stats(const struct clone_record *r, FILE *to)
 	stat_ms(to, "manifest", r->ms_manifest);
 	stat_ms(to, "transfer", r->ms_transfer);
 	stat_ms(to, "backup stop", r->ms_backup_stop);
+	stat_ms(to, "verify, sync, seal", r->ms_seal);
 	stat_ms(to, "start", r->ms_start);
 	stat_ms(to, "streaming", r->ms_streaming);
 	stat_ms(to, "total", r->ms_total);

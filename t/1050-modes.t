@@ -83,7 +83,7 @@ json_complete() {
 		        "bad_pages skipped",
 		    "bytes": "total compared changed sent skipped",
 		    "seconds": "total preflight backup_start manifest transfer "
-		        "backup_stop start streaming",
+		        "backup_stop seal start streaming",
 		    "standby": "started streaming receive_lsn slot"}
 		d = json.loads(sys.stdin.read())
 		for name, want in keys.items():
@@ -656,6 +656,8 @@ json_record() {
 	is "$(json 'd["backup"]["mode"]')" non-exclusive "--json, ok: mode"
 	is "$(json 'd["files"]["total"] > 100 and d["bytes"]["total"] > 1000000')" \
 	    True "--json, ok: figures"
+	is "$(json '0 < d["seconds"]["seal"] < d["seconds"]["total"]')" True \
+	    "--json, ok: the time of the sync"
 
 	run "${CLONE[@]}" --json
 	rc_is 3 "--json: refused"

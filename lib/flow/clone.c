@@ -370,8 +370,8 @@ clone_run(const struct clone_opts *o, const struct clone_ui *ui,
 	c.began = clock_ms();
 	c.deadline = deadline_in(o->timeout_ms);
 	rec->ms_preflight = rec->ms_backup_start = rec->ms_manifest =
-	    rec->ms_transfer = rec->ms_backup_stop = rec->ms_start =
-		rec->ms_streaming = -1;
+	    rec->ms_transfer = rec->ms_backup_stop = rec->ms_seal =
+		rec->ms_start = rec->ms_streaming = -1;
 	clone_step(&c, CLONE_PREFLIGHT);
 	rc = story(&c, e);
 	answer(&c);

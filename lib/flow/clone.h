@@ -88,7 +88,8 @@ struct clone_record {
 	uint64_t bytes_total, bytes_compared, bytes_changed, bytes_sent,
 	    bytes_skipped;
 	int64_t ms_total, ms_preflight, ms_backup_start, ms_manifest,
-	    ms_transfer, ms_backup_stop, ms_start, ms_streaming; /* -1: not */
+	    ms_transfer, ms_backup_stop, ms_seal, ms_start,
+	    ms_streaming; /* -1: not */
 	bool started, streaming;
 	uint64_t receive_lsn;
 	char slot[64];

@@ -106,9 +106,9 @@ struct clone {
 	struct plan plan;
 	struct roots roots;
 	struct marker marker;
-	size_t next;                  /* of plan, to be handed out */
-	size_t answered;              /* of its transfers: the agent has said */
-	const char *current;          /* path handed out last */
+	size_t next;         /* of plan, to be handed out */
+	size_t answered;     /* of its transfers: the agent has said */
+	const char *current; /* path handed out last, or what is done */
 	const struct entry *gone[64]; /* of databases that may be dropped */
 	size_t ngone;
 	char dropped[PATH_MAX]; /* of clone_map_path */

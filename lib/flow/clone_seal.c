@@ -181,6 +181,7 @@ verify(struct clone *c, struct err *e)
 		rc = err_set_nomem(e);
 		goto out;
 	}
+	c->current = "reading the copy again";
 	if ((rc = target_sync(&c->target, e)) == -1)
 		goto out;
 	for (size_t i = first; i < c->plan.n && rc == 0; i++) {
@@ -193,6 +194,7 @@ verify(struct clone *c, struct err *e)
 			rc = clone_tick(c, e);
 	}
 out:
+	c->current = NULL;
 	filedigest_free(d);
 	free(block);
 	return rc;
@@ -238,8 +240,8 @@ put_in_place(struct clone *c, struct err *e)
 	return 0;
 }
 
-int
-clone_seal(struct clone *c, struct err *e)
+static int
+seal(struct clone *c, struct err *e)
 {
 	if (verify(c, e) == -1)
 		return -1;
@@ -260,4 +262,14 @@ clone_seal(struct clone *c, struct err *e)
 	clone_index_write(c);
 	hook_pause("indexed");
 	return 0;
+}
+
+int
+clone_seal(struct clone *c, struct err *e)
+{
+	int64_t began = clock_ms();
+	int rc = seal(c, e);
+
+	c->rec->ms_seal = clock_ms() - began;
+	return rc;
 }
