@@ -165,6 +165,13 @@ class Many(Workload):
             Target(ours, "rsync -a", 0.6),
             Target(ours, "pg_basebackup", 1.0))]
 
+    def prepare(self, contender):
+        trees.bury(self.target(contender), self.place.path("buried"))
+
+    def cleanup(self):
+        super().cleanup()
+        trees.remove(self.place.path("buried"))
+
 
 class ManyUnchanged(Unchanged):
     name = "W4n"
