@@ -713,6 +713,26 @@ disk_errors() {
 	rc_is 0 "$name: the same command continues"
 	good "$name, once more" s
 	forget s
+
+	name='B18: EIO on a kernel whose syncfs is silent'
+	"${CC:-cc}" -shared -fPIC -O1 -o "$T/oldkernel.so" \
+	    "$TOP_SRCDIR/t/helpers/oldkernel.c" -ldl || fail "$name: (uname)"
+	fresh s
+	base s
+	run env ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -f -qq \
+	    --seccomp-bpf -o "$T/strace" -E "LD_PRELOAD=$T/oldkernel.so" \
+	    -E ASAN_OPTIONS="detect_leaks=0:verify_asan_link_order=0" \
+	    -P "$T/s/global/pg_filenode.map" -e trace=fsync \
+	    -e inject=fsync:error=EIO "${synced[@]}"
+	unsealed "$name" s
+	nothing_left p "$name"
+	like "$err" "error: could not sync .*pg_filenode.map.*Input/output" \
+	    "$name: it is said, with the file"
+	run env LD_PRELOAD="$T/oldkernel.so" \
+	    ASAN_OPTIONS=verify_asan_link_order=0 "${synced[@]}"
+	rc_is 0 "$name: the same command continues"
+	good "$name, once more" s
+	forget s
 }
 
 # --- B23: the target is walked on a slow disk

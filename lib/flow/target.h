@@ -139,7 +139,8 @@ int target_unmark(struct target *t, struct err *e);
  * S3 -> S4, in this order.  The parts are separate so that a test can stop
  * between any two.
  */
-/* syncfs everywhere (nothing without sync). */
+/* syncfs everywhere, and where that does not tell of errors (Linux before 5.8)
+ * fsync of each file; nothing without sync. */
 int target_sync(struct target *t, struct err *e);
 /* The pg_control fetched last, under its temporary name, fsynced.  Its CRC, its
  * system identifier (that of the marker) and its major (that of PG_VERSION)

@@ -5,6 +5,8 @@
 #include "flow/backup_note.h"
 #include "flow/server.h"
 #include "flow/target.h"
+#include "flow/walk.h"
+#include "io/kernel.h"
 
 #include <dirent.h>
 
@@ -269,12 +271,41 @@ target_unmark(struct target *t, struct err *e)
 
 /* --- S3 -> S4 ------------------------------------------------------------- */
 
+static int
+sync_file(void *arg, const struct entry *en, struct err *e)
+{
+	struct target *t = arg;
+	int fd, rc;
+
+	if (en->type != ENTRY_FILE)
+		return 0;
+	fd = tree_openat(t->tree, en->path, O_RDONLY | O_NOFOLLOW, 0);
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	rc = fd == -1 ? -1 : fsync(fd);
+	if (rc == -1)
+		(void)err_set_errno(
+		    e, ERR_TARGET_IO, "could not sync file \"%s\"", en->path);
+	if (fd != -1)
+		(void)close(fd);
+	return rc;
+}
+
+/* Before Linux 5.8 syncfs(2) does not tell that something could not be written
+ * (its man page, VERSIONS): then each file is asked. */
 int
 target_sync(struct target *t, struct err *e)
 {
+	struct walk_opts o = {.recurse = true, .entry = sync_file, .arg = t};
+	struct walk_result r;
+
 	if (need_tree(t, true, e) == -1)
 		return -1;
-	return t->sync ? tree_syncfs(t->tree, e) : 0;
+	if (!t->sync)
+		return 0;
+	if (tree_syncfs(t->tree, e) == -1)
+		return -1;
+	return kernel_is(5, 8) ? 0 : walk(t->tree, &o, &r, e);
 }
 
 static int

@@ -108,7 +108,8 @@ write_all(struct bulk *b)
 		if (w == -1 && errno == EINVAL && b->direct) {
 			b->cannot = true;
 			set_direct(b, false);
-			continue;
+			if (!b->direct)
+				continue;
 		}
 		if (w == -1)
 			return -1;
