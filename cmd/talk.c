@@ -147,8 +147,8 @@ add_eta(struct buf *b, const struct talk *t, const struct clone_progress *p)
 	    (unsigned)(s / 60 % 60), (unsigned)(s % 60));
 }
 
-/* "812/950 files   worker 1: busy, 12 files, 4.1 MB/s, base/1/2; worker 2:
- * idle", for who has asked by SIGUSR1. */
+/* "812/950 files   worker 1: busy, 12 files, 4.1 MB/s received, base/1/2;
+ * worker 2: idle", for who has asked by SIGUSR1. */
 static void
 add_work(struct buf *b, const struct clone_progress *p)
 {
@@ -166,7 +166,7 @@ add_work(struct buf *b, const struct clone_progress *p)
 			continue;
 		buf_addf(b, ", %zu files, ", w->files);
 		text_add_size(b, w->speed);
-		buf_addf(b, "/s, %s", w->path);
+		buf_addf(b, "/s received, %s", w->path);
 	}
 }
 

@@ -296,7 +296,7 @@ usr1_everywhere() {
 }
 
 usr1_line() {
-	local one='worker [12]: busy, [0-9]+ files?, [0-9.]+ [kM]?B/s, [a-z]+'
+	local one='worker [12]: busy, [0-9]+ files?, [0-9.]+ [kM]?B/s received, [a-z]+'
 	clone_paused plan p s -j 2 --max-rate=3MB --compress=none --json ||
 	    fail "the plan is reached"
 	clone_resume
