@@ -723,7 +723,7 @@ disk_errors() {
 	    --seccomp-bpf -o "$T/strace" -E "LD_PRELOAD=$T/oldkernel.so" \
 	    -E ASAN_OPTIONS="detect_leaks=0:verify_asan_link_order=0" \
 	    -P "$T/s/global/pg_filenode.map" -e trace=fsync \
-	    -e inject=fsync:error=EIO "${synced[@]}"
+	    -e inject=fsync:error=EIO "${synced[@]}" --no-start
 	unsealed "$name" s
 	nothing_left p "$name"
 	like "$err" "error: could not sync .*pg_filenode.map.*Input/output" \
