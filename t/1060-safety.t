@@ -628,6 +628,37 @@ space() {
 	pg_sql p "DROP TABLE big"
 }
 
+# Of files that have another name (cp -al), all pages need room again.
+linked_space() {
+	local small=${STANDBY_TEST_SMALL:-/nonexistent} ts i before
+	local name='A9: a target with hard links'
+	if [ ! -d "$small" ]; then
+		skip "$name" "t/run could not mount a small file system"
+		return
+	fi
+	fresh s
+	ts=$(pg_sql p "SELECT spcname FROM pg_tablespace ORDER BY oid DESC LIMIT 1")
+	for i in 1 2 3; do
+		pg_sql p "CREATE TABLE big$i TABLESPACE $ts AS SELECT i,
+		    repeat(md5(i::text), 8) FROM generate_series(1, 2500) i"
+	done
+	base s
+	run "${CLONE[@]}" -T "$T/p.ts=$small/ts" --no-start
+	rc_is 0 "$name: (a target)"
+	cp -al "$small/ts" "$small/linked"
+	before=$(tree_hash "$T/s")
+	run "${CLONE[@]}" -T "$T/p.ts=$small/ts" --delta --no-start
+	refused "$name" "$small/ts.* needs [23][.0-9]* MB"
+	is "$(tree_hash "$T/s")" "$before" "$name: nothing is changed"
+	rm -rf "${small:?}/linked"
+	run "${CLONE[@]}" -T "$T/p.ts=$small/ts" --delta --no-start
+	rc_is 0 "$name: without them there is room"
+	forget s
+	drop_slots p >/dev/null
+	rm -rf "${small:?}/ts"
+	pg_sql p "DROP TABLE big1, big2, big3"
+}
+
 # --- B18: the target's disk fails in the middle
 
 # stopped_clean NAME: nothing that could be started, nothing on the primary.
@@ -1011,7 +1042,8 @@ setup() {
 }
 
 # The tablespace grows with the load: first what needs it small.
-all=(disk_full early conf_only source_dirs included_settings upstream below waldir verify slots
+all=(disk_full linked_space early conf_only source_dirs included_settings
+    upstream below waldir verify slots
     new_tablespace space disk_errors interrupted_walk clocks
     does_not_start no_slot no_room all_at_once exclusive)
 [ $# -eq 0 ] || all=("$@")

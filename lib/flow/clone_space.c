@@ -172,8 +172,15 @@ sum_space(struct clone *c, struct space *v, size_t n)
 		else if (a->src != NULL && a->src->size > old)
 			s->need += a->src->size - old;
 		s->files += a->src != NULL && a->dst == NULL;
-		if ((a->flags & (ACT_ASIDE | ACT_UNSHARE)) && a->src != NULL)
-			s->aside = MAX_OF(s->aside, a->src->size);
+		if (a->src == NULL)
+			continue;
+		/* What another name keeps stays for good; what is replaced
+		 * until its successor is complete. */
+		if (a->flags & ACT_UNSHARE)
+			s->need += MIN_OF(a->src->size, old);
+		else if (a->flags & ACT_ASIDE)
+			s->aside =
+			    MAX_OF(s->aside, MIN_OF(a->src->size, old));
 	}
 }
 
