@@ -179,8 +179,7 @@ sum_space(struct clone *c, struct space *v, size_t n)
 		if (a->flags & ACT_UNSHARE)
 			s->need += MIN_OF(a->src->size, old);
 		else if (a->flags & ACT_ASIDE)
-			s->aside =
-			    MAX_OF(s->aside, MIN_OF(a->src->size, old));
+			s->aside = MAX_OF(s->aside, MIN_OF(a->src->size, old));
 	}
 }
 
