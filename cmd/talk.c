@@ -9,7 +9,10 @@
 
 #define LINE_MS 10000
 #define BAR_CELLS 20
+#define BAR_LEAST 5
 #define BAR_LEFT 24 /* "  [4/7] transfer        " */
+#define BAR_FIGURES                                                            \
+	51 /* " 25 %   10.0 GB/39.4 GB   212.4 MB/s   0:00:19 left" */
 
 static const char *const step_names[] = {[CLONE_PREFLIGHT] = "preflight",
     [CLONE_BACKUP_START] = "backup start",
@@ -211,16 +214,28 @@ terminal_is_utf8(void)
 	return false;
 }
 
-/* Bytes of what fits behind the bar: a line that goes on in the next one of the
- * terminal stays there when it is drawn again. */
-static int
-fitting(const char *figures, bool bar)
+/* The figures come first: the bar has what they leave of the terminal. */
+static unsigned
+bar_cells(const struct clone_progress *p, int width)
 {
-	int width = cli_width(STDERR_FILENO), n = 0;
-	int room = width - 1 - BAR_LEFT - (bar ? BAR_CELLS + 1 : 0);
+	int room = width - 1 - BAR_LEFT - 1 - BAR_FIGURES;
 
-	for (; figures[n] != '\0'; n++)
-		if (width > 0 && (figures[n] & 0xc0) != 0x80 && room-- <= 0)
+	if (p->step != CLONE_TRANSFER || p->total == 0)
+		return 0;
+	if (width <= 0 || room > BAR_CELLS)
+		return BAR_CELLS;
+	return room < BAR_LEAST ? 0 : (unsigned)room;
+}
+
+/* Bytes of text that fit into so many columns: a line that goes on in the next
+ * one of the terminal stays there when it is drawn again. */
+static int
+fitting(const char *text, int room)
+{
+	int n = 0;
+
+	for (; text[n] != '\0'; n++)
+		if ((text[n] & 0xc0) != 0x80 && room-- <= 0)
 			break;
 	return n;
 }
@@ -228,24 +243,24 @@ fitting(const char *figures, bool bar)
 static void
 show_bar(struct talk *t, const struct clone_progress *p, const char *figures)
 {
-	unsigned full = 0;
+	int width = cli_width(STDERR_FILENO);
+	unsigned full, cells = bar_cells(p, width);
+	int used = BAR_LEFT + (cells > 0 ? (int)cells + 1 : 0);
 	bool utf8 = terminal_is_utf8();
-	bool bar = p->step == CLONE_TRANSFER && p->total > 0;
 	struct buf b = BUF_INIT;
 
 	buf_addf(&b, "\r  [%d/%d] %-15s ", p->step, CLONE_NSTEPS,
 	    step_names[p->step]);
-	if (bar) {
-		full =
-		    (unsigned)((double)p->done * BAR_CELLS / (double)p->total);
-		for (unsigned i = 0; i < BAR_CELLS; i++)
+	if (cells > 0) {
+		full = (unsigned)((double)p->done * cells / (double)p->total);
+		for (unsigned i = 0; i < cells; i++)
 			buf_adds(&b, i < full ? utf8 ? "\xe2\x96\x88" : "#"
 				     : utf8   ? "\xe2\x96\x91"
 					      : ".");
 		buf_addc(&b, ' ');
 	}
 	(void)fprintf(stderr, "%s%.*s\033[K", buf_str(&b),
-	    fitting(figures, bar), figures);
+	    fitting(figures, width > 0 ? width - 1 - used : INT_MAX), figures);
 	t->bar_open = true;
 	buf_free(&b);
 }

@@ -245,7 +245,9 @@ push_agent() {
 	sed -i 's/sh | :/sh -c "dd bs=64k count=3 | sh"/' "$T/deaf-ssh"
 	run "${CLONE[@]}" --push-agent --delta -n --transport=openssh \
 	    --ssh-command="$T/deaf-ssh"
-	like "$err" "ended with status 1 before it answered" \
+	like "$err" "ended with status 1 before it answered|Broken pipe" \
+	    "--push-agent, cut off: it is told"
+	unlike "$err" "signal|status (139|126)" \
 	    "--push-agent, cut off: what is not whole is not run"
 	ok "--push-agent, cut off: no directory is left there" \
 	    poll_until 10 empty_dir "$T/tmp"
@@ -745,7 +747,8 @@ for line in sys.stdin:
 
 	CLONE=("${CLONE[@]/#--progress=*/--progress=bar}")
 	out=$(on_terminal 80 "${CLONE[@]}" --max-rate=8MB --compress=none)
-	like "$out" '%.* MB/s ' "--progress=bar: the rate is shown"
+	like "$out" '%.* MB/s   0:00:[0-9]{2} left' \
+	    "--progress=bar: the rate and the time that is left are shown"
 	ok "--progress=bar: never wider than the terminal" widest 79 "$out"
 	good "--progress=bar" s
 	fresh s
