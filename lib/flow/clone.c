@@ -323,6 +323,7 @@ release(struct clone *c)
 	for (size_t i = 0; i < NELEM(c->own); i++)
 		free(c->own[i]);
 	free(c->digests);
+	free(c->gone);
 	clone_index_free(&c->index);
 	free(c->bindir);
 	free(c->start_log);

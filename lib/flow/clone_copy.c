@@ -434,63 +434,6 @@ next_job(void *arg, struct fetch_job *job, struct err *e)
 	return 1;
 }
 
-/* B11: files without which there is no cluster; a database's own may go with
- * the whole database. */
-static bool
-must_exist(const char *path)
-{
-	return strcmp(path, "PG_VERSION") == 0 ||
-	       strcmp(path, "global/pg_filenode.map") == 0;
-}
-
-static bool
-of_database(const char *path)
-{
-	const char *base = path_base(path);
-
-	return strchr(path, '/') != NULL &&
-	       (strcmp(base, "PG_VERSION") == 0 ||
-		   strcmp(base, "pg_filenode.map") == 0);
-}
-
-static int
-vanished(struct clone *c, const struct action *a, struct err *e)
-{
-	c->rec->files_vanished++;
-	if (must_exist(a->src->path))
-		return err_set(e, ERR_SOURCE, "\"%s\" vanished on the source",
-		    a->src->path);
-	if (of_database(a->src->path) && c->ngone < NELEM(c->gone))
-		c->gone[c->ngone++] = a->src;
-	return 0;
-}
-
-/* DROP DATABASE takes the directory with it; anything else is damage. */
-static int
-check_gone(struct clone *c, struct err *e)
-{
-	struct manifest left = {0};
-	char dir[PATH_LIMIT + 1];
-	int rc = 0;
-
-	for (size_t i = 0; i < c->ngone && rc == 0; i++) {
-		const char *path = c->gone[i]->path;
-		struct wire_manifest req = {.flags = 0};
-
-		(void)snprintf(dir, sizeof(dir), "%.*s",
-		    (int)(path_base(path) - path - 1), path);
-		req.dir = str_of(dir);
-		rc = pool_manifest(c->pool, &req, NULL, &left, NULL, e);
-		if (rc == 0 && left.n > 0)
-			rc = err_set(e, ERR_SOURCE,
-			    "\"%s\" vanished on the source, and its database "
-			    "is still there",
-			    path);
-		manifest_free(&left);
-	}
-	return rc;
-}
-
 static int
 job_done(void *arg, const struct fetch_result *r, struct err *e)
 {
@@ -503,7 +446,7 @@ job_done(void *arg, const struct fetch_result *r, struct err *e)
 	a = transfer(c, r->id);
 	c->answered++;
 	if (r->status == WIRE_FILE_VANISHED)
-		return vanished(c, a, e);
+		return clone_vanished(c, a, e);
 	if (r->status != WIRE_FILE_OK)
 		return err_set(e, ERR_SOURCE,
 		    "\"%s\" on the source is no longer a regular file",
@@ -564,7 +507,7 @@ clone_transfer(struct clone *c, struct err *e)
 	clone_call_workers(c);
 	hook_pause("transfer");
 	if (pool_run(c->pool, &work, e) == -1 || check_complete(c, e) == -1 ||
-	    check_gone(c, e) == -1)
+	    clone_check_gone(c, e) == -1)
 		return -1;
 	c->current = NULL;
 	pool_progress(c->pool, &g);

@@ -106,10 +106,10 @@ struct clone {
 	struct plan plan;
 	struct roots roots;
 	struct marker marker;
-	size_t next;         /* of plan, to be handed out */
-	size_t answered;     /* of its transfers: the agent has said */
-	const char *current; /* path handed out last, or what is done */
-	const struct entry *gone[64]; /* of databases that may be dropped */
+	size_t next;               /* of plan, to be handed out */
+	size_t answered;           /* of its transfers: the agent has said */
+	const char *current;       /* path handed out last, or what is done */
+	const struct entry **gone; /* of databases that may be dropped */
 	size_t ngone;
 	char dropped[PATH_MAX]; /* of clone_map_path */
 	uint8_t *digests;       /* 16 bytes an entry of from, or NULL */
@@ -288,6 +288,10 @@ int clone_excl_identify(struct clone *c, struct err *e);
 int clone_list(struct clone *c, struct err *e);
 int clone_take_over(struct clone *c, struct err *e);
 int clone_transfer(struct clone *c, struct err *e);
+/* clone_gone.c: an answer says that the file is not there; and at the end,
+ * whether the databases are gone that such files were of */
+int clone_vanished(struct clone *c, const struct action *a, struct err *e);
+int clone_check_gone(struct clone *c, struct err *e);
 int clone_late_unlogged(struct clone *c, struct err *e);
 /* clone_damage.c: the checksums of the source's pages.  Ask the agents for it,
  * where there are any; note what a file had; before anything is sealed: refuse
