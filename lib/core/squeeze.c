@@ -43,10 +43,14 @@ direction(unsigned step, const struct squeeze_window *w)
 	bool tight = w->idle >= 0 && w->idle < 20;
 	bool spare = w->idle < 0 || w->idle >= 50;
 
-	if (w->cpu * 10 > w->wall * 9 || (tight && !is_cheap(step, w)))
+	if (w->cpu * 10 > w->wall * 9 ||
+	    (!is_cheap(step, w) && (tight || step == SQUEEZE_STEPS - 1)))
 		return -1;
-	return w->waited * 2 > w->wall && (spare || is_cheap(step + 1, w)) ? 1
-									   : 0;
+	if (w->waited * 2 <= w->wall)
+		return 0;
+	return is_cheap(step + 1, w) || (spare && step + 1 < SQUEEZE_STEPS - 1)
+		   ? 1
+		   : 0;
 }
 
 int

@@ -15,7 +15,8 @@
  *
  * A processor is not asked for when the line is so slow that a step would cost
  * it less than a tenth of its time: a machine that is busy with other things is
- * no reason to send a slow line more than need be.
+ * no reason to send a slow line more than need be.  The last step, which gains
+ * little for much, is for such lines only.
  *
  * A step that was left because it did not help is tried again after a time
  * that doubles, so that two neighbours do not alternate.

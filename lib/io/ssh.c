@@ -18,10 +18,10 @@
 #define LOGIN_BUDGET ((size_t)512 * 1024)
 #define HEAD_MAX ((size_t)32 * 1024)
 #define FIRST_WORDS ((size_t)100)
-/* What may be under way is all that comes in a round trip: of 50 ms 110 MB/s (30
- * with the usual 2 MiB).  64 MiB are half as fast where the line is short:
- * libssh2 looks through its queue for each read. */
-#define WINDOW (8U * 1024 * 1024)
+/* What may be under way is all that comes in a round trip: of 50 ms 55 MB/s (30
+ * with the usual 2 MiB).  More costs where the line is short, as libssh2 looks
+ * through its queue for each read: 8 MiB a seventh, 64 MiB a half. */
+#define WINDOW (4U * 1024 * 1024)
 #define PACKET (32U * 1024)
 
 /* --- callbacks ------------------------------------------------------------*/
