@@ -167,18 +167,28 @@ late_ones_fail() {
 	done
 }
 
+# first_connects NAME: an ssh program that connects once; what the others do
+# instead is on standard input.
+first_connects() {
+	rm -rf "$T/asked"
+	{
+		cat <<-END
+			#!/bin/sh
+			case "\$*" in *-G*) exec ssh "\$@" ;; esac
+			mkdir "$T/asked" 2>/dev/null && exec ssh "\$@"
+		END
+		cat
+	} >"$T/$1"
+	chmod 0755 "$T/$1"
+}
+
 # An ssh that is still connecting when the files are copied ends with its
 # worker.
 late_ones_hang() {
-	rm -rf "$T/asked"
-	cat >"$T/slow-ssh" <<-END
-		#!/bin/sh
-		case "\$*" in *-G*) exec ssh "\$@" ;; esac
-		mkdir "$T/asked" 2>/dev/null && exec ssh "\$@"
+	first_connects slow-ssh <<-END
 		echo \$\$ >>"$T/slow-ssh.pids"
 		exec sleep 300
 	END
-	chmod 0755 "$T/slow-ssh"
 	clone_paused plan p s -j 2 --max-rate=10MB --compress=none \
 	    --transport=openssh --ssh-command="$T/slow-ssh" ||
 	    fail "an ssh that hangs: the plan is reached"
@@ -196,15 +206,10 @@ late_ones_hang() {
 
 # The server has no port for the second: not for want of room in sshd.
 late_ones_are_refused() {
-	rm -rf "$T/asked"
-	cat >"$T/no-ssh" <<-END
-		#!/bin/sh
-		case "\$*" in *-G*) exec ssh "\$@" ;; esac
-		mkdir "$T/asked" 2>/dev/null && exec ssh "\$@"
+	first_connects no-ssh <<-END
 		echo "ssh: connect to host x port 1: No route to host" >&2
 		exit 255
 	END
-	chmod 0755 "$T/no-ssh"
 	clone_run p s -j 2 --max-rate=10MB --compress=none \
 	    --transport=openssh --ssh-command="$T/no-ssh"
 	good "no route"
