@@ -11,11 +11,12 @@
  * 1. The source's file has the content that was read.  Every write(2),
  *    truncate(2) or rename(2) gives a new ctime, which no program can set
  *    (mtime can be forged, and proves nothing).  The record was only made when
- *    the file was at rest: its ctime lay 2 s or more before the first OPEN of
- * the run, which came before the backup's checkpoint.  So no write was under
- * way, however long the disk held it up, and none could get the same ctime
- * (git's racy rule, and more).  That needs a checkpoint that ends after OPEN: a
- * standby as the source has none of its own, and no index is written from it.
+ *    the file was at rest: its ctime lay 2 s or more before the run's first
+ *    OPEN, which came before the backup's checkpoint.  So no write was under
+ *    way, however long the disk held it up, and none could get the same ctime
+ *    (git's racy rule, and more).  That needs a checkpoint that ends after
+ *    OPEN: a standby as the source has none of its own, and no index is
+ *    written from it.
  * 2. Our copy has that content.  The digest of what was received was right,
  *    the stamp was taken after the final sync, and behind it the index itself
  *    was stamped until its ctime was later than all of them: whoever writes
