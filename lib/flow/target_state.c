@@ -297,7 +297,6 @@ int
 target_sync(struct target *t, struct err *e)
 {
 	struct walk_opts o = {.recurse = true, .entry = sync_file, .arg = t};
-	struct walk_result r;
 
 	if (need_tree(t, true, e) == -1)
 		return -1;
@@ -305,7 +304,7 @@ target_sync(struct target *t, struct err *e)
 		return 0;
 	if (tree_syncfs(t->tree, e) == -1)
 		return -1;
-	return kernel_is(5, 8) ? 0 : walk(t->tree, &o, &r, e);
+	return kernel_is(5, 8) ? 0 : walk(t->tree, &o, NULL, e);
 }
 
 static int
