@@ -10,6 +10,7 @@
 . "${0%/*}/lib/oracle.sh"
 . "${0%/*}/lib/load.sh"
 . "${0%/*}/lib/clone.sh"
+. "${0%/*}/lib/relay.sh"
 clone_needs
 
 # The main case: the manifest is taken, then the primary goes on for two
@@ -138,6 +139,24 @@ no_label() {
 	drop_slots "$p"
 }
 
+# Where the server is far away each answer that is waited for costs a round
+# trip: what can be asked together is.  (One by one it would be more than 50.)
+far_server() {
+	local m=$1 p=p$1 s=r$1
+	pg_node "$s" "$m"
+	mkdir "$T/$s.ts"
+	relay_start "far$m" "${PG_PORT[$p]}"
+	clone_run "$p" "$s" -p "${RELAY_PORT[far$m]}" --no-start
+	relay_stop "far$m"
+	rc_is 0 "$m: cloned from behind a relay"
+	is "$(relay_connections "far$m")" 2 \
+	    "$m: by one session, and one that tries the replication login"
+	cmp_le "$(relay_turns "far$m")" 25 \
+	    "$m: the server was waited for $(relay_turns "far$m") times, at most 25"
+	forget "$s"
+	drop_slots "$p"
+}
+
 first=yes
 unlogged=yes
 for m in $(pg_majors); do
@@ -153,6 +172,7 @@ for m in $(pg_majors); do
 	mkdir "$T/s$m.ts"
 	if [ "$first" ] || [ "${STANDBY_TEST_WORLD:-0}" = 1 ]; then
 		no_label "$m"
+		far_server "$m"
 		first=
 	fi
 	# Not on 10, which must be restarted before it is promoted (pg_detach):

@@ -9,6 +9,8 @@
 #define PING_MS 5000       /* between two pings */
 #define PING_LATE_MS 10000 /* without an answer: the session is lost */
 #define SPCMAP_MAX (1 << 20)
+#define RECOVERY "SELECT pg_is_in_recovery()"
+#define AS_TEXT "SET client_encoding = 'UTF8'"
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -29,7 +31,7 @@ read_recovery(struct backup *b, struct err *e)
 {
 	struct pg_rows *r;
 
-	if (backup_ask(b->pg, &r, "SELECT pg_is_in_recovery()", e) == -1)
+	if (backup_ask(b->pg, &r, RECOVERY, e) == -1)
 		return -1;
 	b->from_standby = backup_is_true(pg_rows_get(r, 0, 0));
 	pg_rows_free(r);
@@ -64,20 +66,36 @@ read_identifier(struct backup *b)
 	pg_rows_free(r);
 }
 
-int
-backup_open(struct backup *b, const struct pg_opts *o, struct err *e)
+static int
+ask_who(struct backup *b, struct err *e)
 {
-	*b = (struct backup){.opts = o};
-	if (pg_open(&b->pg, o, e) == -1)
+	const struct pg_ask asks[] = {{.sql = RECOVERY},
+	    {.sql = pgver(b->version, PGFACT_SYSTEM_IDENTIFIER)}};
+	size_t n = asks[1].sql != NULL ? 2 : 1;
+
+	if (pg_ahead(b->pg, asks, n, deadline_in(ASK_MS), e) == -1 ||
+	    read_recovery(b, e) == -1)
+		return -1;
+	read_identifier(b);
+	return 0;
+}
+
+int
+backup_open(struct backup *b, const struct pg_opts *o, struct pg *session,
+    struct err *e)
+{
+	*b = (struct backup){.opts = o, .pg = session};
+	if (session != NULL)
+		pg_attend(session, o);
+	else if (pg_open(&b->pg, o, e) == -1)
 		return -1;
 	b->version = pg_version(b->pg);
 	b->exclusive = pgver(b->version, PGFACT_BACKUP_EXCLUSIVE) != NULL;
-	if (read_recovery(b, e) == -1) {
+	if (ask_who(b, e) == -1) {
 		pg_close(b->pg);
 		b->pg = NULL;
 		return -1;
 	}
-	read_identifier(b);
 	return 0;
 }
 
@@ -428,6 +446,19 @@ backup_tick(struct backup *b, struct err *e)
 	return send_ping(b, now, e);
 }
 
+/* The end of a backup has left the session without an encoding. */
+static int
+ask_recheck(struct backup *b, struct pg_rows **r, const char *sql,
+    int64_t deadline, struct err *e)
+{
+	const struct pg_ask asks[] = {{.sql = AS_TEXT}, {.sql = sql}};
+
+	if (pg_ahead(b->pg, asks, NELEM(asks), deadline, e) == -1 ||
+	    pg_query(b->pg, NULL, deadline, AS_TEXT, 0, NULL, e) == -1)
+		return -1;
+	return pg_query(b->pg, r, deadline, sql, 0, NULL, e);
+}
+
 int
 backup_recheck(struct backup *b, int64_t deadline, struct err *e)
 {
@@ -438,9 +469,8 @@ backup_recheck(struct backup *b, int64_t deadline, struct err *e)
 	if (b->pg == NULL || !pg_alive(b->pg))
 		return 0;
 	ping_sql(b, &sql);
-	rc = !buf_ok(&sql)
-		 ? err_set_nomem(e)
-		 : pg_query(b->pg, &r, deadline, buf_str(&sql), 0, NULL, e);
+	rc = !buf_ok(&sql) ? err_set_nomem(e)
+			   : ask_recheck(b, &r, buf_str(&sql), deadline, e);
 	buf_free(&sql);
 	if (rc == 0 && pg_rows_n(r) == 1)
 		rc = judge_ping(b, r, e);
@@ -521,8 +551,6 @@ stop_in_session(struct backup *b, bool wait, int64_t deadline, struct err *e)
 	else
 		rc = take_label(b, r, e);
 	pg_rows_free(r);
-	(void)pg_query(b->pg, NULL, deadline_in(ASK_MS),
-	    "SET client_encoding = 'UTF8'", 0, NULL, NULL);
 	return rc;
 }
 

@@ -48,8 +48,13 @@ struct backup {
 	struct buf spcmap;       /* bytes of tablespace_map (>= 9.6) */
 };
 
-/* Open the session (before it: fork every worker, see architecture.md). */
-int backup_open(struct backup *b, const struct pg_opts *o, struct err *e);
+/*
+ * Open the session (before it: fork every worker, see architecture.md), or take
+ * over one that is open, NULL: none; it is the backup's from then on, also
+ * after -1.
+ */
+int backup_open(struct backup *b, const struct pg_opts *o, struct pg *session,
+    struct err *e);
 /*
  * Before word of it is left anywhere: which mode, and in exclusive mode,
  * whether another backup runs (ERR_BACKUP_RUNNING), and since when the server
@@ -85,6 +90,7 @@ int backup_settle(struct backup *b, struct err *e);
 int backup_stop(
     struct backup *b, bool wait_for_archive, int64_t deadline, struct err *e);
 /* Once more before the copy is sealed: still the same server in the same role?
+ * The session, which backup_stop has set to bytes, is back at UTF-8 then.
  * Nothing to ask when the session has ended by then. */
 int backup_recheck(struct backup *b, int64_t deadline, struct err *e);
 /* Ends an exclusive backup of ours if one runs, reconnecting once and not

@@ -296,6 +296,7 @@ release(struct clone *c)
 	pool_close(c->pool);
 	pool_source_free(&c->src);
 	pg_close(c->slot_pg);
+	pg_close(c->asked);
 	backup_free(&c->backup);
 	walfetch_free(c->wal);
 	plan_free(&c->plan);

@@ -115,6 +115,16 @@ read_own_label(struct clone *c, struct err *e)
 		   : 0;
 }
 
+/* In the session that preflight asked in. */
+static int
+open_backup(struct clone *c, struct err *e)
+{
+	struct pg *pg = c->asked;
+
+	c->asked = NULL;
+	return backup_open(&c->backup, &c->pg, pg, e);
+}
+
 int
 clone_begin_backup(struct clone *c, struct err *e)
 {
@@ -126,7 +136,7 @@ clone_begin_backup(struct clone *c, struct err *e)
 	c->pg.tick_arg = c;
 	c->pg.interval_ms = 200;
 	c->waits_for = "waiting for checkpoint";
-	if (backup_open(&c->backup, &c->pg, e) == -1 ||
+	if (open_backup(c, e) == -1 ||
 	    clone_same_cluster(c, pg_name(c->backup.pg),
 		c->backup.system_identifier, e) == -1 ||
 	    prepare_wal(c, e) == -1)

@@ -42,6 +42,7 @@ struct clone {
 	/* S0: what is known */
 	struct target target;
 	struct pg_opts pg, upstream_pg;
+	struct pg *asked; /* the session of preflight, until the backup's */
 	struct conninfo conninfo, upstream;
 	uint64_t upstream_identifier; /* 0: none, or it does not tell */
 	bool heard;  /* somebody answers at the source's address */

@@ -74,7 +74,7 @@ clone_conf_only(struct clone *c, struct err *e)
 		return -1;
 	if (c->o->dry_run)
 		return 0;
-	if (backup_open(&c->backup, &c->pg, e) == -1)
+	if (backup_open(&c->backup, &c->pg, NULL, e) == -1)
 		return -1;
 	pg = c->backup.pg;
 	if (clone_slot_session(c, &pg, &opts, e) == -1 ||

@@ -62,7 +62,8 @@ set_record(struct clone *c, struct pg *pg, struct err *e)
 		   : 0;
 }
 
-/* Every fact by one short session, opened after the workers are forked. */
+/* Every fact by one session, opened after the workers are forked; where a
+ * backup will follow it stays open for that. */
 static int
 ask_server(struct clone *c, struct err *e)
 {
@@ -96,6 +97,10 @@ ask_server(struct clone *c, struct err *e)
 	if (c->o->upstream == NULL && !c->o->cleanup)
 		clone_judge_slot(c, pg);
 	rc = 0;
+	if (!c->o->dry_run && !c->o->conf_only && !c->o->cleanup) {
+		c->asked = pg;
+		pg = NULL;
+	}
 out:
 	pg_close(pg);
 	return rc;

@@ -381,14 +381,16 @@ ask_tablespaces(struct clone *c, struct pg_rows **r, struct err *e)
 {
 	int64_t until = clone_deadline(c, QUERY_MS);
 	struct pg *pg = c->backup.pg;
+	const struct pg_ask asks[] = {
+	    {.sql = "SET client_encoding = 'SQL_ASCII'"},
+	    {.sql = pgver(c->facts.version, PGFACT_TABLESPACES)},
+	    {.sql = "SET client_encoding = 'UTF8'"}};
 
-	if (pg_query(pg, NULL, until, "SET client_encoding = 'SQL_ASCII'", 0,
-		NULL, e) == -1 ||
-	    pg_query(pg, r, until, pgver(c->facts.version, PGFACT_TABLESPACES),
-		0, NULL, e) == -1)
+	if (pg_ahead(pg, asks, NELEM(asks), until, e) == -1 ||
+	    pg_query(pg, NULL, until, asks[0].sql, 0, NULL, e) == -1 ||
+	    pg_query(pg, r, until, asks[1].sql, 0, NULL, e) == -1)
 		return -1;
-	return pg_query(
-	    pg, NULL, until, "SET client_encoding = 'UTF8'", 0, NULL, e);
+	return pg_query(pg, NULL, until, asks[2].sql, 0, NULL, e);
 }
 
 int

@@ -6,6 +6,15 @@
 #include "flow/probe.h"
 #include "io/pg.h"
 
+#define AS_BYTES "SET client_encoding = 'SQL_ASCII'"
+#define AS_TEXT "SET client_encoding = 'UTF8'"
+#define RECOVERY "SELECT pg_is_in_recovery()"
+#define SETTINGS                                                               \
+	"SELECT name, setting, unit FROM pg_settings "                         \
+	"WHERE name = ANY ($1::text[])"
+#define SENDERS "SELECT count(*) FROM pg_stat_replication"
+#define SLOTS "SELECT count(*) FROM pg_replication_slots"
+
 /* --- one answer ----------------------------------------------------------- */
 
 static bool
@@ -177,6 +186,15 @@ store_row(struct probe *p, const struct pg_rows *r, int row, struct err *e)
 	return 0;
 }
 
+/* An array of the names. */
+static void
+add_names(struct buf *b)
+{
+	for (size_t i = 0; i < NELEM(settings); i++)
+		buf_addf(b, "%c%s", i == 0 ? '{' : ',', settings[i].name);
+	buf_addc(b, '}');
+}
+
 /* Rows that this role may not see, or this version has not, are not there. */
 static int
 read_settings(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
@@ -186,14 +204,9 @@ read_settings(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	struct pg_rows *r;
 	int rc;
 
-	for (size_t i = 0; i < NELEM(settings); i++)
-		buf_addf(&names, "%c%s", i == 0 ? '{' : ',', settings[i].name);
-	buf_addc(&names, '}');
+	add_names(&names);
 	params[0] = buf_str(&names);
-	rc = pg_query(pg, &r, deadline,
-	    "SELECT name, setting, unit FROM pg_settings "
-	    "WHERE name = ANY ($1::text[])",
-	    1, params, e);
+	rc = pg_query(pg, &r, deadline, SETTINGS, 1, params, e);
 	buf_free(&names);
 	if (rc == -1)
 		return -1;
@@ -213,8 +226,7 @@ read_recovery(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 
 	if (set_text(&p->version_text, pg_version_text(pg), e) == -1)
 		return -1;
-	if (pg_query(pg, &r, deadline, "SELECT pg_is_in_recovery()", 0, NULL,
-		e) == -1)
+	if (pg_query(pg, &r, deadline, RECOVERY, 0, NULL, e) == -1)
 		return -1;
 	s = pg_rows_get(r, 0, 0);
 	p->in_recovery = is_true(s);
@@ -281,28 +293,38 @@ read_restart_point(
 	return 0;
 }
 
+/* One statement for both roles, so that it can be asked ahead. */
+static void
+position_sql(int version, struct buf *sql)
+{
+	buf_addf(sql,
+	    "SELECT CASE WHEN pg_is_in_recovery() THEN (%s) ELSE (%s) END,\n"
+	    "CASE WHEN pg_is_in_recovery() THEN (%s) END",
+	    pgver(version, PGFACT_REPLAY_LSN),
+	    pgver(version, PGFACT_CURRENT_LSN),
+	    pgver(version, PGFACT_RECEIVE_LSN));
+}
+
 static int
 read_position(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 {
-	static const enum pgfact standby[] = {
-	    PGFACT_RECEIVE_LSN, PGFACT_REPLAY_LSN};
-	static const enum pgfact primary[] = {PGFACT_CURRENT_LSN};
-	const enum pgfact *facts = p->in_recovery ? standby : primary;
-	size_t n = p->in_recovery ? NELEM(standby) : NELEM(primary);
+	struct buf sql = BUF_INIT;
 	struct pg_rows *r;
-	const char *s;
 	uint64_t lsn;
+	int rc;
 
+	position_sql(p->version, &sql);
+	rc = ask(pg, &r, buf_str(&sql), deadline, e);
+	buf_free(&sql);
 	/* Received can be behind replayed after a restart. */
-	for (size_t i = 0; i < n; i++) {
-		if (ask_fact(pg, &r, facts[i], deadline, e) == -1)
-			return -1;
-		s = pg_rows_get(r, 0, 0);
+	for (int i = 0; rc == 0 && i < 2; i++) {
+		const char *s = pg_rows_get(r, 0, i);
+
 		if (s != NULL && lsn_parse(s, &lsn) == 0)
 			p->current_lsn = MAX_OF(p->current_lsn, lsn);
-		pg_rows_free(r);
 	}
-	return 0;
+	pg_rows_free(r);
+	return rc;
 }
 
 /* --- what is in use ------------------------------------------------------- */
@@ -348,11 +370,10 @@ read_use(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 {
 	struct pg_rows *r;
 
-	if (read_count(&p->wal_senders_used, pg, PGFACT_SENDERS,
-		"SELECT count(*) FROM pg_stat_replication", deadline,
-		e) == -1 ||
-	    read_count(&p->slots_used, pg, PGFACT_SLOT_LIST,
-		"SELECT count(*) FROM pg_replication_slots", deadline, e) == -1)
+	if (read_count(&p->wal_senders_used, pg, PGFACT_SENDERS, SENDERS,
+		deadline, e) == -1 ||
+	    read_count(
+		&p->slots_used, pg, PGFACT_SLOT_LIST, SLOTS, deadline, e) == -1)
 		return -1;
 	if (ask_fact(pg, &r, PGFACT_IS_IN_BACKUP, deadline, e) == -1)
 		return -1;
@@ -438,6 +459,51 @@ read_tablespaces(
 
 /* --- all ------------------------------------------------------------------ */
 
+struct plan {
+	struct pg_ask v[16];
+	size_t n;
+};
+
+static void
+plan(struct plan *l, const char *sql)
+{
+	if (sql != NULL && l->n < NELEM(l->v))
+		l->v[l->n++] = (struct pg_ask){.sql = sql};
+}
+
+/* What every server is asked, whatever it is, in one round trip; the functions
+ * above take the answers.  A statement that is forgotten here costs one more.
+ */
+static int
+ask_ahead(struct pg *pg, int64_t deadline, struct err *e)
+{
+	static const enum pgfact facts[] = {PGFACT_ROLE, PGFACT_BACKUP_MAY,
+	    PGFACT_SYSTEM_IDENTIFIER, PGFACT_TIMELINE, PGFACT_IS_IN_BACKUP,
+	    PGFACT_ARCHIVER, PGFACT_COLLATION, PGFACT_TABLESPACES};
+	int v = pg_version(pg), rc;
+	struct buf names = BUF_INIT, position = BUF_INIT;
+	const char *params[1];
+	struct plan l = {.n = 0};
+
+	add_names(&names);
+	position_sql(v, &position);
+	params[0] = buf_str(&names);
+	plan(&l, AS_BYTES);
+	plan(&l, RECOVERY);
+	plan(&l, buf_str(&position));
+	plan(&l, SETTINGS);
+	l.v[l.n - 1].n = NELEM(params);
+	l.v[l.n - 1].params = params;
+	for (size_t i = 0; i < NELEM(facts); i++)
+		plan(&l, pgver(v, facts[i]));
+	plan(&l, pgver(v, PGFACT_SENDERS) != NULL ? SENDERS : NULL);
+	plan(&l, pgver(v, PGFACT_SLOT_LIST) != NULL ? SLOTS : NULL);
+	rc = pg_ahead(pg, l.v, l.n, deadline, e);
+	buf_free(&names);
+	buf_free(&position);
+	return rc;
+}
+
 static int
 read_all(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 {
@@ -473,12 +539,11 @@ probe_read(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	    .full_page_writes = true,
 	};
 	/* Paths are bytes: no conversion from the database's encoding. */
-	if (pg_query(pg, NULL, deadline, "SET client_encoding = 'SQL_ASCII'", 0,
-		NULL, e) == -1)
+	if (ask_ahead(pg, deadline, e) == -1 ||
+	    pg_query(pg, NULL, deadline, AS_BYTES, 0, NULL, e) == -1)
 		return -1;
 	rc = read_all(p, pg, deadline, e);
-	if (pg_query(pg, NULL, deadline, "SET client_encoding = 'UTF8'", 0,
-		NULL, e) == -1)
+	if (pg_query(pg, NULL, deadline, AS_TEXT, 0, NULL, e) == -1)
 		rc = -1;
 	return rc;
 }

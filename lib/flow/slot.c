@@ -12,6 +12,9 @@
  * nothing; the beginning of a segment is, as soon as anything follows it. */
 #define FLUSHED_UNIT (UINT64_C(16) << 20)
 #define TOO_MANY "53400" /* configuration_limit_exceeded */
+#define ROOM                                                                   \
+	"SELECT current_setting('max_replication_slots'), "                    \
+	"(SELECT count(*) FROM pg_replication_slots)"
 
 /* --- facts ---------------------------------------------------------------- */
 
@@ -132,15 +135,26 @@ read_room(struct pg *pg, struct room *room, struct err *e)
 {
 	struct pg_rows *r;
 
-	if (pg_query(pg, &r, deadline_in(ASK_MS),
-		"SELECT current_setting('max_replication_slots'), "
-		"(SELECT count(*) FROM pg_replication_slots)",
-		0, NULL, e) == -1)
+	if (pg_query(pg, &r, deadline_in(ASK_MS), ROOM, 0, NULL, e) == -1)
 		return -1;
 	room->max = number(pg_rows_get(r, 0, 0));
 	room->used = number(pg_rows_get(r, 0, 1));
 	pg_rows_free(r);
 	return 0;
+}
+
+/* The slot of that name, if any, and whether there is room for one. */
+static int
+look(struct pg *pg, const char *name, struct slot_facts *f, struct room *room,
+    struct err *e)
+{
+	const struct pg_ask asks[] = {
+	    {pgver(pg_version(pg), PGFACT_SLOT_LIST), 1, &name}, {.sql = ROOM}};
+
+	if (pg_ahead(pg, asks, NELEM(asks), deadline_in(ASK_MS), e) == -1 ||
+	    slot_read(pg, name, f, deadline_in(ASK_MS), e) == -1)
+		return -1;
+	return read_room(pg, room, e);
 }
 
 /* Where WAL is now: what an empty slot is set to.  Parameter free, and right
@@ -234,6 +248,17 @@ reserve_at(struct slot *s, const char *name, uint64_t lsn, struct err *e)
 	return reread(s, name, e);
 }
 
+/* A statement that makes a slot, and what reread asks behind it. */
+static int
+ahead_with_facts(struct slot *s, const char *sql, size_t n,
+    const char *const *params, const char *name, struct err *e)
+{
+	const struct pg_ask asks[] = {
+	    {sql, n, params}, {pgver(s->version, PGFACT_SLOT_LIST), 1, &name}};
+
+	return pg_ahead(s->pg, asks, NELEM(asks), deadline_in(ASK_MS), e);
+}
+
 /*
  * The statement that makes the permanent slot.  Where the server did not say
  * no, but was not heard out (a signal, a lost session), the slot may be there:
@@ -245,7 +270,8 @@ make(struct slot *s, const char *sql, size_t n, const char *const *params,
 {
 	struct err cause = ERR_INIT;
 
-	if (pg_query(s->pg, NULL, deadline_in(ASK_MS), sql, n, params,
+	if (ahead_with_facts(s, sql, n, params, s->name, &cause) == -1 ||
+	    pg_query(s->pg, NULL, deadline_in(ASK_MS), sql, n, params,
 		&cause) == -1) {
 		s->made = cause.code != ERR_SQL;
 		if (e != NULL && !err_is_set(e))
@@ -296,6 +322,9 @@ cover_temporary(struct slot *s, const char *uuid, struct err *e)
 
 	(void)snprintf(
 	    s->temp_name, sizeof(s->temp_name), "standby_clone_%.8s", uuid);
+	if (ahead_with_facts(s, pgver(s->version, PGFACT_SLOT_CREATE_TEMP), 1,
+		&name, name, e) == -1)
+		return -1;
 	if (pg_query(s->pg, NULL, deadline_in(ASK_MS),
 		pgver(s->version, PGFACT_SLOT_CREATE_TEMP), 1, &name,
 		&cause) == -1) {
@@ -393,8 +422,7 @@ slot_prepare(struct slot *s, struct pg *pg, const struct pg_opts *o,
 					       pg_version_text(pg));
 	}
 	if (check_name(name, e) == -1 ||
-	    slot_read(pg, s->name, &f, deadline_in(ASK_MS), e) == -1 ||
-	    read_room(pg, &room, e) == -1 ||
+	    look(pg, s->name, &f, &room, e) == -1 ||
 	    slot_judge(&f, want, s->name, room.max, room.used, e) == -1)
 		return -1;
 	if (room.max == 0) {
@@ -420,10 +448,7 @@ slot_check(struct pg *pg, const char *name, enum slot_want want, struct err *e)
 			   : err_set(e, ERR_SLOT,
 				 "PostgreSQL %s has no replication slots",
 				 pg_version_text(pg));
-	if (check_name(name, e) == -1)
-		return -1;
-	if (slot_read(pg, name, &f, deadline_in(ASK_MS), e) == -1 ||
-	    read_room(pg, &room, e) == -1)
+	if (check_name(name, e) == -1 || look(pg, name, &f, &room, e) == -1)
 		return -1;
 	return slot_judge(&f, want, name, room.max, room.used, e);
 }

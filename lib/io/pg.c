@@ -218,10 +218,8 @@ pg_check_result(struct pg *pg, const PGresult *res, struct err *e)
 	}
 }
 
-/* One step towards a complete answer: PG_WAIT_READY when PQgetResult will not
- * block. */
-static enum pg_wait
-wait_answer(struct pg *pg, int64_t deadline, struct err *e)
+enum pg_wait
+pg_wait_answer(struct pg *pg, int64_t deadline, struct err *e)
 {
 	int flush;
 
@@ -244,7 +242,7 @@ enum pg_wait
 pg_collect(struct pg *pg, PGresult **first, int64_t deadline, struct err *e)
 {
 	for (;;) {
-		enum pg_wait w = wait_answer(pg, deadline, e);
+		enum pg_wait w = pg_wait_answer(pg, deadline, e);
 		PGresult *res;
 
 		if (w != PG_WAIT_READY)
@@ -322,9 +320,8 @@ cancel_and_drain(struct pg *pg)
 	pg->tick = tick;
 }
 
-/* At once, and so that libpq knows it: what is on its way is read first. */
-static void
-end_session(struct pg *pg)
+void
+pg_end_session(struct pg *pg)
 {
 	if (PQsocket(pg->conn) >= 0)
 		(void)shutdown(PQsocket(pg->conn), SHUT_RDWR);
@@ -332,8 +329,8 @@ end_session(struct pg *pg)
 		;
 }
 
-static void
-log_sql(const struct pg *pg, const char *sql, size_t nparams,
+void
+pg_log_sql(const struct pg *pg, const char *sql, size_t nparams,
     const char *const *params)
 {
 	struct buf b = BUF_INIT;
@@ -357,7 +354,7 @@ send_sql(struct pg *pg, bool simple, const char *sql, size_t nparams,
 {
 	int ok;
 
-	log_sql(pg, sql, nparams, params);
+	pg_log_sql(pg, sql, nparams, params);
 	pg->sqlstate[0] = '\0';
 	if (simple)
 		ok = PQsendQuery(pg->conn, sql);
@@ -368,12 +365,25 @@ send_sql(struct pg *pg, bool simple, const char *sql, size_t nparams,
 }
 
 int
+pg_late(struct pg *pg, const char *sql, struct err *e)
+{
+	(void)err_set(e, ERR_TIMEOUT, "%s did not answer in time", pg->name);
+	return err_detail(e, "The statement was: %s", sql);
+}
+
+int
 pg_run(struct pg *pg, bool simple, PGresult **res, int64_t deadline,
     const char *sql, size_t nparams, const char *const *params, struct err *e)
 {
 	enum pg_wait w;
 
-	*res = NULL;
+	*res = simple
+		   ? NULL
+		   : pg_ahead_take(pg, &(struct pg_ask){sql, nparams, params});
+	if (*res != NULL) {
+		pg->sqlstate[0] = '\0';
+		return pg_check_result(pg, *res, e);
+	}
 	if (send_sql(pg, simple, sql, nparams, params, e) == -1)
 		return -1;
 	w = pg_collect(pg, res, deadline, e);
@@ -381,14 +391,11 @@ pg_run(struct pg *pg, bool simple, PGresult **res, int64_t deadline,
 		return pg_session_lost(pg, e);
 	if (w == PG_WAIT_READY)
 		return pg_check_result(pg, *res, e);
-	if (w == PG_WAIT_LATE) {
-		(void)err_set(
-		    e, ERR_TIMEOUT, "%s did not answer in time", pg->name);
-		(void)err_detail(e, "The statement was: %s", sql);
-	}
+	if (w == PG_WAIT_LATE)
+		(void)pg_late(pg, sql, e);
 	/* There is no time for a cancel, either. */
 	if (pg->once || deadline_passed(pg->limit))
-		end_session(pg);
+		pg_end_session(pg);
 	else
 		cancel_and_drain(pg);
 	return -1;

@@ -57,6 +57,9 @@ bool pg_conninfo_same_place(const struct conninfo *a, const struct conninfo *b);
 int pg_open(struct pg **pg, const struct pg_opts *o, struct err *e);
 /* Close without talking; NULL-safe. */
 void pg_close(struct pg *pg);
+/* From now on these options' signal pipe and tick are looked at while a
+ * statement runs. */
+void pg_attend(struct pg *pg, const struct pg_opts *o);
 /* From here on neither the signal pipe nor the tick stops a statement: for
  * clean-up after an interruption.  (A second signal ends the process.) */
 void pg_ignore_signals(struct pg *pg);
@@ -81,6 +84,23 @@ struct pg_rows; /* a result */
  */
 int pg_query(struct pg *pg, struct pg_rows **rows, int64_t deadline,
     const char *sql, size_t nparams, const char *const *params, struct err *e);
+/*
+ * Statements that will be asked next: all in one round trip (which counts where
+ * the server is far), each in a transaction of its own.  The pg_query with the
+ * same text and parameters takes the answer, or the SQL error, of such a
+ * statement instead of asking; an answer is taken once, and those that nobody
+ * took are forgotten with the next pg_ahead.  With a libpq before 14 nothing is
+ * asked here, and everything works as before.
+ * -1 is a lost, late or interrupted session, never an SQL error; that session
+ * has ended then.
+ */
+struct pg_ask {
+	const char *sql;
+	size_t n; /* parameters */
+	const char *const *params;
+};
+int pg_ahead(struct pg *pg, const struct pg_ask *asks, size_t n,
+    int64_t deadline, struct err *e);
 int pg_rows_n(const struct pg_rows *r);
 /* Text of a field, NULL for SQL NULL; borrowed from r. */
 const char *pg_rows_get(const struct pg_rows *r, int row, int col);

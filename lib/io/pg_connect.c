@@ -422,10 +422,15 @@ own_session(struct pg *pg, int64_t deadline, struct err *e)
 	    "'idle_session_timeout', 'transaction_timeout', "
 	    "'synchronous_commit')";
 
-	if (pg_query(pg, NULL, deadline, "SET search_path = pg_catalog", 0,
-		NULL, e) == -1)
+	const struct pg_ask asks[] = {
+	    {.sql = "SET search_path = pg_catalog"}, {.sql = sql}};
+
+	if (pg_ahead(pg, asks, NELEM(asks), deadline, e) == -1)
 		return -1;
-	return pg_query(pg, NULL, deadline, sql, 0, NULL, e);
+	for (size_t i = 0; i < NELEM(asks); i++)
+		if (pg_query(pg, NULL, deadline, asks[i].sql, 0, NULL, e) == -1)
+			return -1;
+	return 0;
 }
 
 void
@@ -469,6 +474,16 @@ pg_log_connect(const struct conninfo *c, const char *what)
 	buf_free(&b);
 }
 
+void
+pg_attend(struct pg *pg, const struct pg_opts *o)
+{
+	pg->sigfd = o->sigfd;
+	pg->tick = o->tick;
+	pg->tick_arg = o->tick_arg;
+	pg->interval_ms = o->interval_ms > 0 ? o->interval_ms : 1000;
+	pg->next_tick = clock_ms() + pg->interval_ms;
+}
+
 static struct pg *
 new_session(const struct pg_opts *o)
 {
@@ -476,14 +491,10 @@ new_session(const struct pg_opts *o)
 
 	if (pg == NULL)
 		return NULL;
-	pg->sigfd = o->sigfd;
 	pg->heard = o->heard;
 	pg->once = o->once;
 	pg->limit = o->deadline > 0 ? o->deadline : DEADLINE_NEVER;
-	pg->tick = o->tick;
-	pg->tick_arg = o->tick_arg;
-	pg->interval_ms = o->interval_ms > 0 ? o->interval_ms : 1000;
-	pg->next_tick = clock_ms() + pg->interval_ms;
+	pg_attend(pg, o);
 	return pg;
 }
 
@@ -540,6 +551,7 @@ pg_close(struct pg *pg)
 	if (pg == NULL)
 		return;
 	PQclear(pg->pending);
+	pg_ahead_forget(pg);
 	PQfinish(pg->conn);
 	free(pg->name);
 	free(pg);

@@ -26,7 +26,8 @@ struct pg {
 	int64_t next_tick;
 	int64_t muted; /* the signal pipe is not looked at until then */
 	char sqlstate[6];
-	PGresult *pending; /* of pg_async_send */
+	PGresult *pending;      /* of pg_async_send */
+	struct pg_ahead *ahead; /* answers nobody has asked for yet, or NULL */
 };
 
 struct pg_rows {
@@ -72,6 +73,20 @@ enum pg_wait pg_wait(
     struct pg *pg, short events, int64_t deadline, struct err *e);
 /* Sets ERR_DB_CONNECT with what libpq says.  Returns -1. */
 int pg_session_lost(struct pg *pg, struct err *e);
+/* Talk of a statement, at -vv. */
+void pg_log_sql(const struct pg *pg, const char *sql, size_t nparams,
+    const char *const *params);
+/* One step towards a complete answer: PG_WAIT_READY when PQgetResult will not
+ * block. */
+enum pg_wait pg_wait_answer(struct pg *pg, int64_t deadline, struct err *e);
+/* ERR_TIMEOUT, with the statement.  Returns -1. */
+int pg_late(struct pg *pg, const char *sql, struct err *e);
+/* At once, and so that libpq knows it: what is on its way is read first. */
+void pg_end_session(struct pg *pg);
+/* The answer to a statement that was asked ahead, the caller's to PQclear, or
+ * NULL. */
+PGresult *pg_ahead_take(struct pg *pg, const struct pg_ask *a);
+void pg_ahead_forget(struct pg *pg);
 /* -1 with e when res is an error. */
 int pg_check_result(struct pg *pg, const PGresult *res, struct err *e);
 /* All results of a statement (up to a COPY); the first, or an error, is kept in

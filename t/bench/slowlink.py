@@ -55,8 +55,7 @@ class SlowRelay(relay.Relay):
                 data = src.recv(CHUNK)
             except OSError:
                 data = b""
-            with self.lock:
-                self.count[way] += len(data)
+            self.note(dst if way else src, way, len(data))
             self.pace[way].send(len(data))
             waiting.put((time.monotonic() + self.delay, data))
         writer.join()

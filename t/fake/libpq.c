@@ -398,6 +398,29 @@ PQclear(PGresult *res)
 	free(res);
 }
 
+/* No pipeline: what is asked ahead is asked when it is needed, one statement
+ * after the other. */
+int
+PQenterPipelineMode(PGconn *conn)
+{
+	(void)conn;
+	return 0;
+}
+
+int
+PQexitPipelineMode(PGconn *conn)
+{
+	(void)conn;
+	return 0;
+}
+
+int
+PQpipelineSync(PGconn *conn)
+{
+	(void)conn;
+	return 0;
+}
+
 /* --- cancel, copy --------------------------------------------------------- */
 
 PGcancel *

@@ -105,7 +105,7 @@ static int
 do_open(char **av, struct err *e)
 {
 	(void)av;
-	if (backup_open(&backup, &opts, e) == -1)
+	if (backup_open(&backup, &opts, NULL, e) == -1)
 		return -1;
 	show_n("backend", pg_backend_pid(backup.pg));
 	printf("system_identifier %" PRIu64 "\n", backup.system_identifier);

@@ -3,9 +3,10 @@
 
     relay.py LISTEN_PORT TARGET_PORT COUNT_FILE
 
-COUNT_FILE holds "UP DOWN CONNECTIONS": bytes from the client to the server,
-bytes from the server to the client (what the client received), connections
-so far.  It is written anew, by rename, whenever a connection ends, on SIGUSR1
+COUNT_FILE holds "UP DOWN CONNECTIONS TURNS": bytes from the client to the
+server, bytes from the server to the client (what the client received),
+connections so far, and how often a client spoke after it had been answered:
+the round trips it waited for, over all connections.  It is written anew, by rename, whenever a connection ends, on SIGUSR1
 and at the end (SIGTERM).  It exists once the relay listens.
 """
 import os
@@ -24,6 +25,8 @@ class Relay:
         self.lock = threading.Lock()
         self.count = [0, 0]
         self.connections = 0
+        self.turns = 0
+        self.speaker = {}       # client socket: direction of its last data
         self.listener = socket.create_server(("127.0.0.1", listen_port))
         self.write_counts()
 
@@ -31,8 +34,16 @@ class Relay:
         with self.lock:
             tmp = self.count_file + ".tmp"
             with open(tmp, "w", encoding="ascii") as f:
-                f.write("%d %d %d\n" % (*self.count, self.connections))
+                f.write("%d %d %d %d\n" % (*self.count, self.connections,
+                                           self.turns))
             os.rename(tmp, self.count_file)
+
+    def note(self, client, way, size):
+        with self.lock:
+            self.count[way] += size
+            if way == 0 and self.speaker.get(client) != 0:
+                self.turns += 1
+            self.speaker[client] = way
 
     def pump(self, src, dst, way):
         """One direction, in a thread of its own: a peer that does not read
@@ -42,8 +53,7 @@ class Relay:
                 data = src.recv(CHUNK)
                 if not data:
                     break
-                with self.lock:
-                    self.count[way] += len(data)
+                self.note(dst if way else src, way, len(data))
                 dst.sendall(data)
             dst.shutdown(socket.SHUT_WR)
         except OSError:
@@ -67,6 +77,7 @@ class Relay:
         up.start()
         self.pump(server, client, 1)
         up.join()
+        self.speaker.pop(client, None)
         client.close()
         server.close()
         self.write_counts()

@@ -23,3 +23,4 @@ relay_stop() { kill_now "${RELAY_PID[$1]}"; }
 relay_sent() { cut -d' ' -f1 "$T/relay.$1"; }
 relay_received() { cut -d' ' -f2 "$T/relay.$1"; }
 relay_connections() { cut -d' ' -f3 "$T/relay.$1"; }
+relay_turns() { cut -d' ' -f4 "$T/relay.$1"; }

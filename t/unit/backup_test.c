@@ -126,7 +126,7 @@ read_label(void *arg, struct buf *text, struct err *e)
 static int
 open_and_start(struct backup *b, struct err *e)
 {
-	if (backup_open(b, &opts, e) == -1)
+	if (backup_open(b, &opts, NULL, e) == -1)
 		return -1;
 	b->reader.read = read_label;
 	return backup_start(b, NULL, UUID, true, false, DEADLINE_NEVER, e);
@@ -377,7 +377,7 @@ stop_fails_and_is_not_retried(void **state)
 	static const struct fake_step nonexcl[] = {OPEN_15, START_15, PING, RAW,
 	    FAILS("SELECT lsn::text, labelfile", "55000",
 		"backup is not in progress"),
-	    UTF8, FAKE_CLOSE};
+	    FAKE_CLOSE};
 	static const struct fake_step lost[] = {OPEN_15, START_15, PING, RAW,
 	    LOST("SELECT lsn::text, labelfile"), FAKE_CLOSE};
 	static const struct fake_step excl[] = {OPEN_EXCL, START_EXCL, PING,
@@ -513,7 +513,7 @@ a_start_that_was_cancelled_is_stopped_unseen(void **state)
 
 	(void)state;
 	fake_script(s, NELEM(s));
-	assert_int_equal(backup_open(&b, &opts, &e), 0);
+	assert_int_equal(backup_open(&b, &opts, NULL, &e), 0);
 	b.reader.read = read_label;
 	assert_int_equal(
 	    backup_start(&b, NULL, UUID, true, false, deadline_in(50), &e), -1);
@@ -651,7 +651,7 @@ stop_returns_the_two_files_byte_for_byte(void **state)
 {
 	static const char map[] = "16401 /srv/t\xb0\xa1s\\\n17\n";
 	static const struct fake_step s[] = {OPEN_15, START_15, PING, RAW,
-	    STOP_15(LABELFILE("0/2000028", LABEL), map), UTF8, FAKE_CLOSE};
+	    STOP_15(LABELFILE("0/2000028", LABEL), map), FAKE_CLOSE};
 	struct backup b = {.pg = NULL};
 	struct err e = ERR_INIT;
 
@@ -668,6 +668,25 @@ stop_returns_the_two_files_byte_for_byte(void **state)
 }
 
 static void
+looking_again_after_the_stop_brings_the_encoding_back(void **state)
+{
+	static const struct fake_step s[] = {OPEN_15, START_15, PING, RAW,
+	    STOP_15(LABELFILE("0/2000028", LABEL), NULL), UTF8, PING,
+	    FAKE_CLOSE};
+	struct backup b = {.pg = NULL};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fake_script(s, NELEM(s));
+	assert_int_equal(open_and_start(&b, &e), 0);
+	assert_int_equal(backup_stop(&b, false, DEADLINE_NEVER, &e), 0);
+	assert_int_equal(backup_recheck(&b, DEADLINE_NEVER, &e), 0);
+	assert_int_equal(backup_end(&b, NULL), 0);
+	fake_done();
+	backup_free(&b);
+}
+
+static void
 stop_with_no_label_or_another_one_voids_the_backup(void **state)
 {
 	static const char *const files[] = {NULL, "", "LABEL: x\n",
@@ -676,7 +695,7 @@ stop_with_no_label_or_another_one_voids_the_backup(void **state)
 	(void)state;
 	for (size_t i = 0; i < NELEM(files); i++) {
 		const struct fake_step s[] = {OPEN_15, START_15, PING, RAW,
-		    STOP_15(files[i], NULL), UTF8, FAKE_CLOSE};
+		    STOP_15(files[i], NULL), FAKE_CLOSE};
 		struct backup b = {.pg = NULL};
 		struct err e = ERR_INIT;
 
@@ -752,8 +771,7 @@ each_version_starts_and_stops_its_way(void **state)
 					      in_backup = NOT_RUNNING,
 					      started = STARTED_AT("noon"),
 					      id = IDENTIFIER, ping = PING,
-					      raw = RAW, utf8 = UTF8,
-					      end = FAKE_CLOSE;
+					      raw = RAW, end = FAKE_CLOSE;
 		struct fake_step start = ROW1(cases[i].start, "0/2000028");
 		struct fake_step stop =
 		    STOP_15(LABELFILE("0/2000028", LABEL), NULL);
@@ -780,8 +798,6 @@ each_version_starts_and_stops_its_way(void **state)
 		if (!cases[i].exclusive)
 			s[n++] = raw;
 		s[n++] = stop;
-		if (!cases[i].exclusive)
-			s[n++] = utf8;
 		s[n++] = end;
 		assert_int_equal(
 		    start_then_stop(s, n, &b, DEADLINE_NEVER, &e), 0);
@@ -803,12 +819,12 @@ standby_as_source_needs_a_version_that_can(void **state)
 
 	(void)state;
 	fake_script(old, NELEM(old));
-	assert_int_equal(backup_open(&b, &opts, &e), -1);
+	assert_int_equal(backup_open(&b, &opts, NULL, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_PRIMARY);
 	assert_int_equal(backup_end(&b, NULL), 0);
 	fake_done();
 	fake_script(new, NELEM(new));
-	assert_int_equal(backup_open(&b, &opts, NULL), 0);
+	assert_int_equal(backup_open(&b, &opts, NULL, NULL), 0);
 	assert_true(b.from_standby);
 	assert_int_equal(backup_end(&b, NULL), 0);
 	fake_done();
@@ -917,7 +933,7 @@ interrupted_exclusive_backup_is_stopped_all_the_same(void **state)
 	assert_int_equal(sig_init(&e), 0);
 	watched.sigfd = sig_fd();
 	fake_script(s, NELEM(s));
-	assert_int_equal(backup_open(&b, &watched, &e), 0);
+	assert_int_equal(backup_open(&b, &watched, NULL, &e), 0);
 	assert_int_equal(
 	    backup_start(&b, NULL, UUID, true, false, DEADLINE_NEVER, &e), 0);
 	assert_int_equal(raise(SIGTERM), 0);
@@ -963,6 +979,8 @@ main(void)
 	    cmocka_unit_test(
 		exclusive_stop_that_is_cancelled_before_it_runs_has_ended_nothing),
 	    cmocka_unit_test(stop_returns_the_two_files_byte_for_byte),
+	    cmocka_unit_test(
+		looking_again_after_the_stop_brings_the_encoding_back),
 	    cmocka_unit_test(
 		stop_with_no_label_or_another_one_voids_the_backup),
 	    cmocka_unit_test(each_version_starts_and_stops_its_way),

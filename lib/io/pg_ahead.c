@@ -1,0 +1,167 @@
+#include "base/std.h"
+#include "io/pg_int.h"
+
+#include <poll.h>
+
+/*
+ * Statements that are asked in one round trip: libpq's pipeline (14), each
+ * statement with a Sync of its own, so that what one may not read does not
+ * stop the next.  Servers of every version take that.
+ */
+
+struct pg_answer {
+	struct buf what; /* the statement and its parameters, as one text */
+	PGresult *res;
+};
+
+struct pg_ahead {
+	struct pg_answer *v;
+	size_t n;
+};
+
+static void
+describe(struct buf *b, const struct pg_ask *a)
+{
+	buf_adds(b, a->sql);
+	for (size_t i = 0; i < a->n; i++)
+		buf_addf(b, "\n%s%s", a->params[i] == NULL ? "-" : "+",
+		    pg_or_empty(a->params[i]));
+}
+
+void
+pg_ahead_forget(struct pg *pg)
+{
+	struct pg_ahead *x = pg->ahead;
+
+	if (x == NULL)
+		return;
+	for (size_t i = 0; i < x->n; i++) {
+		buf_free(&x->v[i].what);
+		PQclear(x->v[i].res);
+	}
+	free(x->v);
+	free(x);
+	pg->ahead = NULL;
+}
+
+PGresult *
+pg_ahead_take(struct pg *pg, const struct pg_ask *a)
+{
+	struct pg_ahead *x = pg->ahead;
+	struct buf what = BUF_INIT;
+	PGresult *res = NULL;
+
+	if (x == NULL)
+		return NULL;
+	describe(&what, a);
+	for (size_t i = 0; i < x->n && res == NULL; i++)
+		if (x->v[i].res != NULL &&
+		    strcmp(buf_str(&x->v[i].what), buf_str(&what)) == 0) {
+			res = x->v[i].res;
+			x->v[i].res = NULL;
+		}
+	buf_free(&what);
+	return res;
+}
+
+#ifdef LIBPQ_HAS_PIPELINING
+
+static struct pg_ahead *
+remember(const struct pg_ask *asks, size_t n, struct err *e)
+{
+	struct pg_ahead *x = calloc(1, sizeof(*x));
+
+	if (x == NULL || (x->v = calloc(n, sizeof(*x->v))) == NULL) {
+		free(x);
+		(void)err_set_nomem(e);
+		return NULL;
+	}
+	for (; x->n < n; x->n++)
+		describe(&x->v[x->n].what, &asks[x->n]);
+	return x;
+}
+
+static int
+send_all(struct pg *pg, const struct pg_ask *asks, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		pg_log_sql(pg, asks[i].sql, asks[i].n, asks[i].params);
+		if (!PQsendQueryParams(pg->conn, asks[i].sql, (int)asks[i].n,
+			NULL, asks[i].params, NULL, NULL, 0) ||
+		    !PQpipelineSync(pg->conn))
+			return pg_session_lost(pg, e);
+	}
+	return 0;
+}
+
+/* Results come in order, and behind those of each statement its Sync. */
+static enum pg_wait
+collect_all(struct pg *pg, int64_t deadline, struct err *e)
+{
+	struct pg_ahead *x = pg->ahead;
+
+	for (size_t at = 0; at < x->n;) {
+		enum pg_wait w = pg_wait_answer(pg, deadline, e);
+		PGresult *res;
+
+		if (w != PG_WAIT_READY)
+			return w;
+		res = PQgetResult(pg->conn);
+		if (PQstatus(pg->conn) == CONNECTION_BAD) {
+			PQclear(res);
+			(void)pg_session_lost(pg, e);
+			return PG_WAIT_STOP;
+		}
+		if (res == NULL)
+			continue;
+		if (PQresultStatus(res) == PGRES_PIPELINE_SYNC)
+			at++;
+		else if (x->v[at].res == NULL) {
+			x->v[at].res = res;
+			continue;
+		}
+		PQclear(res);
+	}
+	return PG_WAIT_READY;
+}
+
+int
+pg_ahead(struct pg *pg, const struct pg_ask *asks, size_t n, int64_t deadline,
+    struct err *e)
+{
+	enum pg_wait w;
+
+	pg_ahead_forget(pg);
+	/* A session that is not idle any more tells so when it is asked. */
+	if (n < 2 || PQenterPipelineMode(pg->conn) == 0)
+		return 0;
+	if ((pg->ahead = remember(asks, n, e)) == NULL)
+		return -1;
+	if (send_all(pg, asks, n, e) == -1)
+		return -1;
+	w = collect_all(pg, deadline, e);
+	if (w == PG_WAIT_READY)
+		return PQexitPipelineMode(pg->conn) ? 0
+						    : pg_session_lost(pg, e);
+	pg_ahead_forget(pg);
+	if (w == PG_WAIT_LATE)
+		(void)pg_late(pg, asks[0].sql, e);
+	pg_end_session(pg);
+	return -1;
+}
+
+#else
+
+int
+pg_ahead(struct pg *pg, const struct pg_ask *asks, size_t n, int64_t deadline,
+    struct err *e)
+{
+	(void)asks;
+	(void)n;
+	(void)deadline;
+	(void)e;
+	pg_ahead_forget(pg);
+	return 0;
+}
+
+#endif
