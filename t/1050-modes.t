@@ -228,11 +228,15 @@ push_agent() {
 	ok "--push-agent, killed: no file is left there" \
 	    poll_until 30 empty_dir "$T/tmp"
 	not_ok "--push-agent, killed: no process is left there" pushed_agents
-	# As a worker that is called off while it connects.
+	# As a worker that is called off while it connects: whoever writes
+	# there has no reader.
 	cat >"$T/deaf-ssh" <<-END
 		#!/bin/sh
 		case "\$*" in *-G*) exec ssh "\$@" ;; esac
-		TMPDIR=$T/tmp sh | :
+		mkfifo "$T/deaf"
+		exec 3<>"$T/deaf" >"$T/deaf" 3<&-
+		rm "$T/deaf"
+		TMPDIR=$T/tmp exec sh
 	END
 	chmod 0755 "$T/deaf-ssh"
 	base s
