@@ -43,7 +43,10 @@ cli_print(const char *kind, const struct err *e)
 	bool bad = strcmp(kind, "error") == 0;
 	enum log_level level = bad ? LVL_ERROR : LVL_WARNING;
 
-	log_line(level, kind, "%s", e->text);
+	if (bad)
+		log_line(level, kind, "%s [%s]", e->text, err_name(e->code));
+	else
+		log_line(level, kind, "%s", e->text);
 	if (e->detail[0] != '\0')
 		log_line(level, "detail", "%s", e->detail);
 	while (text_line(&at, &line))

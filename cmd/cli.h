@@ -48,7 +48,8 @@ void cli_error(const char *program, const struct err *e);
 /* All that was printed to stdout is there. */
 int cli_end_stdout(struct err *e);
 
-/* error:, detail:, hint: lines on the log.  kind: "error" or "warning". */
+/* error:, detail:, hint: lines on the log, an error with its id in brackets.
+ * kind: "error" or "warning". */
 void cli_print(const char *kind, const struct err *e);
 
 /* Options, environment, file, built-ins, in that precedence; *conf is read from

@@ -51,7 +51,7 @@ run "$STANDBY_CLONE" --facts=9.7
 rc_is 2 "9.7 was never there"
 run "$STANDBY_CLONE" --facts 15
 rc_is 2 "a version without \"=\""
-like "$err" '--facts=15$' "and how to type it"
+like "$err" '--facts=15 ' "and how to type it"
 
 # Every line is a version, a heading or a name with its value: one line each,
 # and each name of a fact once.

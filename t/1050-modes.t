@@ -104,6 +104,10 @@ json_complete() {
 	ok "$1: one JSON document with the keys of the contract" \
 	    /usr/bin/python3 "$T/keys.py" <<<"$out"
 	is "$(json 'd["code"]' 2>/dev/null)" "$rc" "$1: its code is the exit status"
+	local id
+	id=$(json '(d["error"] or {}).get("id", "")' 2>/dev/null)
+	[ -z "$id" ] || like "$err" "^standby-clone: error: .* \\[$id\\]\$" \
+	    "$1: the message bears the id \"$id\", too"
 }
 
 # wal_complete NODE: segments of the backup, from its start to its stop as the
