@@ -31,6 +31,8 @@ struct clone_index {
 	char boot[64], source_boot[64];
 };
 
+#define CLONE_SETTINGS 5 /* that a standby must not have smaller */
+
 struct clone {
 	const struct clone_opts *o;
 	const struct clone_ui *ui;
@@ -68,6 +70,8 @@ struct clone {
 	int local_version;
 	struct server_sizes sizes;
 	bool sizes_known;
+	bool programs_said; /* clone_settings.c: what they said */
+	int said[CLONE_SETTINGS];
 	bool same_host;
 	/* Settings that no copied file gives (12). */
 	struct pgconf_more more[8];
@@ -250,6 +254,9 @@ void clone_ssl_tell(struct clone *c, const struct clone_ssl *s);
 void clone_ssl_free(struct clone_ssl *s);
 /* clone_settings.c: those that a standby must match or exceed */
 int clone_judge_settings(struct clone *c);
+/* Earlier, while nothing else is to be done: what the server programs here make
+ * of a configuration that this clone will not replace. */
+void clone_ask_settings(struct clone *c);
 /* clone_space.c: A9, each file system of the target against the plan */
 int clone_check_space(struct clone *c, struct err *e);
 /* After an error in writing: a detail for each file system on which what is

@@ -266,6 +266,7 @@ clone_ask_programs(struct clone *c)
 	c->sizes_known = pgver(version, PGFACT_LOCAL_SIZES) != NULL &&
 			 server_sizes(c->bindir, version, &c->sizes,
 			     clone_deadline(c, PROGRAM_MS), NULL) == 0;
+	clone_ask_settings(c);
 }
 
 static int

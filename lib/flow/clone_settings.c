@@ -15,17 +15,21 @@
 #define SETTING_MS 5000
 #define CONF_MAIN "postgresql.conf"
 
+static const char *const judged[CLONE_SETTINGS] = {"max_connections",
+    "max_worker_processes", "max_wal_senders", "max_prepared_transactions",
+    "max_locks_per_transaction"};
+
 /* --- the files as the standby will see them ------------------------------- */
 
 struct view {
 	struct clone *c;
 	struct preflight_setting *v;
 	size_t n;
-	bool own[8];          /* an earlier run of ours wrote it */
-	unsigned first, last; /* lines of our block in this file */
-	bool copied;          /* the source's files are among them */
-	bool made;            /* --copy-external-config makes what is listed */
-	bool in_auto;         /* that is the file now */
+	bool own[CLONE_SETTINGS]; /* an earlier run of ours wrote it */
+	unsigned first, last;     /* lines of our block in this file */
+	bool copied;              /* the source's files are among them */
+	bool made;        /* --copy-external-config makes what is listed */
+	bool in_auto;     /* that is the file now */
 	struct buf wrote; /* recovery_own: what an earlier run wrote there */
 	bool hot_off;     /* no queries: then they may be smaller */
 	bool is_local;    /* the main file is here */
@@ -173,42 +177,66 @@ see(void *arg, const struct confwalk_line *l, struct err *e)
 }
 
 static void
-take_value(struct preflight_setting *s, const struct buf *value)
+take_value(struct preflight_setting *s, int have)
 {
-	int have = (int)strtol(buf_str(value), NULL, 10);
 	int seen = s->have != -1 ? s->have : preflight_default(s->name);
 
-	if (value->len == 0 || have == seen)
+	if (have == -1 || have == seen)
 		return;
 	s->have = have;
 	s->line = 0;
 }
 
-/* The server itself says what its files mean, where all of them are here. */
+/* What counts in this version: others the programs may not even know. */
 static void
-ask_programs(struct clone *c, const char *dir, struct view *v)
+ask_programs(struct clone *c, const char *dir)
 {
-	const char *names[NELEM(v->own)];
-	struct buf values[NELEM(v->own)] = {BUF_INIT};
-	size_t which[NELEM(v->own)], n = 0;
-	int rc;
+	const char *asked[NELEM(judged)];
+	struct buf values[NELEM(judged)] = {BUF_INIT};
+	size_t which[NELEM(judged)], n = 0;
 
-	for (size_t i = 0; c->bindir != NULL && i < v->n; i++) {
-		/* The one that an earlier run wrote is the one they would say;
-		 * one that does not count they may not even know. */
-		if (v->own[i] || !pgver_lists(c->facts.version,
-				     PGFACT_STANDBY_SETTINGS, v->v[i].name))
-			continue;
-		names[n] = v->v[i].name;
-		which[n++] = i;
-	}
-	rc = server_settings(c->bindir, dir, names, n, values,
-	    clone_deadline(c, SETTING_MS), NULL);
+	for (size_t i = 0; c->bindir != NULL && i < NELEM(judged); i++)
+		if (pgver_lists(
+			c->facts.version, PGFACT_STANDBY_SETTINGS, judged[i])) {
+			asked[n] = judged[i];
+			which[n++] = i;
+		}
+	c->programs_said =
+	    n > 0 && server_settings(c->bindir, dir, asked, n, values,
+			 clone_deadline(c, SETTING_MS), NULL) == 0;
 	for (size_t i = 0; i < n; i++) {
-		if (rc == 0)
-			take_value(&v->v[which[i]], &values[i]);
+		c->said[which[i]] =
+		    values[i].len > 0
+			? (int)strtol(buf_str(&values[i]), NULL, 10)
+			: -1;
 		buf_free(&values[i]);
 	}
+}
+
+/* The server itself says what its files mean, where all of them are here. */
+static void
+take_values(struct clone *c, const char *dir, struct view *v)
+{
+	if (!c->programs_said)
+		ask_programs(c, dir);
+	for (size_t i = 0; c->programs_said && i < v->n; i++)
+		/* The one that an earlier run wrote is the one they say. */
+		if (!v->own[i] && pgver_lists(c->facts.version,
+				      PGFACT_STANDBY_SETTINGS, v->v[i].name))
+			take_value(&v->v[i], c->said[i]);
+}
+
+void
+clone_ask_settings(struct clone *c)
+{
+	const char *dir = clone_config_dir(c);
+	struct buf path = BUF_INIT;
+
+	buf_addf(&path, "%s/" CONF_MAIN, dir);
+	if (!c->o->copy_external_config && buf_ok(&path) &&
+	    access(buf_str(&path), R_OK) == 0 && !is_source(c, buf_str(&path)))
+		ask_programs(c, dir);
+	buf_free(&path);
 }
 
 /* The file that is read last, with what an earlier run left there.  1, -1. */
@@ -262,7 +290,7 @@ look(struct view *v, struct err *e)
 	if (rc == 1)
 		rc = look_at_auto(v, &io, e);
 	if (rc == 1 && !v->copied)
-		ask_programs(c, dir, v);
+		take_values(c, dir, v);
 	buf_free(&path);
 	buf_free(&text);
 	return rc;
@@ -318,16 +346,10 @@ not_judged(struct clone *c, struct err *own)
 int
 clone_judge_settings(struct clone *c)
 {
-	struct preflight_setting s[] = {
-	    {.name = "max_connections", .want = c->control.max_connections},
-	    {.name = "max_worker_processes",
-		.want = c->control.max_worker_processes},
-	    {.name = "max_wal_senders", .want = c->control.max_wal_senders},
-	    {.name = "max_prepared_transactions",
-		.want = c->control.max_prepared_xacts},
-	    {.name = "max_locks_per_transaction",
-		.want = c->control.max_locks_per_xact},
-	};
+	const int want[CLONE_SETTINGS] = {c->control.max_connections,
+	    c->control.max_worker_processes, c->control.max_wal_senders,
+	    c->control.max_prepared_xacts, c->control.max_locks_per_xact};
+	struct preflight_setting s[CLONE_SETTINGS] = {{.name = NULL}};
 	const char *hot = pgver(c->facts.version, PGFACT_DEFAULT_HOT_STANDBY);
 	struct confread files = {.any_owner = true};
 	struct view v = {.c = c,
@@ -341,7 +363,8 @@ clone_judge_settings(struct clone *c)
 
 	c->auto_copied = auto_comes(c);
 	for (size_t i = 0; i < NELEM(s); i++)
-		s[i].have = -1;
+		s[i] = (struct preflight_setting){
+		    .name = judged[i], .want = want[i], .have = -1};
 	rc = look(&v, &own);
 	if (rc == 1)
 		clone_ssl_tell(c, &v.ssl);
