@@ -452,10 +452,12 @@ heard() {
 	# shellcheck disable=SC2046	# pids
 	freeze p $(children p 'background writer')
 	pg_set p "wal_sender_timeout = '1s'"
+	pg_set p "autovacuum = off"
 	pg_reload p
 	# The last of them may be about to commit.
 	poll_until 20 pg_is p "SELECT count(*) FROM pg_stat_activity
-	    WHERE backend_type = 'client backend'" 1 || return 2
+	    WHERE backend_type IN ('client backend', 'autovacuum worker')" 1 ||
+	    return 2
 	pg_wait_replay s1 p || return 2
 	cp -a "$T/p" "$T/dead"
 	rm "$T/dead/postmaster.pid"
