@@ -109,7 +109,7 @@ D3() {
 	passes "D3 with --force" -f "$CONF" s1 -y --force
 	before=$(state s1 s2)
 	promote -f "$CONF" s1 -y --fence="echo no such lamp >&2; exit 9"
-	is "$rc $(sed -n 's/.* is not promoted, //p' <<<"$err")" \
+	is "$rc $(sed -n 's/ \[[a-z-]*\]$//; s/.* is not promoted, //p' <<<"$err")" \
 	    "3 but the fence command has run: fence-failed" \
 	    "D3 a fence that fails is no proof"
 	like "$err" 'no such lamp' "D3 what it said is shown"

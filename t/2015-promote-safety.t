@@ -81,12 +81,21 @@ end_sessions() {
 	    WHERE application_name = '$2'" 0
 }
 
-# writing NODE: commits until kill_now $WRITER.
+# writing NODE: commits until writing_ends, or kill_now $WRITER.
 writing() {
-	(while sleep 0.2; do pg_sql "$1" "SELECT txid_current()"; done) \
-	    >/dev/null 2>&1 3>&- 4>&- &
+	rm -f "$T/enough"
+	(while [ ! -e "$T/enough" ]; do
+		pg_sql "$1" "SELECT txid_current()"
+		sleep 0.2
+	done) >/dev/null 2>&1 3>&- 4>&- &
 	WRITER=$!
 	kill_later "$WRITER"
+}
+
+# Nobody is about to commit any more.
+writing_ends() {
+	: >"$T/enough"
+	wait "$WRITER"
 }
 
 # forget NODE...: they do not know their upstream any more.
@@ -320,7 +329,7 @@ locks() {
 	    "the session is lost during the fence: who holds the lock"
 	let_lock s1
 	# No primary is left, so a person must act.
-	is "$rc $(sed -n 's/.* is not promoted, //p' <<<"$err")" \
+	is "$rc $(sed -n 's/ \[[a-z-]*\]$//; s/.* is not promoted, //p' <<<"$err")" \
 	    "7 but the fence command has run: promotion-running" \
 	    "the session is lost during the fence: exit 7, and the fence has run"
 	unchanged "$before" "the session is lost during the fence" s1 s2
@@ -432,7 +441,7 @@ heard() {
 	promote -f "$CONF" s1 -y --old-primary=p --fence=true
 	like "$err" 's1 .*got a message of .* p .*after the fence command had ended' \
 	    "heard after a fence that ended with 0: said so"
-	is "$rc $(sed -n 's/.* is not promoted, //p' <<<"$err")" \
+	is "$rc $(sed -n 's/ \[[a-z-]*\]$//; s/.* is not promoted, //p' <<<"$err")" \
 	    "3 but the fence command has run: old-primary-heard" \
 	    "heard after a fence that ended with 0: exit 3, and it has run"
 	unchanged "$before" "heard after a fence that ended with 0" p s1
@@ -448,13 +457,12 @@ heard() {
 
 	# Its host says that it is not running: that of another directory, in which
 	# the WAL ends where p's does, for p writes none.  It is heard all the same.
-	kill_now "$WRITER"
+	writing_ends
 	# shellcheck disable=SC2046	# pids
 	freeze p $(children p 'background writer')
 	pg_set p "wal_sender_timeout = '1s'"
 	pg_set p "autovacuum = off"
 	pg_reload p
-	# The last of them may be about to commit.
 	poll_until 20 pg_is p "SELECT count(*) FROM pg_stat_activity
 	    WHERE backend_type IN ('client backend', 'autovacuum worker')" 1 ||
 	    return 2

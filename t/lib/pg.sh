@@ -186,7 +186,8 @@ pg_is() { [ "$(pg_sql "$1" "$2")" = "$3" ]; }
 # transaction (VACUUM, unlogged relations) waits for the next flush.
 pg_wait_replay() {
 	local lsn
-	lsn=$(pg_sql "$2" "SELECT txid_current()") &&
+	# Unlike that of a bare xid this commit is flushed, and all before it.
+	lsn=$(pg_sql "$2" "SELECT pg_logical_emit_message(true, '', '')") &&
 	    lsn=$(pg_sql "$2" "SELECT pg_current_wal_flush_lsn()") || return 1
 	poll_until "${3:-60}" pg_is "$1" \
 	    "SELECT pg_last_wal_replay_lsn() >= '$lsn'::pg_lsn" t

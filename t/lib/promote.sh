@@ -406,7 +406,8 @@ refused() {
 
 # refusals: of the last run, as its last words name them.
 refusals() {
-	sed -n 's/^standby-promote: error: .*not promoted, nothing was changed: //p' \
+	sed -n 's/ \[preflight\]$//
+	    s/^standby-promote: error: .*not promoted, nothing was changed: //p' \
 	    <<<"$err"
 }
 
