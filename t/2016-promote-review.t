@@ -259,6 +259,7 @@ late_stop() {
 	ok "late stop: p takes writes" writes p
 
 	stopper "sleep 60"
+	poll_until 30 pg_streams s1
 	promote -f "$CONF" --switchover s1 -y -t 6s
 	rc_is 7 "late stop: it does not come: exit 7"
 	like "$err" 'its stop was asked for and may still come' \
