@@ -9,9 +9,7 @@
 #define WINDOW_BYTES (UINT64_C(64) << 20)
 #define BATCH_FILES 64
 #define BATCH_BYTES (UINT64_C(4) << 20)
-#define QUEUE_LIMIT (512u * 1024u)      /* bytes waiting in the channel */
-#define COMPARE_MAX (UINT64_C(1) << 20) /* bytes compared before a rename */
-#define FILE_COST 16384 /* a small file costs more than its bytes */
+#define QUEUE_LIMIT (512u * 1024u) /* bytes waiting in the channel */
 
 static const struct fetch_method *const methods[] = {
     [ACT_COPY] = &fetch_copy,
@@ -20,8 +18,8 @@ static const struct fetch_method *const methods[] = {
     [FETCH_READ] = &fetch_read,
 };
 
-static const struct fetch_method *
-method(const struct task *t)
+const struct fetch_method *
+fetch_method(const struct task *t)
 {
 	return methods[t->job.kind];
 }
@@ -48,8 +46,8 @@ fetch_new(const struct fetch_opts *o, struct err *e)
 	return f;
 }
 
-static void
-task_free(struct task *t)
+void
+fetch_task_free(struct task *t)
 {
 	if (t == NULL)
 		return;
@@ -74,7 +72,7 @@ fetch_free(struct fetch *f)
 		return;
 	for (t = f->head; t != NULL; t = next) {
 		next = t->next;
-		task_free(t);
+		fetch_task_free(t);
 	}
 	streamdigest_free(f->session);
 	bulk_free(f->bulk);
@@ -146,7 +144,7 @@ count_cost(struct fetch *f, struct task *t)
 	if (t->begun)
 		return;
 	t->begun = true;
-	t->cost = FILE_COST;
+	t->cost = FETCH_FILE_COST;
 	if (t->job.kind != ACT_PAGES) /* that counts span by span */
 		t->cost += t->job.size;
 	f->window += t->cost;
@@ -199,7 +197,7 @@ fetch_send(struct fetch *f, struct err *e)
 	if (whole(t))
 		return send_batch(f, e) == -1 ? -1 : f->sending != NULL;
 	count_cost(f, t);
-	if (method(t)->send(f, t, e) == -1)
+	if (fetch_method(t)->send(f, t, e) == -1)
 		return -1;
 	if (t->requested)
 		f->sending = t->next;
@@ -292,178 +290,6 @@ fetch_write(
 	return 0;
 }
 
-static void
-drop_tmp(struct fetch *f, struct task *t)
-{
-	char tmp[1200];
-
-	if (t->job.flags & ACT_ASIDE)
-		(void)tree_unlink(
-		    f->o.tree, fetch_tmp_name(t, tmp, sizeof(tmp)));
-}
-
-/* Is the file that would be replaced the same?  Then it stays. */
-static bool
-unchanged(struct fetch *f, struct task *t, uint64_t size)
-{
-	char a[4096], b[4096];
-	struct stat st;
-	uint64_t at = 0;
-	ssize_t n = 0;
-	int fd;
-
-	if (!(t->job.flags & ACT_ASIDE) || size > COMPARE_MAX)
-		return false;
-	fd = tree_openat(f->o.tree, t->job.path, O_RDONLY | O_NOFOLLOW, 0);
-	if (fd == -1)
-		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (uint64_t)st.st_size == size && (st.st_mode & 07777) == t->job.mode)
-		while (at < size &&
-		       (n = pread(fd, a, sizeof(a), (off_t)at)) > 0 &&
-		       pread(t->fd, b, (size_t)n, (off_t)at) == n &&
-		       memcmp(a, b, (size_t)n) == 0)
-			at += (uint64_t)n;
-	else
-		at = UINT64_MAX;
-	(void)close(fd);
-	return at == size;
-}
-
-/* The file is complete: size, mode, name. */
-static int
-settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
-{
-	char tmp[1200];
-	int fd = t->fd;
-
-	if (t->job.kind == FETCH_READ)
-		return 0;
-	if (unchanged(f, t, size)) {
-		t->received = 0;
-		drop_tmp(f, t);
-		return 0;
-	}
-	/* What is right already keeps its ctime (core/skipindex.h). */
-	if (t->length != size && ftruncate(fd, (off_t)size) == -1)
-		return fetch_local_error(t, "truncate file", e);
-	if (t->mode != t->job.mode && fchmod(fd, t->job.mode) == -1)
-		return fetch_local_error(t, "set the mode of file", e);
-	t->fd = -1;
-	if (close(fd) == -1)
-		return fetch_local_error(t, "close file", e);
-	if ((t->job.flags & ACT_ASIDE) &&
-	    tree_rename(f->o.tree, fetch_tmp_name(t, tmp, sizeof(tmp)),
-		t->job.path) == -1)
-		return fetch_local_error(t, "rename file", e);
-	return 0;
-}
-
-/* Take the task off the queue's head and report it. */
-static int
-retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
-    struct err *e)
-{
-	struct fetch_result r = {.id = t->job.id,
-	    .status = end->status,
-	    .size = end->size,
-	    .changed = t->received,
-	    .bad = end->bad,
-	    .first_bad = end->first_bad,
-	    .spared = t->spared,
-	    .settled = end->settled,
-	    .stamp = end->stamp};
-
-	memcpy(r.digest, end->digest, sizeof(r.digest));
-
-	f->head = t->next;
-	if (f->head == NULL)
-		f->tail = &f->head;
-	f->pending--;
-	f->window -= t->cost;
-	f->done_bytes += t->job.size;
-	task_free(t);
-	return f->o.done(f->o.arg, &r, e);
-}
-
-/* What was received is not what was sent: once more, whole (faults B17). */
-static int
-again_whole(struct fetch *f, struct task *t, struct err *e)
-{
-	struct fetch_job job = t->job;
-	int rc;
-
-	if (t->retried || t->job.kind == FETCH_READ)
-		return err_set(e, ERR_TRANSFER,
-		    "file \"%s\" differs from the source after it was fetched "
-		    "whole a second time",
-		    t->job.path);
-	drop_tmp(f, t);
-	job.kind = ACT_COPY;
-	job.flags &= (uint8_t)~ACT_UNSHARE;
-	/* Its right pages are not to be truncated away. */
-	if (f->spare_relseg != 0)
-		job.flags |= ACT_ASIDE;
-	if ((rc = fetch_add(f, &job, e)) == 0) {
-		struct task *last;
-
-		for (last = f->head; last->next != NULL; last = last->next)
-			;
-		last->retried = true;
-	}
-	f->head = t->next;
-	f->pending--;
-	f->window -= t->cost;
-	task_free(t);
-	return rc;
-}
-
-/* The source has no such file any more: neither may the target. */
-static int
-gone(struct fetch *f, struct task *t, struct err *e)
-{
-	if (t->job.kind == FETCH_READ)
-		return 0;
-	drop_tmp(f, t);
-	if (tree_unlink(f->o.tree, t->job.path) == -1 && errno != ENOENT)
-		return fetch_local_error(t, "remove file", e);
-	return 0;
-}
-
-static int
-file_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
-{
-	struct task *t = f->head;
-	uint8_t digest[WIRE_HASH];
-	int rc;
-
-	if (t == NULL || t->job.id != end->id || !t->requested)
-		return err_set(e, ERR_PROTOCOL,
-		    "agent ended a file that was not asked for");
-	if (end->status != WIRE_FILE_OK) {
-		if (end->status == WIRE_FILE_VANISHED && gone(f, t, e) == -1)
-			return -1;
-		drop_tmp(f, t);
-		return retire(f, t, end, e);
-	}
-	if ((t->job.flags & ACT_LIMIT) && end->size > t->job.size)
-		return err_set(e, ERR_PROTOCOL,
-		    "agent sent more of \"%s\" than was asked for",
-		    t->job.path);
-	if ((rc = method(t)->finish(f, t, end->size, digest, e)) == -1)
-		return -1;
-	if (rc == 1 || memcmp(digest, end->digest, sizeof(digest)) != 0)
-		return again_whole(f, t, e);
-	if (end->bad > 0 && (rc = fetch_spare_file(f, t, e)) != 0) {
-		t->received = 0;
-		drop_tmp(f, t);
-		return rc == -1 ? -1 : retire(f, t, end, e);
-	}
-	if (settle(f, t, end->size, e) == -1)
-		return -1;
-	return retire(f, t, end, e);
-}
-
 static int
 content(
     struct fetch *f, uint8_t type, const uint8_t *data, size_t n, struct err *e)
@@ -471,11 +297,11 @@ content(
 	struct task *t = f->head;
 
 	if (n < 4 || t == NULL || !t->begun ||
-	    t->job.id != wire_get_u32(data) || method(t)->frame != type)
+	    t->job.id != wire_get_u32(data) || fetch_method(t)->frame != type)
 		return err_set(e, ERR_PROTOCOL,
 		    "agent sent content that was not asked for");
 	f->bytes += n - 4 - (type == WIRE_RUN ? 4 : 0);
-	return method(t)->data(f, t, data + 4, n - 4, e);
+	return fetch_method(t)->data(f, t, data + 4, n - 4, e);
 }
 
 static int
@@ -512,7 +338,7 @@ fetch_frame(
 		return -1;
 	f->files++;
 	streamdigest_add(f->session, data, n);
-	return file_end(f, &end, e);
+	return fetch_end(f, &end, e);
 }
 
 size_t

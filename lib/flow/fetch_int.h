@@ -9,7 +9,8 @@
 #include "io/rsdelta.h"
 
 #define FETCH_TMP ".standby-clone.tmp"
-#define FETCH_SPAN 512 /* blocks per PAGES request */
+#define FETCH_SPAN 512        /* blocks per PAGES request */
+#define FETCH_FILE_COST 16384 /* a small file costs more than its bytes */
 
 struct task {
 	struct task *next;
@@ -68,6 +69,12 @@ struct fetch_method {
 };
 extern const struct fetch_method fetch_copy, fetch_pages, fetch_delta,
     fetch_read;
+const struct fetch_method *fetch_method(const struct task *t);
+
+void fetch_task_free(struct task *t);
+/* FILE_END of the task at the head of the queue: check the content, put it in
+ * its place, report it; or ask for it once more. */
+int fetch_end(struct fetch *f, const struct wire_file_end *end, struct err *e);
 
 int fetch_local_error(struct task *t, const char *what, struct err *e);
 /* Open the file to write: its own name, or the temporary one. */
