@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "base/bytes.h"
 #include "io/pagedelta.h"
 
 /* The library's choice among SSE2, AVX2 and AVX-512 at run time, where it was
@@ -34,6 +35,18 @@ void
 pagehash(uint64_t seed, const void *data, size_t n, uint8_t out[PAGEHASH])
 {
 	store(XXH3_128bits_withSeed(data, n, seed), out);
+}
+
+void
+pagesums(
+    uint64_t seed, const void *page, uint32_t block_size, uint8_t out[PAGESUMS])
+{
+	const uint8_t *p = page;
+	size_t size = block_size / 32;
+
+	for (size_t i = 0; i < 32; i++)
+		bytes_put_be32(out + i * 4,
+		    (uint32_t)XXH3_64bits_withSeed(p + i * size, size, seed));
 }
 
 struct filedigest *

@@ -1,5 +1,6 @@
-/* Every decoder of core/wire.c: the first byte says which. */
+/* Every decoder of core/wire.c and core/parts.c: the first byte says which. */
 #include "base/std.h"
+#include "core/parts.h"
 #include "core/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n);
@@ -32,6 +33,34 @@ walk_lists(const uint8_t *d, size_t n)
 				abort();
 			no_nul(f.path);
 		}
+}
+
+/* What is found of pages must be readable to its end. */
+static void
+walk_parts(const uint8_t *d, size_t n)
+{
+	uint8_t page[1024] = {0};
+	uint32_t id, last = 0;
+	struct parts_peek peek;
+	struct parts_want want;
+	struct parts_patch patch;
+	struct wire_str rest;
+
+	if (parts_decode_peek(d, n, &peek, NULL) == 0)
+		for (uint32_t i = 0; i < peek.n; i++) {
+			(void)parts_differ(parts_peek_sums(&peek, i),
+			    parts_peek_sums(&peek, peek.n - 1));
+			if (i > 0 && parts_peek_block(&peek, i) <= last)
+				abort();
+			last = parts_peek_block(&peek, i);
+		}
+	if (parts_decode_want(d, n, &want, NULL) == 0)
+		for (uint32_t i = 0; i < want.n; i++)
+			(void)parts_want_map(&want, i);
+	if (parts_decode_patch(d, n, &id, &rest, NULL) == 0)
+		while (rest.len > 0 &&
+		       parts_next_patch(&rest, sizeof(page), &patch, NULL) == 0)
+			parts_fill(page, sizeof(page), &patch);
 }
 
 /* What a decoder accepts, the encoder must write again, byte for byte. */
@@ -144,6 +173,7 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 		break;
 	case 1:
 		walk_lists(d + 1, n - 1);
+		walk_parts(d + 1, n - 1);
 		break;
 	case 2:
 		decode_requests(d + 1, n - 1);

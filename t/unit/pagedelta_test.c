@@ -31,6 +31,41 @@ hash_is_xxh3_128_in_canonical_order(void **state)
 	assert_memory_not_equal(got, empty, PAGEHASH);
 }
 
+static void
+sums_are_the_low_halves_of_XXH3_64_of_each_part(void **state)
+{
+	static const uint32_t sizes[] = {1024, 8192, 65536};
+	static uint8_t page[65536];
+	uint8_t a[PAGESUMS], b[PAGESUMS];
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(sizes); i++) {
+		uint32_t size = sizes[i], part = size / 32;
+
+		memset(page, 0, size);
+		pagesums(SEED, page, size, a);
+		for (size_t k = 1; k < 32; k++) /* equal parts */
+			assert_memory_equal(a + k * 4, a, 4);
+		pagesums(SEED + 1, page, size, b);
+		assert_memory_not_equal(a, b, 4);
+		for (uint32_t k = 0; k < 32; k++) { /* each sees its own */
+			page[(k + 1) * part - 1] ^= 1;
+			pagesums(SEED, page, size, b);
+			for (uint32_t m = 0; m < 32; m++)
+				assert_int_equal(
+				    memcmp(a + m * 4, b + m * 4, 4) != 0,
+				    m == k);
+			page[(k + 1) * part - 1] ^= 1;
+		}
+	}
+	/* 0xdbb6341d93939622 and 0xa057271c9071c99d. */
+	memset(page, 'a', 32);
+	memset(page + 32, 0, 992);
+	pagesums(0, page, 1024, a);
+	assert_memory_equal(a, "\x93\x93\x96\x22", 4);
+	assert_memory_equal(a + 4, "\x90\x71\xc9\x9d", 4);
+}
+
 /* As architecture.md 3.8 says it, page by page. */
 static void
 by_hashes(uint64_t seed, uint32_t block, size_t n, uint8_t out[PAGEHASH])
@@ -149,6 +184,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(hash_is_xxh3_128_in_canonical_order),
+	    cmocka_unit_test(sums_are_the_low_halves_of_XXH3_64_of_each_part),
 	    cmocka_unit_test(portions_do_not_change_the_digest),
 	    cmocka_unit_test(
 		seed_block_size_length_and_content_change_the_digest),
