@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """standby-agent and the pages of relations: checksums that are right, wrong,
-and wrong for a moment; files of more than 2 GB."""
+and wrong for a moment; parts of pages; files of more than 2 GB."""
 import os
 import struct
 import sys
@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(TOP, "t", "lib"))
 sys.dont_write_bytecode = True
 import wire_speaker as w  # noqa: E402
 from agent_tap import (  # noqa: E402
-    AGENT, eq, main, pgdata, refused, start, test)
+    AGENT, eq, main, noise, pgdata, refused, start, test)
 
 LSN = 0x3000028  # where the backup begins
 NAME = "base/1/16384"
@@ -249,6 +249,170 @@ def a_file_that_is_cut_off_meanwhile_has_no_damaged_page():
         eq(got[:16384] == there, True)
         if w.HAVE_XXH:
             eq(end["digest"], w.file_digest(got))
+
+
+# --- parts of pages --------------------------------------------------------
+
+
+def differing(page, *parts):
+    """The page with a byte of each of these parts changed."""
+    b, n = bytearray(page), len(page) // w.PARTS
+    for i in parts:
+        b[i * n + n // 2] ^= 1
+    return bytes(b)
+
+
+def cut(page, map):
+    n = len(page) // w.PARTS
+    return b"".join(page[i * n:i * n + n] for i in range(w.PARTS)
+                    if map >> i & 1)
+
+
+def frames(a, kinds):
+    """The payloads of one frame after the other, of the kinds named."""
+    return [a.expect(k) for k in kinds]
+
+
+@test
+def of_a_page_that_differs_only_the_parts_that_are_wanted_travel():
+    if not w.HAVE_XXH:
+        return "libxxhash is missing"
+    data = pgdata()
+    for size in (1024, 2048, 4096, 8192, 16384, 32768, 65536):
+        page = [(b"page %d " % i * size)[:size] for i in range(7)]
+        new = b"".join(page) + b"a part of a page"
+        w.put(data, NAME, new)
+        old = b"".join((page[0], differing(page[1], 3, 31), page[2],
+                        differing(page[3], 0), page[4][:100]))
+        for compress in (0, 3):
+            with start() as a:
+                a.open(data, block=size, compress=compress)
+                a.send("P", w.pages(NAME, count=8, hashes=w.page_hashes(
+                    old, block=size)))
+                run, peek, end = frames(a, "rnF")
+                eq(run, w.u32(1) + w.u32(5) + new[5 * size:])
+                eq(w.parse_peek(peek), (1, [
+                    (i, w.page_sums(page[i])) for i in (1, 3, 4)]))
+                eq(w.parse_file_end(end)["digest"],
+                   w.file_digest(new, block=size))
+                maps = [1 << 3 | 1 << 31, 0, w.ALL]
+                a.send("W", w.want(maps))
+                eq(w.parse_patch(a.expect("w"), size), (1, [
+                    (i, m, cut(page[i], m)) for i, m in zip((1, 3, 4), maps)]))
+                a.send("X")
+                r = w.Reader(a.expect("X"))
+                eq((r.u64(), r.u64()),
+                   (1, len(run) - 8 + size // w.PARTS * 34))
+
+
+@test
+def parts_are_of_the_page_that_was_hashed_whatever_is_there_now():
+    data = pgdata()
+    new = content(300)
+    name = w.put(data, NAME, new)
+    with start() as a:
+        a.open(data)
+        a.send("P", w.pages(NAME, count=300, hashes=w.page_hashes(
+            b"?" + new[1:8192] + new[8192:-1] + b"?")))
+        peek, end = frames(a, "nF")
+        eq([at for at, _ in w.parse_peek(peek)[1]], [0, 299])
+        os.truncate(name, 8192)
+        with open(name, "r+b") as f:
+            f.write(bytes(8192))
+        a.send("W", w.want([1, w.ALL]))
+        eq(w.parse_patch(a.expect("w"))[1],
+           [(0, 1, new[:256]), (299, w.ALL, new[-8192:])])
+        if w.HAVE_XXH:
+            eq(w.parse_file_end(end)["digest"], w.file_digest(new))
+        a.send("X")
+        a.expect("X")
+
+
+@test
+def pages_go_whole_while_no_more_can_be_held():
+    for size, extra in ((8192, 300), (65536, 5), (1024, 700)):
+        data = pgdata()
+        room = w.HELD // size
+        new = noise((room + extra) * size)
+        w.put(data, NAME, new)
+        w.put(data, NAME + "_fsm", noise(5 * size, 7))
+        other = [bytes(16)] * (room + extra)
+        with start() as a:
+            a.open(data, block=size)
+            for again in range(2):
+                for at in range(0, room + extra, 512):
+                    n = min(512, room + extra - at)
+                    a.send("P", w.pages(
+                        NAME, flags=(w.FIRST if at == 0 else 0) |
+                        (w.LAST if at + n == room + extra else 0), block=at,
+                        count=n, hashes=other[:n]))
+                held, whole = [], b""
+                while True:
+                    kind, payload = a.recv()
+                    if kind == "F":
+                        break
+                    if kind == "n":
+                        eq(len(payload) <= w.CHUNK, True)
+                        held.append(w.parse_peek(payload)[1])
+                    else:
+                        eq(kind, "r")
+                        whole += payload[8:]
+                # All that there is room for, and not one page more.
+                eq([at for h in held for at, _ in h], list(range(room)))
+                eq(whole == new[room * size:], True)
+                for h in held:
+                    a.send("W", w.want([1 << 5] * len(h)))
+                got = []
+                while len(got) < room:
+                    payload = a.expect("w")
+                    eq(len(payload) <= w.CHUNK, True)
+                    got += w.parse_patch(payload, size)[1]
+                eq(got == [(i, 1 << 5, cut(
+                    new[i * size:i * size + size], 1 << 5))
+                    for i in range(room)], True)
+                # The ring begins in its middle, and ends before that.
+                runs, end = a.get_pages(NAME + "_fsm", 5, other[:5])
+                eq(b"".join(r[8:] for r in runs) == noise(5 * size, 7), True)
+            a.send("X")
+            a.expect("X")
+
+
+@test
+def an_answer_that_fits_no_PEEK_ends_the_session():
+    data = pgdata()
+    w.put(data, NAME, content(600))
+    hashes = [bytes(16)] * 600
+
+    def spans(a):
+        """Two PEEKs, of 3 and of 2 pages."""
+        h = w.page_hashes(content(600))
+        for i in (1, 2, 500, 520, 599):
+            h[i] = bytes(16)
+        a.send("P", w.pages(NAME, id=7, flags=w.FIRST, count=512,
+                            hashes=h[:512]))
+        a.send("P", w.pages(id=7, flags=w.LAST, block=512, count=88,
+                            hashes=h[512:]))
+        eq([len(w.parse_peek(a.expect("n"))[1]) for _ in range(2)], [3, 2])
+        a.expect("F")
+
+    for answers in (
+            [w.want([0] * 2, 7)], [w.want([0] * 4, 7)], [w.want([0] * 5, 7)],
+            [w.want([0] * 3, 8)], [w.u32(7)], [b""],
+            [w.want([0] * 3, 7) + b"x"], [w.want([0] * 3, w.NO_ID)],
+            [w.want([0] * 3, 7)] * 2,
+            [w.want([0] * 3, 7), w.want([0] * 2, 7), w.want([0] * 2, 7)]):
+        with start() as a:
+            a.open(data)
+            spans(a)
+            for payload in answers:
+                a.send("W", payload)
+            err, status = a.end()
+            eq((err["code"], status), ("protocol", 5))
+    for frame in (w.frame("W", w.want([w.ALL])),
+                  w.frame("P", w.pages(NAME, count=600, hashes=hashes))
+                  + w.frame("X")):
+        refused(data, "protocol", 5, frame)
+    refused(data, "protocol", 5, w.frame("W", w.want([w.ALL])), opened=False)
 
 
 # --- more than 2 GB --------------------------------------------------------

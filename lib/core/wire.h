@@ -19,9 +19,10 @@
  * request or a verb is added: an end that does not know it must say so at
  * HELLO and not in the middle of a failover.  1: without OPERATE; 2: without
  * the stamps of files; 3: without RATE, the processors in OPENED, and the files
- * that pg_hba.conf names; 4: without the clock since boot in OPENED; 5.
+ * that pg_hba.conf names; 4: without the clock since boot in OPENED; 5: without
+ * PEEK, WANT and PATCH; 6.
  */
-#define WIRE_VERSION 5
+#define WIRE_VERSION 6
 #define WIRE_HEADER 5
 #define WIRE_MAX (1024u * 1024u)  /* bytes of payload, zipped or raw */
 #define WIRE_CHUNK (256u * 1024u) /* bytes of file data per frame */
@@ -42,7 +43,8 @@ enum wire_type {
 	WIRE_OPEN = 'O',
 	WIRE_MANIFEST = 'M', /* answered by ENTRIES* END */
 	WIRE_BATCH = 'B',    /* per file: DATA* FILE_END */
-	WIRE_PAGES = 'P',    /* RUN*, FILE_END after the last */
+	WIRE_PAGES = 'P',    /* RUN* and PEEK*, FILE_END after the last */
+	WIRE_WANT = 'W',     /* core/parts.h: to a PEEK; PATCH */
 	WIRE_SIG = 'S',      /* DELTA* FILE_END after the last */
 	WIRE_CONTROL = 'C',  /* CONTROL_DATA */
 	WIRE_VERIFY = 'K',   /* u64 LSN: from now on look at the
@@ -62,7 +64,11 @@ enum wire_type {
 			      * block of the file may be short) */
 	WIRE_SPAN = 's',     /* u32 id, u32 first block behind a PAGES span that
 			      * has been dealt with: after every PAGES request
-			      * but the last, and after its RUNs */
+			      * but the last, and after its RUNs and PEEKs */
+	WIRE_PEEK = 'n',     /* core/parts.h: pages that differ, and how to
+			      * tell where */
+	WIRE_PATCH = 'w',    /* core/parts.h: the parts that were wanted; also
+			      * behind the FILE_END of the file */
 	WIRE_DELTA = 'D',    /* u32 id, librsync delta bytes */
 	WIRE_FILE_END = 'F', /* struct wire_file_end */
 	WIRE_CONTROL_DATA = 'c',
@@ -182,7 +188,7 @@ struct wire_file_end {
 
 struct wire_done {                 /* agent -> client */
 	uint64_t files;            /* FILE_ENDs sent */
-	uint64_t bytes;            /* raw bytes of DATA, RUN and DELTA sent */
+	uint64_t bytes;            /* raw bytes of DATA, RUN, PATCH and DELTA */
 	uint8_t digest[WIRE_HASH]; /* XXH3-128 of all FILE_END payloads */
 };
 

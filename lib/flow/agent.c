@@ -60,6 +60,9 @@ send_done(struct agent *a, struct err *e)
 	if (a->pages.active || a->sig.active)
 		return err_set(
 		    e, ERR_PROTOCOL, "DONE while a file is not at its end");
+	if (a->hold.n > 0)
+		return err_set(e, ERR_PROTOCOL,
+		    "DONE while a PEEK of %u pages is not answered", a->hold.n);
 	streamdigest_end(a->ends, d.digest);
 	wire_encode_done(&b, &d);
 	rc = buf_ok(&b) ? chan_send_buf(a->c, WIRE_DONE, &b, e)
@@ -148,6 +151,7 @@ agent_free(struct agent *a)
 {
 	agent_files_free(&a->pages);
 	agent_files_free(&a->sig);
+	agent_hold_free(a);
 	rsdiff_free(a->diff);
 	streamdigest_free(a->ends);
 	zip_free(a->zip);

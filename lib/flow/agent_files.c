@@ -184,7 +184,8 @@ send_content(struct agent *a, struct agent_file *f, struct err *e)
 			break;
 		a->bytes_sent += (uint64_t)n;
 		if (agent_io_data(a, WIRE_DATA, id, sizeof(id), a->data,
-			(size_t)n, e) == -1)
+			(size_t)n, e) == -1 ||
+		    agent_hold_serve(a, e) == -1)
 			return -1;
 	}
 	return 0;

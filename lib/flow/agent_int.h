@@ -2,8 +2,9 @@
  * Inside of flow/agent.c and its parts: agent_io.c (the channel: keep-alive,
  * bounds), agent_send.c (content: compression, rate), agent_open.c (OPEN,
  * CONTROL, MANIFEST), agent_files.c (BATCH, SIG), agent_pages.c (PAGES),
- * agent_verify.c (VERIFY: checksums of pages), agent_config.c (CONFIG),
- * agent_operate.c (OPERATE), agent_guest.c (limits).
+ * agent_hold.c (PEEK, WANT, PATCH), agent_verify.c (VERIFY: checksums of
+ * pages), agent_config.c (CONFIG), agent_operate.c (OPERATE), agent_guest.c
+ * (limits).
  */
 #ifndef FLOW_AGENT_INT_H
 #define FLOW_AGENT_INT_H
@@ -12,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/filestamp.h"
+#include "core/parts.h"
 #include "core/pgcontrol.h"
 #include "core/squeeze.h"
 #include "core/wire.h"
@@ -103,6 +105,15 @@ struct agent {
 	struct agent_file pages, sig;
 	uint32_t pages_next; /* block that the next span begins with */
 	bool pages_eof;
+	struct agent_hold {
+		uint8_t *page;     /* PARTS_HELD bytes; NULL: none so far */
+		struct held *slot; /* a ring; for each of these pages */
+		uint32_t size;     /* of the ring */
+		uint32_t first, n; /* the oldest, how many are held */
+		uint32_t answered; /* of these, from the oldest on */
+		struct buf peek;   /* a frame to be; empty: none */
+		struct buf patch;
+	} hold;
 	struct rsdiff *diff;
 };
 
@@ -157,6 +168,17 @@ int agent_files_sig(struct agent *a, struct err *e);
 
 int agent_config(struct agent *a, struct err *e);
 int agent_pages(struct agent *a, struct err *e);
+
+/* Hold a page of a->pages for the next PEEK; 0: there is no room. */
+int agent_hold_page(
+    struct agent *a, uint32_t block, const uint8_t *page, struct err *e);
+/* Send the PEEK of the pages held since the last one. */
+int agent_hold_peek(struct agent *a, struct err *e);
+/* WANT, whenever it comes. */
+int agent_hold_want(struct agent *a, const void *data, size_t n, struct err *e);
+/* PATCH of all pages that were answered: between other frames. */
+int agent_hold_serve(struct agent *a, struct err *e);
+void agent_hold_free(struct agent *a);
 
 int agent_verify_request(struct agent *a, struct err *e);
 /* What the pages of the cluster are like; after a->block_size is known. */

@@ -64,6 +64,8 @@ take(struct agent *a, const struct frame *f, struct err *e)
 		return wire_decode_pong(f->data, f->len, &ignored, e);
 	case WIRE_RATE:
 		return agent_send_rate(a, f->data, f->len, e);
+	case WIRE_WANT:
+		return agent_hold_want(a, f->data, f->len, e);
 	case WIRE_ERR:
 		(void)wire_decode_err(f->data, f->len, NULL, &theirs);
 		return err_set(
@@ -153,12 +155,14 @@ agent_io_next(struct agent *a, uint8_t *type, struct err *e)
 	const uint8_t *p;
 	uint32_t len;
 
-	if (agent_io_tick(a, e) == -1 || agent_send_room(a, e) == -1)
+	if (agent_io_tick(a, e) == -1 || agent_send_room(a, e) == -1 ||
+	    agent_hold_serve(a, e) == -1)
 		return -1;
 	while (a->queue_pos == a->queue.len) {
 		buf_reset(&a->queue);
 		a->queue_pos = 0;
-		if (agent_io_pause(a, DEADLINE_NEVER, e) == -1)
+		if (agent_io_pause(a, DEADLINE_NEVER, e) == -1 ||
+		    agent_hold_serve(a, e) == -1)
 			return -1;
 	}
 	p = (const uint8_t *)a->queue.data + a->queue_pos;

@@ -20,7 +20,7 @@ send_run(struct agent *a, struct run *r, struct err *e)
 	wire_put_u32(head + 4, r->block);
 	a->bytes_sent += r->n;
 	rc = agent_io_data(a, WIRE_RUN, head, sizeof(head), r->data, r->n, e);
-	r->data = NULL;
+	*r = (struct run){.data = NULL};
 	return rc;
 }
 
@@ -33,20 +33,24 @@ compare(struct agent *a, uint32_t block, size_t n, const uint8_t *hash,
 	uint8_t own[PAGEHASH];
 	struct run r = {.data = NULL};
 	size_t len, i = 0;
+	int rc;
 
 	for (size_t at = 0; at < n; at += len, i++) {
 		len = MIN_OF((size_t)a->block_size, n - at);
 		pagehash(a->seed, a->data + at, len, own);
 		filedigest_add_hash(a->pages.digest, own);
+		rc = 0; /* 1: not in a run */
 		if (i < nhash &&
-		    memcmp(own, hash + i * PAGEHASH, PAGEHASH) == 0) {
-			if (send_run(a, &r, e) == -1)
-				return -1;
-			continue;
-		}
-		if (r.data != NULL && r.n + len > a->chunk &&
-		    send_run(a, &r, e) == -1)
+		    memcmp(own, hash + i * PAGEHASH, PAGEHASH) == 0)
+			rc = 1;
+		else if (i < nhash && len == a->block_size)
+			rc = agent_hold_page(
+			    a, block + (uint32_t)i, a->data + at, e);
+		if (rc == -1 || ((rc == 1 || r.n + len > a->chunk) &&
+				    send_run(a, &r, e) == -1))
 			return -1;
+		if (rc == 1)
+			continue;
 		if (r.data == NULL)
 			r = (struct run){
 			    .block = block + (uint32_t)i, .data = a->data + at};
@@ -83,10 +87,10 @@ serve_span(struct agent *a, const struct wire_pages *p, struct err *e)
 		a->pages.size += (uint64_t)n;
 		off += (uint64_t)n;
 		block += AGENT_READ / a->block_size;
-		if (agent_io_tick(a, e) == -1)
+		if (agent_io_tick(a, e) == -1 || agent_hold_serve(a, e) == -1)
 			return -1;
 	}
-	return 0;
+	return agent_hold_peek(a, e);
 }
 
 static int

@@ -35,6 +35,7 @@ fetch_new(const struct fetch_opts *o, struct err *e)
 	}
 	f->o = *o;
 	f->tail = &f->head;
+	f->ended_tail = &f->ended;
 	f->session = streamdigest_new();
 	f->block = malloc((size_t)FETCH_SPAN * o->block_size);
 	f->bulk = bulk_new();
@@ -63,17 +64,25 @@ fetch_task_free(struct task *t)
 	free(t);
 }
 
-void
-fetch_free(struct fetch *f)
+static void
+tasks_free(struct task *t)
 {
-	struct task *t, *next;
+	struct task *next;
 
-	if (f == NULL)
-		return;
-	for (t = f->head; t != NULL; t = next) {
+	for (; t != NULL; t = next) {
 		next = t->next;
 		fetch_task_free(t);
 	}
+}
+
+void
+fetch_free(struct fetch *f)
+{
+	if (f == NULL)
+		return;
+	tasks_free(f->head);
+	tasks_free(f->ended);
+	free(f->wanted.ring);
 	streamdigest_free(f->session);
 	bulk_free(f->bulk);
 	buf_free(&f->frame);
@@ -332,6 +341,10 @@ fetch_frame(
 
 	if (type == WIRE_SPAN)
 		return span(f, data, n, e);
+	if (type == WIRE_PEEK)
+		return fetch_parts_peek(f, data, n, e);
+	if (type == WIRE_PATCH)
+		return fetch_parts_patch(f, data, n, e);
 	if (type != WIRE_FILE_END)
 		return content(f, type, data, n, e);
 	if (wire_decode_file_end(data, n, &end, e) == -1)
@@ -350,7 +363,9 @@ fetch_pending(const struct fetch *f)
 const char *
 fetch_current(const struct fetch *f)
 {
-	return f->head == NULL ? NULL : f->head->job.path;
+	const struct task *t = f->head != NULL ? f->head : f->ended;
+
+	return t == NULL ? NULL : t->job.path;
 }
 
 uint64_t

@@ -1,8 +1,10 @@
 /*
  * Fetch files: requests to an agent and what is done with its answers.  Jobs
  * are queued; requests go out while earlier answers come in (always several
- * under way); answers come in the order of the requests.  Single-threaded and
- * non-blocking: the caller pumps the channel.
+ * under way); answers come in the order of the requests, but for the parts of
+ * pages that differ: these are asked for when it is known which they are, and a
+ * file that lacks some is done later.  Single-threaded and non-blocking: the
+ * caller pumps the channel.
  */
 #ifndef FLOW_FETCH_H
 #define FLOW_FETCH_H
@@ -31,7 +33,8 @@ struct fetch_result {
 	uint32_t id;
 	uint8_t status;     /* enum wire_file_status */
 	uint64_t size;      /* of the file now */
-	uint64_t changed;   /* bytes that were received as content */
+	uint64_t changed;   /* bytes of content that were written: of a page
+			     * that differs all, whatever came of it */
 	uint8_t digest[16]; /* of the content, io/pagedelta.h */
 	uint32_t bad;       /* pages of the source that are damaged */
 	uint32_t first_bad; /* block number of the first of them */
@@ -68,7 +71,8 @@ int fetch_add(struct fetch *f, const struct fetch_job *job, struct err *e);
 /* Queue requests while there is room.  Does at most one portion of local
  * reading (4 MiB); 1: more could be sent at once, 0: nothing to do now. */
 int fetch_send(struct fetch *f, struct err *e);
-/* One DATA, RUN, DELTA, SPAN or FILE_END frame (already unpacked). */
+/* One DATA, RUN, PEEK, PATCH, DELTA, SPAN or FILE_END frame (already
+ * unpacked). */
 int fetch_frame(struct fetch *f, uint8_t type, const uint8_t *data, size_t n,
     struct err *e);
 size_t fetch_pending(const struct fetch *f); /* jobs not done */

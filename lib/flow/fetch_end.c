@@ -70,7 +70,27 @@ settle(struct fetch *f, struct task *t, uint64_t size, struct err *e)
 	return 0;
 }
 
-/* Take the task off the queue's head and report it. */
+/* Take the task off the head of its queue and forget it.  Of those in f->ended
+ * the first is complete first: parts come in the order of the PEEKs, and these
+ * in that of the files. */
+static void
+leave(struct fetch *f, struct task *t)
+{
+	if (t->ended) {
+		f->ended = t->next;
+		if (f->ended == NULL)
+			f->ended_tail = &f->ended;
+	} else {
+		f->head = t->next;
+		if (f->head == NULL)
+			f->tail = &f->head;
+		f->done_bytes += t->job.size;
+	}
+	f->pending--;
+	f->window -= t->cost;
+	fetch_task_free(t);
+}
+
 static int
 retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
     struct err *e)
@@ -87,13 +107,7 @@ retire(struct fetch *f, struct task *t, const struct wire_file_end *end,
 
 	memcpy(r.digest, end->digest, sizeof(r.digest));
 
-	f->head = t->next;
-	if (f->head == NULL)
-		f->tail = &f->head;
-	f->pending--;
-	f->window -= t->cost;
-	f->done_bytes += t->job.size;
-	fetch_task_free(t);
+	leave(f, t);
 	return f->o.done(f->o.arg, &r, e);
 }
 
@@ -122,10 +136,8 @@ again_whole(struct fetch *f, struct task *t, struct err *e)
 			;
 		last->retried = true;
 	}
-	f->head = t->next;
-	f->pending--;
-	f->window -= t->cost;
-	fetch_task_free(t);
+	f->done_bytes -= t->job.size; /* it is still to be dealt with */
+	leave(f, t);
 	return rc;
 }
 
@@ -141,26 +153,14 @@ gone(struct fetch *f, struct task *t, struct err *e)
 	return 0;
 }
 
+/* All of the file has come. */
 int
-fetch_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
+fetch_end_complete(struct fetch *f, struct task *t,
+    const struct wire_file_end *end, struct err *e)
 {
-	struct task *t = f->head;
 	uint8_t digest[WIRE_HASH];
 	int rc;
 
-	if (t == NULL || t->job.id != end->id || !t->requested)
-		return err_set(e, ERR_PROTOCOL,
-		    "agent ended a file that was not asked for");
-	if (end->status != WIRE_FILE_OK) {
-		if (end->status == WIRE_FILE_VANISHED && gone(f, t, e) == -1)
-			return -1;
-		drop_tmp(f, t);
-		return retire(f, t, end, e);
-	}
-	if ((t->job.flags & ACT_LIMIT) && end->size > t->job.size)
-		return err_set(e, ERR_PROTOCOL,
-		    "agent sent more of \"%s\" than was asked for",
-		    t->job.path);
 	if ((rc = fetch_method(t)->finish(f, t, end->size, digest, e)) == -1)
 		return -1;
 	if (rc == 1 || memcmp(digest, end->digest, sizeof(digest)) != 0)
@@ -173,4 +173,52 @@ fetch_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
 	if (settle(f, t, end->size, e) == -1)
 		return -1;
 	return retire(f, t, end, e);
+}
+
+/* It is at its end, but for parts of pages that are under way: those of the
+ * next ones need not wait. */
+static void
+await(struct fetch *f, struct task *t, const struct wire_file_end *end)
+{
+	uint64_t rest = t->cost - MIN_OF(t->cost, (uint64_t)FETCH_FILE_COST);
+
+	f->head = t->next;
+	if (f->head == NULL)
+		f->tail = &f->head;
+	t->next = NULL;
+	*f->ended_tail = t;
+	f->ended_tail = &t->next;
+	t->ended = true;
+	t->end = *end;
+	t->cost -= rest;
+	f->window -= rest;
+	f->done_bytes += t->job.size;
+}
+
+int
+fetch_end(struct fetch *f, const struct wire_file_end *end, struct err *e)
+{
+	struct task *t = f->head;
+
+	if (t == NULL || t->job.id != end->id || !t->requested)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent ended a file that was not asked for");
+	if (end->status != WIRE_FILE_OK) {
+		if (t->awaiting > 0)
+			return err_set(e, ERR_PROTOCOL,
+			    "agent has pages of \"%s\", which is not there",
+			    t->job.path);
+		if (end->status == WIRE_FILE_VANISHED && gone(f, t, e) == -1)
+			return -1;
+		drop_tmp(f, t);
+		return retire(f, t, end, e);
+	}
+	if ((t->job.flags & ACT_LIMIT) && end->size > t->job.size)
+		return err_set(e, ERR_PROTOCOL,
+		    "agent sent more of \"%s\" than was asked for",
+		    t->job.path);
+	if (t->awaiting == 0)
+		return fetch_end_complete(f, t, end, e);
+	await(f, t, end);
+	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef FLOW_FETCH_INT_H
 #define FLOW_FETCH_INT_H
 
+#include "core/parts.h"
 #include "core/wire.h"
 #include "flow/fetch.h"
 #include "io/bulk.h"
@@ -30,7 +31,12 @@ struct task {
 	/* PAGES */
 	uint64_t local_size;
 	uint32_t nblocks, next_block;
-	uint8_t *hash; /* nblocks * 16 */
+	uint8_t *hash;     /* nblocks * 16 */
+	uint32_t peeked;   /* the next PEEK begins here or behind */
+	uint32_t awaiting; /* pages of which parts were wanted and have not
+			    * come */
+	bool ended;        /* that alone is missing: it is in f->ended */
+	struct wire_file_end end;
 	/* DELTA */
 	struct rssig *sig;
 	struct rspatch *patch;
@@ -38,10 +44,22 @@ struct task {
 	struct filedigest *digest;
 };
 
+/* Pages of which parts were wanted, in the order in which they will come. */
+struct wanted_page {
+	struct task *t;
+	uint32_t block, map;
+};
+struct wanted {
+	struct wanted_page *ring; /* NULL: none so far */
+	uint32_t size, first, n;
+};
+
 struct fetch {
 	struct fetch_opts o;
-	struct task *head, **tail; /* in the order of the requests */
-	struct task *sending;      /* first one not wholly requested */
+	struct task *head, **tail;        /* in the order of the requests */
+	struct task *ended, **ended_tail; /* awaiting parts, in this order */
+	struct task *sending;             /* first one not wholly requested */
+	struct wanted wanted;
 	size_t pending;
 	uint64_t window; /* cost of what is requested and not answered */
 	uint64_t done_bytes;
@@ -75,6 +93,19 @@ void fetch_task_free(struct task *t);
 /* FILE_END of the task at the head of the queue: check the content, put it in
  * its place, report it; or ask for it once more. */
 int fetch_end(struct fetch *f, const struct wire_file_end *end, struct err *e);
+/* Likewise of the first in f->ended, when the last of its parts has come. */
+int fetch_end_complete(struct fetch *f, struct task *t,
+    const struct wire_file_end *end, struct err *e);
+
+/* What is in the file at t->fd now: n bytes from there on, fewer at its end. */
+ssize_t fetch_pages_read(
+    struct task *t, uint8_t *to, size_t n, uint64_t at, struct err *e);
+/* PEEK: answer it. */
+int fetch_parts_peek(
+    struct fetch *f, const uint8_t *data, size_t n, struct err *e);
+/* PATCH; ends the task that was waiting for it. */
+int fetch_parts_patch(
+    struct fetch *f, const uint8_t *data, size_t n, struct err *e);
 
 int fetch_local_error(struct task *t, const char *what, struct err *e);
 /* Open the file to write: its own name, or the temporary one. */

@@ -67,19 +67,14 @@ pages_begin(struct fetch *f, struct task *t, struct err *e)
 	return 0;
 }
 
-/* Read and hash our own blocks of the span; returns how many there are. */
-static int
-hash_span(struct fetch *f, struct task *t, uint32_t count, uint32_t *nhash,
-    struct err *e)
+ssize_t
+fetch_pages_read(
+    struct task *t, uint8_t *to, size_t n, uint64_t at, struct err *e)
 {
-	uint64_t at = (uint64_t)t->next_block * f->o.block_size;
-	uint64_t want = at < t->local_size ? t->local_size - at : 0;
 	size_t got = 0;
 
-	want = MIN_OF(want, (uint64_t)count * f->o.block_size);
-	while (got < want) {
-		ssize_t r =
-		    pread(t->fd, f->block + got, want - got, (off_t)(at + got));
+	while (got < n) {
+		ssize_t r = pread(t->fd, to + got, n - got, (off_t)(at + got));
 
 		if (r == -1 && errno == EINTR)
 			continue;
@@ -89,10 +84,25 @@ hash_span(struct fetch *f, struct task *t, uint32_t count, uint32_t *nhash,
 			break;
 		got += (size_t)r;
 	}
+	return (ssize_t)got;
+}
+
+/* Read and hash our own blocks of the span; returns how many there are. */
+static int
+hash_span(struct fetch *f, struct task *t, uint32_t count, uint32_t *nhash,
+    struct err *e)
+{
+	uint64_t at = (uint64_t)t->next_block * f->o.block_size;
+	uint64_t want = at < t->local_size ? t->local_size - at : 0;
+	ssize_t got;
+
+	want = MIN_OF(want, (uint64_t)count * f->o.block_size);
+	if ((got = fetch_pages_read(t, f->block, want, at, e)) == -1)
+		return -1;
 	*nhash = 0;
-	for (size_t i = 0; i < got; i += f->o.block_size) {
+	for (size_t i = 0; i < (size_t)got; i += f->o.block_size) {
 		pagehash(f->o.seed, f->block + i,
-		    MIN_OF(got - i, (size_t)f->o.block_size),
+		    MIN_OF((size_t)got - i, (size_t)f->o.block_size),
 		    t->hash + (size_t)(t->next_block + *nhash) * WIRE_HASH);
 		++*nhash;
 	}

@@ -172,6 +172,8 @@ agent_frame(struct worker *w, const struct frame *f, struct err *e)
 	switch (f->type & 0x7f) {
 	case WIRE_DATA:
 	case WIRE_RUN:
+	case WIRE_PEEK:
+	case WIRE_PATCH:
 	case WIRE_DELTA:
 	case WIRE_SPAN:
 	case WIRE_FILE_END:

@@ -16,10 +16,12 @@ import subprocess
 import time
 
 MAGIC = b"STBYWIRE"
-VERSION = 5
+VERSION = 6
 NO_ID = 0xFFFFFFFF
 ZIPPED = 0x80
 CHUNK = 256 * 1024
+PARTS, ALL = 32, 0xFFFFFFFF  # of a page; a map that wants all of them
+HELD = 16 << 20
 RECURSE, INIT = 1, 2
 TO_EOF, SAME = 1, 2
 FIRST, LAST = 1, 2
@@ -125,6 +127,10 @@ def pages(path="", id=1, flags=FIRST | LAST, limit=1 << 40, block=0, count=1,
             + u32(len(hashes) if nhash is None else nhash) + b"".join(hashes))
 
 
+def want(maps, id=1):
+    return u32(id) + b"".join(u32(m) for m in maps)
+
+
 def sig(data=b"", path="", id=1, flags=FIRST | LAST, limit=0, basis=0):
     head = u64(limit) + u64(basis) + text(path) if flags & FIRST else b""
     return u32(id) + u8(flags) + head + data
@@ -150,6 +156,25 @@ def parse_file_end(data):
     return {"id": r.u32(), "status": r.u8(), "size": r.u64(),
             "digest": r.take(16), "bad": r.u32(), "first_bad": r.u32(),
             "settled": r.u8(), "stamp": parse_stamp(r)}
+
+
+def parse_peek(data):
+    """(id, [(block, sums)])"""
+    r = Reader(data)
+    id, out = r.u32(), []
+    while r.left():
+        out.append((r.u32(), r.take(4 * PARTS)))
+    return id, out
+
+
+def parse_patch(data, block=8192):
+    """(id, [(block, map, bytes)])"""
+    r = Reader(data)
+    id, out = r.u32(), []
+    while r.left():
+        at, map = r.u32(), r.u32()
+        out.append((at, map, r.take(bin(map).count("1") * block // PARTS)))
+    return id, out
 
 
 STAMP = ("size", "mtime", "ctime", "ino", "dev")
@@ -214,6 +239,9 @@ if HAVE_XXH:
     _xxh.XXH3_128bits_withSeed.restype = _Hash128
     _xxh.XXH3_128bits_withSeed.argtypes = [
         ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+    _xxh.XXH3_64bits_withSeed.restype = ctypes.c_uint64
+    _xxh.XXH3_64bits_withSeed.argtypes = [
+        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
 if HAVE_ZSTD:
     _zstd.ZSTD_decompress.restype = ctypes.c_size_t
     _zstd.ZSTD_decompress.argtypes = [
@@ -227,6 +255,13 @@ def xxh(data, seed=0):
 
 def page_hashes(data, seed=42, block=8192):
     return [xxh(data[i:i + block], seed) for i in range(0, len(data), block)]
+
+
+def page_sums(page, seed=42):
+    n = len(page) // PARTS
+    return b"".join(
+        u32(_xxh.XXH3_64bits_withSeed(page[i:i + n], n, seed) & 0xFFFFFFFF)
+        for i in range(0, len(page), n))
 
 
 def file_digest(data, seed=42, block=8192):
@@ -371,7 +406,7 @@ class agent:
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, bufsize=0, **popen)
         self.buf, self.pings, self.spans = b"", 0, []
-        self.package = package
+        self.package, self.block = package, 8192
         os.set_blocking(self.p.stdin.fileno(), False)
 
     def __enter__(self):
@@ -455,6 +490,7 @@ class agent:
 
     def open(self, pgdata, **kw):
         self.greet()
+        self.block = kw.get("block", self.block)
         self.send("O", open_(pgdata, **kw))
         return parse_opened(self.expect("o"))
 
@@ -463,18 +499,29 @@ class agent:
         return parse_operated(self.expect("v"))
 
     def answer(self, kind):
-        """Frames of that kind up to FILE_END: (list of payloads, end)."""
-        got = []
-        while True:
+        """Frames of that kind up to FILE_END: (list of payloads, end).  With
+        RUNs each page of a PEEK is wanted whole, and becomes a RUN."""
+        got, end, due = [], None, 0
+        while end is None or due:
             f = self.recv()
             if f is None:
                 raise ValueError("the end instead of FILE_END")
             if f[0] == "F":
-                return got, parse_file_end(f[1])
-            if f[0] == "!":
+                end = parse_file_end(f[1])
+            elif f[0] == "!":
                 raise ValueError(parse_err(f[1]))
-            assert f[0] == kind, "%s instead of %s" % (f[0], kind)
-            got.append(f[1])
+            elif f[0] == "n" and kind == "r":
+                id, pages = parse_peek(f[1])
+                due += len(pages)
+                self.send("W", want([ALL] * len(pages), id))
+            elif f[0] == "w" and kind == "r":
+                id, pages = parse_patch(f[1], self.block)
+                due -= len(pages)
+                got += [u32(id) + u32(at) + data for at, _, data in pages]
+            else:
+                assert f[0] == kind, "%s instead of %s" % (f[0], kind)
+                got.append(f[1])
+        return got, end
 
     def get_pages(self, path, count, hashes=(), **kw):
         """All of a file in spans; the RUNs and the end."""
