@@ -4,9 +4,9 @@
 #include "flow/fetch.h"
 #include "flow/fetch_int.h"
 
-/* What may be under way: enough to fill a long fast line, little enough for the
- * agent's queue. */
-#define WINDOW_BYTES (UINT64_C(64) << 20)
+/* What may be under way: enough to fill a long fast line (64 MiB compare 1.2
+ * GB/s where a round trip takes 50 ms), little enough for the agent's queue. */
+#define WINDOW_BYTES (UINT64_C(256) << 20)
 #define BATCH_FILES 64
 #define BATCH_BYTES (UINT64_C(4) << 20)
 #define QUEUE_LIMIT (512u * 1024u) /* bytes waiting in the channel */

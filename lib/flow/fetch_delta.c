@@ -2,9 +2,9 @@
 #include "flow/fetch_int.h"
 
 #define SIG_FRAME (64u * 1024u)
-/* What a byte of a signature counts against the window of 64 MiB: an agent that
- * is held up keeps 8 MiB of requests. */
-#define SIG_COST 16
+/* What a byte of a signature counts against the window of 256 MiB: an agent
+ * that is held up keeps 8 MiB of requests. */
+#define SIG_COST 64
 
 /* The file may have grown since the manifest, within reason. */
 static uint64_t

@@ -11,7 +11,7 @@
 
 #define FETCH_TMP ".standby-clone.tmp"
 #define FETCH_SPAN 512        /* blocks per PAGES request */
-#define FETCH_FILE_COST 16384 /* a small file costs more than its bytes */
+#define FETCH_FILE_COST 65536 /* a small file costs more than its bytes */
 
 struct task {
 	struct task *next;
