@@ -40,8 +40,8 @@ int server_bindir(
 /*
  * server_conf.c: what those programs make of a configuration, by "postgres -C"
  * (from 9.2; below, and where they cannot read it: ERR_SETTING, with what they
- * said).  deadline: of each call; also ends by a signal.  What is asked in one
- * call is asked by as many processes at the same time.
+ * said).  deadline: of each call; also ends by a signal.  Each value takes the
+ * start of a program, 10 ms.
  *
  * server_settings: the values of `names` for a server whose configuration is in
  * config_dir (PGDATA, or where the distribution has it), includes and

@@ -27,80 +27,56 @@ said_no(const struct buf *said, const char *name, struct err *e)
 	return -1;
 }
 
-/* One question; several are under way at the same time. */
-struct question {
-	struct proc p;
-	struct buf path, said;
-	const char *words[64];
-};
-
 /* set: up to two "name=value", NULL at the end. */
 static int
-ask_begin(struct question *q, const char *bindir, const char *dir,
-    const char *const *set, const char *name, struct buf *value,
-    int64_t deadline, struct err *e)
+ask_one(const char *bindir, const char *dir, const char *const *set,
+    const char *name, struct buf *value, int64_t deadline, struct err *e)
 {
 	static const char *const env[] = {"LC_ALL=C", NULL};
+	struct buf path = BUF_INIT, said = BUF_INIT;
 	/* -C third: so PostgreSQL wants it of one who is root. */
-	const char *argv[12] = {NULL, "-D", dir, "-C", name};
-	struct proc_opts o = {.argv = q->words,
+	const char *argv[12] = {NULL, "-D", dir, "-C", name}, *words[64];
+	struct proc_opts o = {.argv = words,
 	    .env = env,
 	    .out = value,
-	    .err = &q->said,
+	    .err = &said,
 	    .max_out = VALUE_MAX,
 	    .deadline = deadline,
 	    .sigfd = sig_fd()};
+	int status = -1, rc;
 
 	for (size_t n = 5; set != NULL && *set != NULL; set++) {
 		argv[n++] = "-c";
 		argv[n++] = *set;
 	}
-	buf_addf(&q->path, "%s/postgres", bindir);
-	argv[0] = buf_str(&q->path);
+	buf_addf(&path, "%s/postgres", bindir);
+	argv[0] = buf_str(&path);
 	buf_reset(value);
-	if (!buf_ok(&q->path))
-		return err_set_nomem(e);
-	if (server_words(argv, q->words, NELEM(q->words), e) == -1)
-		return -1;
-	return proc_begin(&q->p, &o, e);
-}
-
-static int
-ask_end(struct question *q, const char *name, struct buf *value, struct err *e)
-{
-	int status = -1;
-
-	if (proc_end(&q->p, &status, e) == -1)
-		return -1;
-	if (status != 0)
-		return said_no(&q->said, name, e);
-	if (value->len > 0 && value->data[value->len - 1] == '\n')
+	rc = buf_ok(&path) ? server_words(argv, words, NELEM(words), e)
+			   : err_set_nomem(e);
+	if (rc == 0)
+		rc = proc_run(&o, &status, e);
+	if (rc == 0 && status != 0)
+		rc = said_no(&said, name, e);
+	if (rc == 0 && value->len > 0 && value->data[value->len - 1] == '\n')
 		value->data[--value->len] = '\0';
-	return buf_ok(value) ? 0 : err_set_nomem(e);
+	buf_free(&path);
+	buf_free(&said);
+	return rc == 0 && !buf_ok(value) ? err_set_nomem(e) : rc;
 }
 
-/* All at once: each takes the time of a program's start. */
+/* One after the other: this is done while SSH connects, which shall have the
+ * other processors. */
 static int
 ask(const char *bindir, const char *dir, const char *const *set,
     const char *const *names, size_t n, struct buf *values, int64_t deadline,
     struct err *e)
 {
-	struct question *q = calloc(n, sizeof(*q));
 	int rc = 0;
 
-	if (q == NULL)
-		return err_set_nomem(e);
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = ask_begin(
-		    &q[i], bindir, dir, set, names[i], &values[i], deadline, e);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = ask_end(&q[i], names[i], &values[i], e);
-	for (size_t i = 0; i < n; i++) {
-		proc_drop(&q[i].p);
-		buf_free(&q[i].path);
-		buf_free(&q[i].said);
-	}
-	free(q);
+		rc = ask_one(
+		    bindir, dir, set, names[i], &values[i], deadline, e);
 	return rc;
 }
 
@@ -109,9 +85,7 @@ server_settings(const char *bindir, const char *config_dir,
     const char *const *names, size_t n, struct buf *values, int64_t deadline,
     struct err *e)
 {
-	return n == 0 ? 0
-		      : ask(bindir, config_dir, NULL, names, n, values,
-			    deadline, e);
+	return ask(bindir, config_dir, NULL, names, n, values, deadline, e);
 }
 
 int
@@ -150,7 +124,7 @@ server_sizes(const char *bindir, int version, struct server_sizes *s,
 	uint32_t *to[NELEM(rows)];
 	struct buf values[NELEM(rows)] = {BUF_INIT};
 	size_t n = 0;
-	int rc = 0;
+	int rc;
 
 	*s = (struct server_sizes){.block = 0};
 	for (size_t i = 0; i < NELEM(rows); i++) {
@@ -159,8 +133,7 @@ server_sizes(const char *bindir, int version, struct server_sizes *s,
 		names[n] = rows[i].name;
 		to[n++] = rows[i].to;
 	}
-	if (n > 0)
-		rc = ask(bindir, NO_DIR, set, names, n, values, deadline, e);
+	rc = ask(bindir, NO_DIR, set, names, n, values, deadline, e);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == 0)
 			*to[i] =

@@ -313,6 +313,18 @@ kill_group(pid_t pid)
 
 /* --- run ------------------------------------------------------------------*/
 
+struct proc_stream {
+	int fd; /* -1: ended, or not wanted */
+	struct buf *to;
+};
+
+struct proc {
+	struct proc_opts o;
+	struct proc_stream s[2];
+	pid_t pid;
+	int pidfd; /* -1: the kernel has none */
+};
+
 static void
 stream_end(struct proc_stream *s)
 {
@@ -409,8 +421,8 @@ end_all(struct proc *p)
 	errno = saved;
 }
 
-int
-proc_begin(struct proc *p, const struct proc_opts *o, struct err *e)
+static int
+begin(struct proc *p, const struct proc_opts *o, struct err *e)
 {
 	int fds[3] = {-1, -1, -1}, rc = -1, saved;
 
@@ -448,31 +460,15 @@ end_child(struct proc *p)
 }
 
 int
-proc_end(struct proc *p, int *status, struct err *e)
-{
-	int rc = collect(p, status, e);
-
-	if (rc == -1)
-		end_child(p);
-	p->pid = -1;
-	end_all(p);
-	return rc;
-}
-
-void
-proc_drop(struct proc *p)
-{
-	if (p->pid <= 0)
-		return;
-	end_child(p);
-	p->pid = -1;
-	end_all(p);
-}
-
-int
 proc_run(const struct proc_opts *o, int *status, struct err *e)
 {
 	struct proc p;
+	int rc;
 
-	return proc_begin(&p, o, e) == -1 ? -1 : proc_end(&p, status, e);
+	if (begin(&p, o, e) == -1)
+		return -1;
+	if ((rc = collect(&p, status, e)) == -1)
+		end_child(&p);
+	end_all(&p);
+	return rc;
 }

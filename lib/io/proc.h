@@ -28,30 +28,6 @@ struct proc_opts {
  */
 int proc_run(const struct proc_opts *o, int *status, struct err *e);
 
-struct proc_stream {
-	int fd; /* -1: ended, or not wanted */
-	struct buf *to;
-};
-
-/* One that runs while we do something else.  All zero: none. */
-struct proc {
-	struct proc_opts o; /* what it points to must live until the end */
-	struct proc_stream s[2];
-	pid_t pid;
-	int pidfd; /* -1: the kernel has none */
-};
-
-/*
- * The two halves of proc_run: start, and wait for the end.  Several may run at
- * the same time and be waited for in any order; one that has more to say than
- * a pipe holds (64 kB) waits for its turn.  A proc that was begun is ended by
- * proc_end, however that returns, or by proc_drop, which kills it (and does
- * nothing to one that has ended or was not begun).
- */
-int proc_begin(struct proc *p, const struct proc_opts *o, struct err *e);
-int proc_end(struct proc *p, int *status, struct err *e);
-void proc_drop(struct proc *p);
-
 enum proc_how {
 	PROC_SESSION = 1, /* setsid */
 	PROC_WITH_US = 2  /* it gets SIGTERM when this process ends */

@@ -267,55 +267,6 @@ descriptors_may_be_any_of_0_to_2(void **state)
 	assert_string_equal(data, "out\n");
 }
 
-/* Each waits for what the other does: one after the other they would hang. */
-static void
-two_run_at_the_same_time(void **state)
-{
-	char dir[] = "/tmp/proc_test.XXXXXX", script[2][200];
-	struct proc p[2];
-	int status[2] = {-1, -1};
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	for (int i = 0; i < 2; i++) {
-		const char *argv[] = {"sh", "-c", script[i], NULL};
-
-		(void)snprintf(script[i], sizeof(script[i]),
-		    "mkdir %s/%d; until rmdir %s/%d; do sleep 0.01; done", dir,
-		    i, dir, 1 - i);
-		assert_int_equal(proc_begin(&p[i],
-				     &(struct proc_opts){.argv = argv,
-					 .deadline = deadline_in(20000),
-					 .sigfd = -1},
-				     NULL),
-		    0);
-	}
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(proc_end(&p[i], &status[i], NULL), 0);
-	assert_int_equal(status[0], 0);
-	assert_int_equal(status[1], 0);
-	assert_int_equal(rmdir(dir), 0);
-}
-
-static void
-one_that_is_dropped_is_ended_and_reaped(void **state)
-{
-	const char *argv[] = {"sleep", "1000", NULL};
-	struct proc p, none = {.pid = 0};
-	pid_t pid;
-
-	(void)state;
-	assert_int_equal(
-	    proc_begin(
-		&p, &(struct proc_opts){.argv = argv, .sigfd = -1}, NULL),
-	    0);
-	pid = p.pid;
-	proc_drop(&p);
-	assert_int_equal(kill(pid, 0), -1);
-	proc_drop(&p);
-	proc_drop(&none);
-}
-
 static void
 an_interrupt_ends_the_child(void **state)
 {
@@ -355,8 +306,6 @@ main(void)
 		a_child_inherits_no_descriptor_and_no_signal_action),
 	    cmocka_unit_test(descriptors_may_be_any_of_0_to_2),
 	    /* Last: a caught signal stays caught. */
-	    cmocka_unit_test(two_run_at_the_same_time),
-	    cmocka_unit_test(one_that_is_dropped_is_ended_and_reaped),
 	    cmocka_unit_test(an_interrupt_ends_the_child),
 	};
 
