@@ -478,8 +478,9 @@ static int
 ask_ahead(struct pg *pg, int64_t deadline, struct err *e)
 {
 	static const enum pgfact facts[] = {PGFACT_ROLE, PGFACT_BACKUP_MAY,
-	    PGFACT_SYSTEM_IDENTIFIER, PGFACT_TIMELINE, PGFACT_IS_IN_BACKUP,
-	    PGFACT_ARCHIVER, PGFACT_COLLATION, PGFACT_TABLESPACES};
+	    PGFACT_SYSTEM_IDENTIFIER, PGFACT_TIMELINE, PGFACT_RESTART_POINT_FPW,
+	    PGFACT_IS_IN_BACKUP, PGFACT_ARCHIVER, PGFACT_COLLATION,
+	    PGFACT_TABLESPACES};
 	int v = pg_version(pg), rc;
 	struct buf names = BUF_INIT, position = BUF_INIT;
 	const char *params[1];

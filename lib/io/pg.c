@@ -354,6 +354,7 @@ send_sql(struct pg *pg, bool simple, const char *sql, size_t nparams,
 {
 	int ok;
 
+	pg_ahead_forget(pg); /* what was true before this statement */
 	pg_log_sql(pg, sql, nparams, params);
 	pg->sqlstate[0] = '\0';
 	if (simple)

@@ -88,9 +88,9 @@ int pg_query(struct pg *pg, struct pg_rows **rows, int64_t deadline,
  * Statements that will be asked next: all in one round trip (which counts where
  * the server is far), each in a transaction of its own.  The pg_query with the
  * same text and parameters takes the answer, or the SQL error, of such a
- * statement instead of asking; an answer is taken once, and those that nobody
- * took are forgotten with the next pg_ahead.  With a libpq before 14 nothing is
- * asked here, and everything works as before.
+ * statement instead of asking.  An answer is taken once, and those that nobody
+ * took are forgotten as soon as another statement is sent.  With a libpq before
+ * 14 nothing is asked here, and everything works as before.
  * -1 is a lost, late or interrupted session, never an SQL error; that session
  * has ended then.
  */

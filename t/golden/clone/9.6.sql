@@ -19,6 +19,7 @@ ELSE greatest(
   (SELECT timeline_id FROM pg_control_checkpoint()),
   (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
 END;
+SELECT full_page_writes FROM pg_control_checkpoint();
 SELECT pg_is_in_backup();
 SELECT last_failed_time IS NOT NULL AND
   (last_archived_time IS NULL OR
