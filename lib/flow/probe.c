@@ -514,10 +514,11 @@ read_all(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	    read_restart_point(p, pg, deadline, e) == -1 ||
 	    read_position(p, pg, deadline, e) == -1 ||
 	    read_settings(p, pg, deadline, e) == -1 ||
-	    read_use(p, pg, deadline, e) == -1 ||
-	    read_collation(p, pg, deadline, e) == -1)
+	    read_collation(p, pg, deadline, e) == -1 ||
+	    read_tablespaces(p, pg, deadline, e) == -1)
 		return -1;
-	return read_tablespaces(p, pg, deadline, e);
+	/* Last: it may ask what is not asked ahead. */
+	return read_use(p, pg, deadline, e);
 }
 
 int

@@ -16,11 +16,6 @@ SELECT oid::text, spcname::text, spclocation
 FROM pg_tablespace
 WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
 SELECT 'backup_label' IN (SELECT pg_ls_dir('.'));
-SELECT datcollate::text, NULL::text FROM pg_database
-WHERE datname = current_database();
-SELECT oid::text, spcname::text, spclocation
-FROM pg_tablespace
-WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;
 SET client_encoding = 'UTF8';
 -- connect application_name=standby-clone client_encoding=SQL_ASCII database=replication replication=true user=postgres
 IDENTIFY_SYSTEM;
