@@ -40,8 +40,12 @@ struct filestamp_clock {
  * long as the disk pleases.  Of the source's server every write that began
  * before the backup's checkpoint has ended when that checkpoint has; so what
  * has a ctime from before opened is complete when it is read, however slow the
- * disk.  FILESTAMP_REST_NS are for the grain of ctime (a tick) and a leap
- * second.  When the wall clock was set since opened, nothing is at rest.
+ * disk.  Writes past shared buffers (the pages of an index that is built) wait
+ * for no checkpoint: one that hangs in the kernel from FILESTAMP_REST_NS before
+ * opened until the file has been read would go unseen, by this and by any
+ * backup; --checksum finds it in the next run.  FILESTAMP_REST_NS are for the
+ * grain of ctime (a tick) and a leap second, too.  When the wall clock was set
+ * since opened, nothing is at rest.
  */
 #define FILESTAMP_REST_NS INT64_C(2000000000)
 #define FILESTAMP_STEP_NS INT64_C(1000000000) /* more: the clock was set */
