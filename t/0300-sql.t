@@ -118,6 +118,38 @@ deadline_cancels() {
 	    "$m: and the server has ended the statement"
 }
 
+# asleep SECONDS: how many server processes sleep that long.
+asleep() {
+	pg_sql p "SELECT count(*) FROM pg_stat_activity
+	    WHERE query = 'SELECT pg_sleep($1)' AND state = 'active'"
+}
+rows() { sed -n 's/^row //p' <<<"$out" | xargs; }
+is_asleep() { [ "$(asleep "$1")" -gt 0 ]; }
+
+# What is asked in one round trip ends as what is asked by itself does: a slot
+# that is being made must not appear when we have looked for it and gone.
+asked_ahead() {
+	local m=$1
+	probe p ahead 5000 "SELECT 1/0" "SELECT 'two'"
+	is "$rc $(rows)" '0 22012 two usable' \
+	    "$m: two in one round trip: an error of the first is not the second's"
+	probe p ahead 300 "SELECT 'one'" "SELECT pg_sleep(601)"
+	is "$rc $(rows | sed 's/^one //')" '6 usable' \
+	    "$m: one that is late ends with the timeout status, in a good session"
+	like "$err" 'The statement was: SELECT pg_sleep.601' \
+	    "$m: and is the one that is named"
+	is "$(asleep 601)" 0 "$m: and the server has ended it"
+	"$SQLPROBE" "$(info p postgres)" ahead 60000 "SELECT pg_sleep(602)" \
+	    "SELECT 'two'" >"$T/held.out" 2>"$T/held.err" 3>&- 4>&- &
+	held=$!
+	kill_later "$held"
+	ok "$m: (one runs)" poll_until 30 is_asleep 602
+	kill -TERM "$held"
+	wait "$held"
+	is "$?" 143 "$m: a signal ends the run"
+	is "$(asleep 602)" 0 "$m: and the statement"
+}
+
 backup_in_session() {
 	local m=$1
 	probe p open start stop end
@@ -582,6 +614,7 @@ for m in $(pg_majors); do
 	probe_superuser "$m"
 	session_settings "$m"
 	deadline_cancels "$m"
+	asked_ahead "$m"
 	backup_in_session "$m"
 	map_is_bytes "$m"
 	backup_exclusive "$m"

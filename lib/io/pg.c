@@ -302,20 +302,33 @@ send_cancel(struct pg *pg)
 	PQfreeCancel(cancel);
 }
 
-/* Cancel what runs and read the rest, so that the session stays usable. */
-static void
-cancel_and_drain(struct pg *pg)
+/* What comes of a statement that is called off is nobody's. */
+static enum pg_wait
+drain_one(struct pg *pg, int64_t deadline, struct err *e)
+{
+	PGresult *res = NULL;
+	enum pg_wait w = pg_collect(pg, &res, deadline, e);
+
+	PQclear(res);
+	return w;
+}
+
+void
+pg_call_off(struct pg *pg, pg_drain_fn *drain)
 {
 	int sigfd = pg->sigfd;
 	int (*tick)(void *, struct err *) = pg->tick;
-	PGresult *res = NULL;
 
+	/* There is no time for a cancel, either. */
+	if (pg->once || deadline_passed(pg->limit)) {
+		pg_end_session(pg);
+		return;
+	}
 	if (PQstatus(pg->conn) == CONNECTION_BAD)
 		return;
 	pg_ignore_signals(pg);
 	send_cancel(pg);
-	(void)pg_collect(pg, &res, deadline_in(CANCEL_MS), NULL);
-	PQclear(res);
+	(void)drain(pg, deadline_in(CANCEL_MS), NULL);
 	pg->sigfd = sigfd;
 	pg->tick = tick;
 }
@@ -394,11 +407,7 @@ pg_run(struct pg *pg, bool simple, PGresult **res, int64_t deadline,
 		return pg_check_result(pg, *res, e);
 	if (w == PG_WAIT_LATE)
 		(void)pg_late(pg, sql, e);
-	/* There is no time for a cancel, either. */
-	if (pg->once || deadline_passed(pg->limit))
-		pg_end_session(pg);
-	else
-		cancel_and_drain(pg);
+	pg_call_off(pg, drain_one);
 	return -1;
 }
 

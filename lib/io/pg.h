@@ -91,8 +91,9 @@ int pg_query(struct pg *pg, struct pg_rows **rows, int64_t deadline,
  * statement instead of asking.  An answer is taken once, and those that nobody
  * took are forgotten as soon as another statement is sent.  With a libpq before
  * 14 nothing is asked here, and everything works as before.
- * -1 is a lost, late or interrupted session, never an SQL error; that session
- * has ended then.
+ * -1: lost, late or interrupted, never an SQL error; what was late or
+ * interrupted is cancelled, as by pg_query, so that nothing of it goes on
+ * there.
  */
 struct pg_ask {
 	const char *sql;

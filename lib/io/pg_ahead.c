@@ -17,6 +17,7 @@ struct pg_answer {
 struct pg_ahead {
 	struct pg_answer *v;
 	size_t n;
+	size_t at; /* the one whose answer comes next */
 };
 
 static void
@@ -100,7 +101,7 @@ collect_all(struct pg *pg, int64_t deadline, struct err *e)
 {
 	struct pg_ahead *x = pg->ahead;
 
-	for (size_t at = 0; at < x->n;) {
+	while (x->at < x->n) {
 		enum pg_wait w = pg_wait_answer(pg, deadline, e);
 		PGresult *res;
 
@@ -115,14 +116,28 @@ collect_all(struct pg *pg, int64_t deadline, struct err *e)
 		if (res == NULL)
 			continue;
 		if (PQresultStatus(res) == PGRES_PIPELINE_SYNC)
-			at++;
-		else if (x->v[at].res == NULL) {
-			x->v[at].res = res;
+			x->at++;
+		else if (x->v[x->at].res == NULL) {
+			x->v[x->at].res = res;
 			continue;
 		}
 		PQclear(res);
 	}
 	return PG_WAIT_READY;
+}
+
+/* rc, or -1.  A session in which answers are missing is of no use any more. */
+static int
+leave(struct pg *pg, int rc, struct err *e)
+{
+	if (PQexitPipelineMode(pg->conn) == 0) {
+		if (rc == 0)
+			rc = pg_session_lost(pg, e);
+		pg_end_session(pg);
+	}
+	if (rc == -1)
+		pg_ahead_forget(pg);
+	return rc;
 }
 
 int
@@ -135,19 +150,15 @@ pg_ahead(struct pg *pg, const struct pg_ask *asks, size_t n, int64_t deadline,
 	/* A session that is not idle any more tells so when it is asked. */
 	if (n < 2 || PQenterPipelineMode(pg->conn) == 0)
 		return 0;
-	if ((pg->ahead = remember(asks, n, e)) == NULL)
-		return -1;
-	if (send_all(pg, asks, n, e) == -1)
-		return -1;
+	if ((pg->ahead = remember(asks, n, e)) == NULL ||
+	    send_all(pg, asks, n, e) == -1)
+		return leave(pg, -1, e);
 	w = collect_all(pg, deadline, e);
-	if (w == PG_WAIT_READY)
-		return PQexitPipelineMode(pg->conn) ? 0
-						    : pg_session_lost(pg, e);
-	pg_ahead_forget(pg);
 	if (w == PG_WAIT_LATE)
-		(void)pg_late(pg, asks[0].sql, e);
-	pg_end_session(pg);
-	return -1;
+		(void)pg_late(pg, asks[pg->ahead->at].sql, e);
+	if (w != PG_WAIT_READY)
+		pg_call_off(pg, collect_all);
+	return leave(pg, w == PG_WAIT_READY ? 0 : -1, e);
 }
 
 #else

@@ -83,6 +83,11 @@ enum pg_wait pg_wait_answer(struct pg *pg, int64_t deadline, struct err *e);
 int pg_late(struct pg *pg, const char *sql, struct err *e);
 /* At once, and so that libpq knows it: what is on its way is read first. */
 void pg_end_session(struct pg *pg);
+/* Cancel what runs and read the rest by drain, so that the session stays usable
+ * and nothing goes on there; one for which there is no time ends. */
+typedef enum pg_wait pg_drain_fn(
+    struct pg *pg, int64_t deadline, struct err *e);
+void pg_call_off(struct pg *pg, pg_drain_fn *drain);
 /* The answer to a statement that was asked ahead, the caller's to PQclear, or
  * NULL. */
 PGresult *pg_ahead_take(struct pg *pg, const struct pg_ask *a);

@@ -263,6 +263,45 @@ do_query(char **av, struct err *e)
 	return rc == 0 ? 2 : -1;
 }
 
+/* The answer to a statement, or its SQLSTATE. */
+static int
+show_row(struct pg *pg, const char *sql, int64_t deadline, struct err *e)
+{
+	struct pg_rows *r = NULL;
+	struct err own = ERR_INIT;
+
+	if (pg_query(pg, &r, deadline, sql, 0, NULL, &own) == 0)
+		show("row", pg_rows_get(r, 0, 0));
+	else if (own.code == ERR_SQL)
+		show("row", pg_sqlstate(pg));
+	else {
+		*e = own;
+		return -1;
+	}
+	pg_rows_free(r);
+	return 0;
+}
+
+/* MILLISECONDS SQL SQL: two statements in one round trip. */
+static int
+do_ahead(char **av, struct err *e)
+{
+	const struct pg_ask asks[] = {{.sql = av[1]}, {.sql = av[2]}};
+	int64_t deadline = deadline_in(atoi(av[0]));
+	struct err ignore = ERR_INIT;
+	struct pg *pg;
+	int rc;
+
+	if (pg_open(&pg, &opts, e) == -1)
+		return -1;
+	rc = pg_ahead(pg, asks, NELEM(asks), deadline, e);
+	for (size_t i = 0; rc == 0 && i < NELEM(asks); i++)
+		rc = show_row(pg, asks[i].sql, deadline, e);
+	(void)show_row(pg, "SELECT 'usable'", deadline_in(5000), &ignore);
+	pg_close(pg);
+	return rc == 0 ? 3 : -1;
+}
+
 static enum pgfact
 fact_named(const char *name)
 {
@@ -452,6 +491,7 @@ static const struct {
     {"permanent", do_permanent, 0},
     {"slot-failed", do_slot_failed, 0},
     {"query", do_query, 2},
+    {"ahead", do_ahead, 3},
     {"fact", do_fact, 1},
     {"identify", do_identify, 0},
     {"effective", do_effective, 0},
