@@ -10,7 +10,6 @@
 #define PING_LATE_MS 10000 /* without an answer: the session is lost */
 #define SPCMAP_MAX (1 << 20)
 #define RECOVERY "SELECT pg_is_in_recovery()"
-#define AS_TEXT "SET client_encoding = 'UTF8'"
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -451,10 +450,10 @@ static int
 ask_recheck(struct backup *b, struct pg_rows **r, const char *sql,
     int64_t deadline, struct err *e)
 {
-	const struct pg_ask asks[] = {{.sql = AS_TEXT}, {.sql = sql}};
+	const struct pg_ask asks[] = {{.sql = PG_AS_TEXT}, {.sql = sql}};
 
 	if (pg_ahead(b->pg, asks, NELEM(asks), deadline, e) == -1 ||
-	    pg_query(b->pg, NULL, deadline, AS_TEXT, 0, NULL, e) == -1)
+	    pg_query(b->pg, NULL, deadline, PG_AS_TEXT, 0, NULL, e) == -1)
 		return -1;
 	return pg_query(b->pg, r, deadline, sql, 0, NULL, e);
 }
@@ -542,8 +541,8 @@ stop_in_session(struct backup *b, bool wait, int64_t deadline, struct err *e)
 	int rc = 0;
 
 	b->running = false;
-	if (pg_query(b->pg, NULL, deadline, "SET client_encoding = 'SQL_ASCII'",
-		0, NULL, &cause) == -1 ||
+	if (pg_query(b->pg, NULL, deadline, PG_AS_BYTES, 0, NULL, &cause) ==
+		-1 ||
 	    pg_query(b->pg, &r, deadline, sql, n, params, &cause) == -1)
 		rc = is_torn(b, &cause) ? backup_set_torn(e, ERR_BACKUP_LOST,
 					      "the backup is void: the standby")

@@ -115,13 +115,17 @@ read_own_label(struct clone *c, struct err *e)
 		   : 0;
 }
 
-/* In the session that preflight asked in. */
+/* In the session that preflight asked in, if it is still there. */
 static int
 open_backup(struct clone *c, struct err *e)
 {
 	struct pg *pg = c->asked;
 
 	c->asked = NULL;
+	if (pg != NULL && pg_idle_check(pg, NULL) == -1) {
+		pg_close(pg);
+		pg = NULL;
+	}
 	return backup_open(&c->backup, &c->pg, pg, e);
 }
 

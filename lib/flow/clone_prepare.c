@@ -63,7 +63,8 @@ set_record(struct clone *c, struct pg *pg, struct err *e)
 }
 
 /* Every fact by one session, opened after the workers are forked; where a
- * backup will follow it stays open for that. */
+ * backup will follow it stays open for that.  (Not for --cleanup, which judges
+ * by the sessions that are there.) */
 static int
 ask_server(struct clone *c, struct err *e)
 {

@@ -381,10 +381,9 @@ ask_tablespaces(struct clone *c, struct pg_rows **r, struct err *e)
 {
 	int64_t until = clone_deadline(c, QUERY_MS);
 	struct pg *pg = c->backup.pg;
-	const struct pg_ask asks[] = {
-	    {.sql = "SET client_encoding = 'SQL_ASCII'"},
+	const struct pg_ask asks[] = {{.sql = PG_AS_BYTES},
 	    {.sql = pgver(c->facts.version, PGFACT_TABLESPACES)},
-	    {.sql = "SET client_encoding = 'UTF8'"}};
+	    {.sql = PG_AS_TEXT}};
 
 	if (pg_ahead(pg, asks, NELEM(asks), until, e) == -1 ||
 	    pg_query(pg, NULL, until, asks[0].sql, 0, NULL, e) == -1 ||

@@ -176,7 +176,8 @@ fetch_end_complete(struct fetch *f, struct task *t,
 }
 
 /* It is at its end, but for parts of pages that are under way: those of the
- * next ones need not wait. */
+ * next ones need not wait.  How many such files there are, each with its
+ * descriptor and hashes, is bound by what the pool hands out at a time. */
 static void
 await(struct fetch *f, struct task *t, const struct wire_file_end *end)
 {

@@ -8,6 +8,8 @@
  * file has of it.  Whether that is right the digest of the file says.
  */
 
+_Static_assert(PAGESUMS == PARTS_SUMS, "io makes what core compares");
+
 static int
 begin(struct fetch *f, struct err *e)
 {

@@ -6,8 +6,6 @@
 #include "flow/probe.h"
 #include "io/pg.h"
 
-#define AS_BYTES "SET client_encoding = 'SQL_ASCII'"
-#define AS_TEXT "SET client_encoding = 'UTF8'"
 #define RECOVERY "SELECT pg_is_in_recovery()"
 #define SETTINGS                                                               \
 	"SELECT name, setting, unit FROM pg_settings "                         \
@@ -489,7 +487,7 @@ ask_ahead(struct pg *pg, int64_t deadline, struct err *e)
 	add_names(&names);
 	position_sql(v, &position);
 	params[0] = buf_str(&names);
-	plan(&l, AS_BYTES);
+	plan(&l, PG_AS_BYTES);
 	plan(&l, RECOVERY);
 	plan(&l, buf_str(&position));
 	plan(&l, SETTINGS);
@@ -542,10 +540,10 @@ probe_read(struct probe *p, struct pg *pg, int64_t deadline, struct err *e)
 	};
 	/* Paths are bytes: no conversion from the database's encoding. */
 	if (ask_ahead(pg, deadline, e) == -1 ||
-	    pg_query(pg, NULL, deadline, AS_BYTES, 0, NULL, e) == -1)
+	    pg_query(pg, NULL, deadline, PG_AS_BYTES, 0, NULL, e) == -1)
 		return -1;
 	rc = read_all(p, pg, deadline, e);
-	if (pg_query(pg, NULL, deadline, AS_TEXT, 0, NULL, e) == -1)
+	if (pg_query(pg, NULL, deadline, PG_AS_TEXT, 0, NULL, e) == -1)
 		rc = -1;
 	return rc;
 }

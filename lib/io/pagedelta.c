@@ -42,9 +42,9 @@ pagesums(
     uint64_t seed, const void *page, uint32_t block_size, uint8_t out[PAGESUMS])
 {
 	const uint8_t *p = page;
-	size_t size = block_size / 32;
+	size_t size = block_size / PAGESUM_PARTS;
 
-	for (size_t i = 0; i < 32; i++)
+	for (size_t i = 0; i < PAGESUM_PARTS; i++)
 		bytes_put_be32(out + i * 4,
 		    (uint32_t)XXH3_64bits_withSeed(p + i * size, size, seed));
 }

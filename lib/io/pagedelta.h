@@ -17,7 +17,8 @@ void pagehash(uint64_t seed, const void *data, size_t n, uint8_t out[PAGEHASH]);
 
 /* Sums of the 32 parts of a page (core/parts.h): the low 32 bits of XXH3-64
  * with the seed, big endian. */
-#define PAGESUMS ((size_t)32 * 4)
+#define PAGESUM_PARTS ((size_t)32)
+#define PAGESUMS (PAGESUM_PARTS * 4)
 void pagesums(uint64_t seed, const void *page, uint32_t block_size,
     uint8_t out[PAGESUMS]);
 

@@ -76,6 +76,12 @@ const char *pg_host(const struct pg *pg);
 const char *pg_port(const struct pg *pg);
 const char *pg_user(const struct pg *pg);
 
+/* A session talks UTF-8, which its messages are shown in.  Where an answer has
+ * paths it is set to bytes first: no conversion from the database's encoding.
+ */
+#define PG_AS_BYTES "SET client_encoding = 'SQL_ASCII'"
+#define PG_AS_TEXT "SET client_encoding = 'UTF8'"
+
 struct pg_rows; /* a result */
 /*
  * Run one statement with text parameters.  rows may be NULL.  On deadline:

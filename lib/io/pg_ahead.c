@@ -29,11 +29,9 @@ describe(struct buf *b, const struct pg_ask *a)
 		    pg_or_empty(a->params[i]));
 }
 
-void
-pg_ahead_forget(struct pg *pg)
+static void
+drop(struct pg_ahead *x)
 {
-	struct pg_ahead *x = pg->ahead;
-
 	if (x == NULL)
 		return;
 	for (size_t i = 0; i < x->n; i++) {
@@ -42,6 +40,12 @@ pg_ahead_forget(struct pg *pg)
 	}
 	free(x->v);
 	free(x);
+}
+
+void
+pg_ahead_forget(struct pg *pg)
+{
+	drop(pg->ahead);
 	pg->ahead = NULL;
 }
 
@@ -71,14 +75,22 @@ static struct pg_ahead *
 remember(const struct pg_ask *asks, size_t n, struct err *e)
 {
 	struct pg_ahead *x = calloc(1, sizeof(*x));
+	bool ok = true;
 
 	if (x == NULL || (x->v = calloc(n, sizeof(*x->v))) == NULL) {
 		free(x);
 		(void)err_set_nomem(e);
 		return NULL;
 	}
-	for (; x->n < n; x->n++)
+	for (; x->n < n; x->n++) {
 		describe(&x->v[x->n].what, &asks[x->n]);
+		ok = ok && buf_ok(&x->v[x->n].what);
+	}
+	if (!ok) {
+		drop(x);
+		(void)err_set_nomem(e);
+		return NULL;
+	}
 	return x;
 }
 
