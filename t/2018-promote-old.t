@@ -80,7 +80,8 @@ promote() {
 	    --fence="touch $T/fenced" "$@" </dev/null
 }
 refusals() {
-	sed -n 's/^standby-promote: error: .*not promoted, nothing was changed: //p' \
+	sed -n 's/ \[preflight\]$//
+	    s/^standby-promote: error: .*not promoted, nothing was changed: //p' \
 	    <<<"$err"
 }
 

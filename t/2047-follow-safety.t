@@ -31,7 +31,7 @@ refused_fork() {
 	before="$(state "$2") $(slots "$1")"
 	follow "$1" "$2" --json --timeout=20
 	rc_is 3 "$3: refused"
-	is "$(pj 'd["status"], d["error"]["id"]')" "forked timeline" \
+	is "$(pj 'd["status"], d["error"]["id"]')" "forked forked" \
 	    "$3: as a fork"
 	like "$err" "hint: .*standby-clone --delta .*-D $T/$2" \
 	    "$3: with the command for a copy"

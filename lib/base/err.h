@@ -61,6 +61,7 @@ enum {
 	X(ERR_SYMLINK, "symlink", STATUS_REFUSED)                              \
 	X(ERR_MAX_DELETE, "max-delete", STATUS_REFUSED)                        \
 	X(ERR_TIMELINE, "timeline", STATUS_REFUSED)                            \
+	X(ERR_FORKED, "forked", STATUS_REFUSED)                                \
 	X(ERR_DB_CONNECT, "db-connect", STATUS_DATABASE)                       \
 	X(ERR_SQL, "sql", STATUS_DATABASE)                                     \
 	X(ERR_BACKUP_LOST, "backup-lost", STATUS_DATABASE)                     \

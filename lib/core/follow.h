@@ -52,10 +52,10 @@ enum follow_verdict follow_judge(const struct follow_facts *f, uint64_t *fork);
  * Has standby-follow, run for us on whatever host, refused because the
  * histories forked?  status: its exit status; said: what it wrote to standard
  * error, or NULL.  Its words may change: the error of that refusal, and of no
- * other, ends with FOLLOW_FORKED_MARK.  Other refusals hint at --delta, too,
+ * other, ends with the id of ERR_FORKED.  Other refusals hint at --delta, too,
  * and are no reason to copy a node.
  */
-#define FOLLOW_FORKED_MARK "[forked]" /* "status" of its JSON document */
+#define FOLLOW_FORKED_MARK "[forked]"
 bool follow_said_forked(int status, const char *said);
 
 #endif

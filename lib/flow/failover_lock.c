@@ -151,8 +151,7 @@ int
 failover_lock_refuse(struct failover *f, struct err *e)
 {
 	if (f->committed)
-		return err_set(
-		    e, ERR_PREFLIGHT, "%s [promotion-running]", f->locked_by);
+		return err_set(e, ERR_PROMOTING, "%s", f->locked_by);
 	if (failover_add_refusal(f, "promotion-running", "D14", false,
 		f->locked_by,
 		f->locked_hint != NULL ? f->locked_hint

@@ -245,8 +245,8 @@ judge_again(
 	f->rec->lost_at_least = now.lost_at_least;
 	for (size_t i = 0; i < now.n; i++)
 		if (!now.v[i].forced)
-			return err_set(e, ERR_PREFLIGHT, "%s [%s]",
-			    now.v[i].message, now.v[i].id);
+			return err_set(e, ERR_PREFLIGHT, "%s: %s", now.v[i].id,
+			    now.v[i].message);
 	return 0;
 }
 

@@ -148,11 +148,10 @@ forked(struct follow *f, uint64_t fork, struct err *e)
 		    &size, (uint64_t)lsn_diff(f->own_end, fork, f->version));
 	(void)snprintf(text, sizeof(text),
 	    "the histories of this node (timeline %" PRIu32
-	    ") and of %s (timeline %" PRIu32
-	    ") forked at %s " FOLLOW_FORKED_MARK,
+	    ") and of %s (timeline %" PRIu32 ") forked at %s",
 	    f->own_timeline, pg_name(f->pg), f->timeline,
 	    fork != LSN_INVALID ? lsn_format(fork, at) : "an unknown point");
-	(void)refuse(f, "forked", ERR_TIMELINE, e, text);
+	(void)refuse(f, "forked", ERR_FORKED, e, text);
 	if (size.len > 0)
 		(void)err_detail(e,
 		    "This node has WAL up to %s, %s (%" PRId64

@@ -57,7 +57,7 @@ struct follow_ui {
 };
 
 /*
- * ERR_TIMELINE (3) with the fork LSN, both timelines and the command for
+ * ERR_FORKED (3) with the fork LSN, both timelines and the command for
  * --delta when the histories forked.  Nothing is changed before everything is
  * known; what is changed is said.
  */

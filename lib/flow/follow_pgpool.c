@@ -317,7 +317,7 @@ static int
 make_copy(struct pool *p, struct err *e)
 {
 	if (p->node == NULL)
-		return err_set(e, ERR_TIMELINE,
+		return err_set(e, ERR_FORKED,
 		    "node %d has WAL that the new primary has not, and is not "
 		    "in standby.conf, by which it would be copied again",
 		    p->w.node_id);

@@ -205,6 +205,8 @@ what_is_not_known_is_never_ok(void **state)
 static void
 it_says_by_a_mark_that_the_histories_forked(void **state)
 {
+	char id[32];
+
 	static const struct {
 		const char *said;
 		bool forked;
@@ -233,6 +235,8 @@ it_says_by_a_mark_that_the_histories_forked(void **state)
 	};
 
 	(void)state;
+	(void)snprintf(id, sizeof(id), "[%s]", err_name(ERR_FORKED));
+	assert_string_equal(id, FOLLOW_FORKED_MARK);
 	for (size_t i = 0; i < NELEM(rows); i++) {
 		if (follow_said_forked(STATUS_REFUSED, rows[i].said) !=
 		    rows[i].forked)
