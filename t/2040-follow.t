@@ -416,11 +416,11 @@ test_forked() {
 	before=$(state s2 s3)
 	follow s3 s2 --json
 	rc_is 3 "$m: a sibling ahead of the fork is refused"
-	is "$(js status) $(js error.id)" "forked timeline" "$m: forked"
+	is "$(js status) $(js error.id)" "forked forked" "$m: forked"
 	is "$(js fork_lsn)" "$fork" "$m: the fork is that of the history file"
 	like "$(js error.message)" "timeline 2\) .*timeline 3\) forked at $fork" \
 	    "$m: with both timelines"
-	like "$(js error.message)" ' \[forked\]$' \
+	like "$err" 'error: .* \[forked\]$' \
 	    "$m: with the mark that other commands look for"
 	like "$(js error.detail)" "[0-9] bytes\) behind the fork" \
 	    "$m: with the bytes behind it"
