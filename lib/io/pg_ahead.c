@@ -59,7 +59,7 @@ pg_ahead_take(struct pg *pg, const struct pg_ask *a)
 	if (x == NULL)
 		return NULL;
 	describe(&what, a);
-	for (size_t i = 0; i < x->n && res == NULL; i++)
+	for (size_t i = 0; buf_ok(&what) && i < x->n && res == NULL; i++)
 		if (x->v[i].res != NULL &&
 		    strcmp(buf_str(&x->v[i].what), buf_str(&what)) == 0) {
 			res = x->v[i].res;
