@@ -363,9 +363,14 @@ ok(r.code == 0, "an ecdsa key logs in", r)
 r = run(sd, "libssh2", i=path("stranger"))
 ok(r.code == 5 and r.has("[ssh-auth]", path("stranger"), "offers publickey"),
    "libssh2: A14: a key that is not authorized is named", r)
+ok(r.has("ssh-copy-id -p %d -i %s " % (sd.port, path("stranger"))),
+   "libssh2: and how that key gets there", r)
 r = run(sd, "openssh", i=path("stranger"))
 ok(r.code == 5 and r.has("[ssh-auth]"),
    "openssh: A14: a key that is not authorized is an authentication error", r)
+ok(r.has(" -v -o BatchMode=yes -p %d " % sd.port,
+         " -i %s 127.0.0.1" % path("stranger")),
+   "openssh: and the same login as a command", r)
 os.chmod(path("user"), 0o644)
 r = run(sd, "libssh2")
 os.chmod(path("user"), 0o600)

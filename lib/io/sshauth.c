@@ -25,6 +25,7 @@ struct auth {
 	bool over; /* the server ended the connection */
 	char methods[128];
 	char *last;        /* key that was tried last */
+	bool last_is_file; /* last is its path, not its name in the agent */
 	char *weak;        /* an RSA key that SHA-1 was not enough for */
 	struct buf tried;  /* "agent key x, file y" */
 	struct buf left;   /* what was not tried, and why: sentences */
@@ -224,6 +225,7 @@ try_key(struct auth *a, struct attempt *at, const char *name, struct err *e)
 	buf_addf(&a->tried, "%s%s", a->tried.len > 0 ? ", " : "", name);
 	free(a->last);
 	a->last = strdup(at->key == NULL ? at->file->path : name);
+	a->last_is_file = at->key == NULL;
 	rc = ssh_drive(
 	    s, at->key != NULL ? step_agent : step_file, at, "logging in", e);
 	log_debug("ssh login to %s with %s: %s", s->t.name, name,
@@ -350,6 +352,25 @@ weak_error(struct auth *a, struct buf *why, struct err *e)
 }
 
 static int
+hint_copy_id(const struct auth *a, const struct sshconf *c, struct err *e)
+{
+	char user[SHELL_WORD], host[SHELL_WORD];
+	struct buf key = BUF_INIT;
+
+	if (a->last_is_file) {
+		buf_adds(&key, " -i ");
+		shell_add_word(&key, a->last);
+	}
+	(void)err_hint(
+	    e, "Is the public key in authorized_keys of %s there?", c->user);
+	(void)err_command(e, "ssh-copy-id -p %u%s %s@%s", c->port,
+	    buf_str(&key), shell_word(c->user, user),
+	    shell_word(c->hostname, host));
+	buf_free(&key);
+	return -1;
+}
+
+static int
 refused(struct auth *a, struct buf *why, struct err *e)
 {
 	char user[SHELL_WORD], host[SHELL_WORD];
@@ -390,11 +411,7 @@ refused(struct auth *a, struct buf *why, struct err *e)
 		    " ssh-copy-id -p %u %s@%s",
 		    c->port, shell_word(c->user, user),
 		    shell_word(c->hostname, host));
-	return err_hint(e,
-	    "Is the public key in authorized_keys of %s there? ssh-copy-id -p"
-	    " %u %s@%s",
-	    c->user, c->port, shell_word(c->user, user),
-	    shell_word(c->hostname, host));
+	return hint_copy_id(a, c, e);
 }
 
 struct methods {

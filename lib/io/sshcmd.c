@@ -23,6 +23,7 @@ struct sshcmd {
 	int known;        /* memory file with the pinned key, or -1 */
 	char *hostname;
 	char *keyscan;
+	char *by_hand; /* the login, as a person would try it */
 	unsigned port;
 };
 
@@ -199,6 +200,32 @@ build_args(struct args *a, const struct sshcmd *s, const struct sshconf *c,
 	return a->failed ? -1 : 0;
 }
 
+static char *
+by_hand(const struct sshconf *c, const struct remote_opts *o)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < c->command.n; i++) {
+		shell_add_word(&b, c->command.v[i]);
+		buf_adds(&b, " ");
+	}
+	buf_adds(&b, "-v -o BatchMode=yes ");
+	if (o->port != 0)
+		buf_addf(&b, "-p %u ", o->port);
+	if (o->user != NULL) {
+		buf_adds(&b, "-l ");
+		shell_add_word(&b, o->user);
+		buf_adds(&b, " ");
+	}
+	if (o->identity != NULL) {
+		buf_adds(&b, "-o IdentitiesOnly=yes -i ");
+		shell_add_word(&b, o->identity);
+		buf_adds(&b, " ");
+	}
+	shell_add_word(&b, c->host);
+	return buf_steal(&b);
+}
+
 /* --- stream ---------------------------------------------------------------*/
 
 static void
@@ -364,6 +391,7 @@ sshcmd_free(struct sshcmd *s)
 	end_fd(&s->known);
 	free(s->hostname);
 	free(s->keyscan);
+	free(s->by_hand);
 	transport_fini(&s->t);
 	free(s);
 }
@@ -477,9 +505,10 @@ sshcmd_explain(struct transport *t, struct transport_exit *x, struct err *e)
 		    e, ERR_AGENT, "could not run the agent on %s", t->name);
 	if (e != NULL && e->code == ERR_SSH_HOSTKEY)
 		hint_host_key(s, e);
-	else if (e != NULL && e->code == ERR_SSH_AUTH)
-		(void)err_hint(
-		    e, "Try: ssh -v -o BatchMode=yes %s", s->hostname);
+	else if (e != NULL && e->code == ERR_SSH_AUTH) {
+		(void)err_hint(e, "See what ssh tries:");
+		(void)err_command(e, "%s", s->by_hand);
+	}
 }
 
 static const struct transport_ops sshcmd_ops = {.read = sshcmd_read,
@@ -543,8 +572,9 @@ sshcmd_start(struct transport **t, const struct sshconf *c,
 	s->port = c->port;
 	s->hostname = strdup(c->hostname);
 	s->keyscan = sshscan_program(c);
+	s->by_hand = by_hand(c, o);
 	if (transport_init(&s->t, &sshcmd_ops, c->who, e) == -1 ||
-	    s->hostname == NULL || s->keyscan == NULL)
+	    s->hostname == NULL || s->keyscan == NULL || s->by_hand == NULL)
 		(void)err_set_nomem(e);
 	else if (o->fingerprint == NULL ||
 		 pin(s, c, o->fingerprint, deadline, sigfd, e) == 0)
