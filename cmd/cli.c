@@ -323,16 +323,6 @@ cli_ask_password(struct conninfo *c, struct err *e)
 	return err_is_set(e) ? -1 : 0;
 }
 
-/* As psql -l: a database that every cluster has. */
-int
-cli_default_dbname(struct conninfo *c, struct err *e)
-{
-	if (conninfo_get(c, "dbname") != NULL || getenv("PGDATABASE") != NULL ||
-	    conninfo_get(c, "service") != NULL || getenv("PGSERVICE") != NULL)
-		return 0;
-	return set(c, "dbname", "postgres", e);
-}
-
 int
 cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 {
@@ -350,7 +340,7 @@ cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e)
 		return -1;
 	if (opt_flag(s, "password") && cli_ask_password(c, e) == -1)
 		return -1;
-	return cli_default_dbname(c, e);
+	return pg_conninfo_default_dbname(c, e);
 }
 
 int

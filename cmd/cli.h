@@ -68,11 +68,10 @@ bool cli_color(const char *option, int fd);
 int cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e);
 
 /* Its parts.  -d takes a conninfo string, a URI or a plain database name; one
- * password, asked for on a terminal; the database when nothing names one. */
+ * password, asked for on a terminal. */
 bool cli_plain_dbname(const char *text);
 int cli_set_dbname(struct conninfo *c, const char *text, struct err *e);
 int cli_ask_password(struct conninfo *c, struct err *e);
-int cli_default_dbname(struct conninfo *c, struct err *e);
 
 /* The SSH options; host: that of the SQL connection; ssh: what the
  * file says for --ssh, or NULL.  Texts are borrowed from

@@ -419,7 +419,7 @@ finish(struct work *w, struct err *e)
 	}
 	for (size_t i = 0; i < out->n; i++)
 		if (fill(&out->v[i].conninfo, &w->base, false, e) == -1 ||
-		    cli_default_dbname(&out->v[i].conninfo, e) == -1)
+		    pg_conninfo_default_dbname(&out->v[i].conninfo, e) == -1)
 			return -1;
 	out->discover = w->s->nargs == 0;
 	out->whole = is_whole(w);

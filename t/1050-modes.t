@@ -586,8 +586,11 @@ cascade() {
 	mkdir "$T/t.ts"
 
 	base t
+	# There is no database of that role's name.
+	pg_sql p "CREATE ROLE up SUPERUSER LOGIN" >/dev/null
+	pg_wait_replay s p
 	run "${CLONE[@]}" -C -S of_t \
-	    --upstream="host=127.0.0.1 port=${PG_PORT[s]} user=postgres"
+	    --upstream="host=127.0.0.1 port=${PG_PORT[s]} user=up"
 	rc_is 0 "--upstream"
 	good "--upstream" t
 	is "$(sender_port t)" "${PG_PORT[s]}" "--upstream: it streams from it"

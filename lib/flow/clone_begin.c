@@ -36,7 +36,8 @@ clone_slot_session(
 {
 	if (c->o->upstream == NULL)
 		return 0;
-	if (pg_conninfo_parse(c->o->upstream, &c->upstream, e) == -1)
+	if (pg_conninfo_parse(c->o->upstream, &c->upstream, e) == -1 ||
+	    pg_conninfo_default_dbname(&c->upstream, e) == -1)
 		return err_wrap(e, "--upstream");
 	c->upstream_pg = (struct pg_opts){.conninfo = &c->upstream,
 	    .application_name = "standby-clone",

@@ -36,6 +36,10 @@ struct pg_opts {
 
 /* Conninfo string or URI, libpq defaults and environment not added. */
 int pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e);
+/* The database "postgres", as psql -l takes it, where neither c nor libpq's
+ * environment names one or a service: every cluster has it, and one of the
+ * role's name seldom. */
+int pg_conninfo_default_dbname(struct conninfo *c, struct err *e);
 /*
  * Effective values of one keyword as libpq would use (given, service, PG*
  * environment, default); "" when none.  For host/port/user in messages.

@@ -57,6 +57,16 @@ pg_conninfo_parse(const char *text, struct conninfo *c, struct err *e)
 	return rc;
 }
 
+int
+pg_conninfo_default_dbname(struct conninfo *c, struct err *e)
+{
+	if (conninfo_get(c, "dbname") != NULL || getenv("PGDATABASE") != NULL ||
+	    conninfo_get(c, "service") != NULL || getenv("PGSERVICE") != NULL)
+		return 0;
+	return conninfo_set(c, "dbname", "postgres") == -1 ? err_set_nomem(e)
+							   : 0;
+}
+
 void
 pg_params_add(struct pg_params *p, const char *key, const char *value)
 {
