@@ -677,6 +677,7 @@ json_record() {
 	json_complete "--json, refused"
 	is "$(json 'd["status"] + " " + d["error"]["id"]')" \
 	    "refused target-not-empty" "--json, refused: status and id"
+	is "$(json 'd["target"]["pgdata"]')" "$T/s" "--json, refused: pgdata"
 	like "$err" 'error: .*not empty|error: .*data directory' \
 	    "--json, refused: the text is the same"
 
@@ -684,6 +685,14 @@ json_record() {
 	rc_is 0 "--json: dry run"
 	json_complete "--json, dry run"
 	is "$(json 'd["status"]')" dry-run "--json, dry run: status"
+
+	mkdir "$T/s/base/99999"
+	touch "$T/s/base/99999/1"
+	run "${CLONE[@]}" --json --delta --no-start
+	rc_is 0 "--json: files and a directory to remove"
+	is "$(sed -n 's/.* manifest .*, \([0-9]*\) to remove.*/\1/p' <<<"$err")" \
+	    "$(json 'd["files"]["removed"]')" \
+	    "--json, remove: the text counts what the document counts"
 
 	without --agent=
 	run "${CLONE[@]}" --json --delta --agent="$T/absent"

@@ -155,13 +155,21 @@ code_of(const struct given *g)
 	}
 }
 
+/* A connection string may hold a password; a database's name alone does not. */
+static bool
+is_secret(const struct opt *o, const char *text)
+{
+	return (o->flags & OPT_SECRET) != 0 &&
+	       (strchr(text, '=') != NULL || strstr(text, "://") != NULL);
+}
+
 static int
 refuse(
     const struct opt *o, const struct given *g, struct err *e, const char *why)
 {
 	struct buf shown = BUF_INIT;
 
-	if ((o->flags & OPT_SECRET) != 0)
+	if (is_secret(o, g->text))
 		buf_adds(&shown, "***");
 	else
 		text_add_escaped(&shown, g->text, strlen(g->text));
@@ -772,7 +780,7 @@ show_one(
     const struct opt *o, const char *text, const char *from, struct buf *out)
 {
 	buf_addf(out, "%s = ", o->name);
-	if ((o->flags & OPT_SECRET) != 0 && *text != '\0')
+	if (is_secret(o, text))
 		buf_adds(out, "***");
 	else
 		text_add_escaped(out, text, strlen(text));

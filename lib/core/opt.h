@@ -25,7 +25,7 @@ enum opt_kind {
 /* Bits of struct opt.flags */
 #define OPT_ACTION 1   /* no environment variable (--delta, --force, --yes) */
 #define OPT_OPTIONAL 8 /* its argument only as --name=V or -xV, else "" */
-#define OPT_SECRET 2   /* masked in --show-config and errors (conninfo) */
+#define OPT_SECRET 2   /* masked in --show-config and errors: a conninfo */
 #define OPT_ALIAS                                                              \
 	4 /* another name of the row before it (--primary): takes              \
 	   * name, letter and help from here, all else from there */

@@ -176,6 +176,21 @@ tell_dry(struct clone *c)
 	}
 }
 
+/* As files.removed counts them: directories are none. */
+static void
+add_removals(const struct plan *p, struct buf *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->nremove; i++)
+		n += p->v[i].kind == ACT_UNLINK;
+	if (n == 0)
+		return;
+	buf_adds(b, ", ");
+	text_add_count(b, n);
+	buf_adds(b, " to remove");
+}
+
 int
 clone_list(struct clone *c, struct err *e)
 {
@@ -196,11 +211,7 @@ clone_list(struct clone *c, struct err *e)
 	c->rec->bytes_skipped = c->plan.skipped;
 	text_add_count(&count, c->plan.files);
 	text_add_size(&size, c->plan.bytes);
-	if (c->plan.nremove > 0) {
-		buf_adds(&gone, ", ");
-		text_add_count(&gone, c->plan.nremove);
-		buf_adds(&gone, " to remove");
-	}
+	add_removals(&c->plan, &gone);
 	clone_told(c, "%s files, %s, %zu tablespace%s%s", buf_str(&count),
 	    buf_str(&size), c->roots.n, c->roots.n == 1 ? "" : "s",
 	    buf_str(&gone));

@@ -374,7 +374,8 @@ judge_values(struct clone *c)
 	    "--recovery-min-apply-delay: \"%s\" is no value for the server",
 	    delay);
 	(void)err_detail(&own, "%s", said.detail);
-	(void)err_hint(&own, "For example: --recovery-min-apply-delay=4h.");
+	(void)err_hint(
+	    &own, "For example: --recovery-min-apply-delay=4h; 0 is none.");
 	return preflight_add(&c->pf, &own);
 }
 

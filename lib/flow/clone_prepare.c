@@ -319,6 +319,7 @@ clone_look(struct clone *c, struct err *e)
 		return -1;
 	if (target_open(&c->target, c->o->pgdata, &want, e) == -1) {
 		hint_empty(c, holds, e);
+		c->rec->pgdata = strdup(c->o->pgdata);
 		return -1;
 	}
 	if ((c->rec->pgdata = strdup(c->target.path)) == NULL)

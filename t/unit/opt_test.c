@@ -592,6 +592,33 @@ settings_are_shown_with_their_source(void **state)
 	opt_free(&s);
 }
 
+static void
+only_a_connection_string_is_a_secret(void **state)
+{
+	static const struct {
+		const char *given, *shown;
+	} rows[] = {
+	    {"postgres", "\ndbname = postgres  # option\n"},
+	    {"password=canary", "\ndbname = ***  # option\n"},
+	    {"postgresql://u:canary@db1/x", "\ndbname = ***  # option\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		const char *words[] = {"-d", rows[i].given, NULL};
+		struct buf b = BUF_INIT;
+		struct opt_set s;
+
+		assert_int_equal(opt_init(&s, table, NELEM(table), NULL), 0);
+		assert_int_equal(parse(&s, words, NULL), 0);
+		assert_int_equal(opt_finish(&s, NULL), 0);
+		opt_show(&s, &b);
+		assert_non_null(strstr(buf_str(&b), rows[i].shown));
+		buf_free(&b);
+		opt_free(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -606,6 +633,7 @@ main(void)
 	    cmocka_unit_test(a_wrong_table_is_refused),
 	    cmocka_unit_test(help_is_aligned_and_wrapped),
 	    cmocka_unit_test(settings_are_shown_with_their_source),
+	    cmocka_unit_test(only_a_connection_string_is_a_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
