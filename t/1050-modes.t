@@ -232,6 +232,15 @@ push_agent() {
 	ok "--push-agent, killed: no file is left there" \
 	    poll_until 30 empty_dir "$T/tmp"
 	not_ok "--push-agent, killed: no process is left there" pushed_agents
+	# Without an agent of its own there is nothing to upload.
+	mkdir "$T/alone"
+	cp "$STANDBY_CLONE" "$T/alone"
+	run "$T/alone/standby-clone" "${CLONE[@]:1}" --delta -n
+	if [ -z "$(find /usr -name standby-agent)" ]; then
+		rc_is 5 "--push-agent, no agent here"
+		like "$err" 'hint: .*install standby-tools here' \
+		    "--push-agent, no agent here: what to do"
+	fi
 	# As a worker that is called off while it connects: whoever writes
 	# there has no reader.
 	cat >"$T/deaf-ssh" <<-END

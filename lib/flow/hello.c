@@ -172,6 +172,10 @@ hello_push_agent(
 	if (fd == -1 || fstat(fd, &st) == -1 || st.st_size > (64 << 20)) {
 		(void)err_set_errno(
 		    e, ERR_AGENT, "could not read \"%s\" to upload it", file);
+		(void)err_hint(e,
+		    "That program of this host is uploaded: install "
+		    "standby-tools here, or leave out --push-agent where the "
+		    "source has it.");
 		goto out;
 	}
 	/* One line for sh.  It may read ahead what is there: so the program
