@@ -576,7 +576,7 @@ static void
 files_larger_than_the_window(void **state)
 {
 	struct rig *g = *state;
-	uint64_t size = UINT64_C(70) << 20;
+	uint64_t size = UINT64_C(140) << 20;
 	char path[200];
 	int fd;
 
@@ -599,8 +599,8 @@ files_larger_than_the_window(void **state)
 	if (run(g) == -1)
 		fail_msg("%s", g->e.text);
 	/* The third may be done before a part of the second has come. */
-	assert_non_null(strstr(buf_str(&g->log), "1 ok 1024/73400320"));
-	assert_non_null(strstr(buf_str(&g->log), "2 ok 1024/73400320"));
+	assert_non_null(strstr(buf_str(&g->log), "1 ok 1024/146800640"));
+	assert_non_null(strstr(buf_str(&g->log), "2 ok 1024/146800640"));
 	assert_non_null(strstr(buf_str(&g->log), "4 ok 5/5"));
 	add(g, 3, ACT_DELTA, ACT_ASIDE, size, "base/1/3");
 	add(g, 4, ACT_COPY, 0, 5, "base/1/4");
