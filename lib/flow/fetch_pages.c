@@ -39,6 +39,27 @@ unshare(struct fetch *f, struct task *t, struct err *e)
 	return 0;
 }
 
+/* Its owner may not write it: it gets its mode now, not at its end.  One of
+ * several names keeps it, and is copied. */
+static int
+open_read_only(struct fetch *f, const struct task *t)
+{
+	const char *path = t->job.path;
+	int fd = tree_openat(f->o.tree, path, O_RDONLY | O_NOFOLLOW, 0);
+	bool ours = false;
+	struct stat st;
+
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (st.st_nlink > 1)
+			return fd;
+		ours = fchmod(fd, t->job.mode) == 0;
+	}
+	if (fd != -1)
+		(void)close(fd);
+	errno = EACCES;
+	return ours ? tree_openat(f->o.tree, path, O_RDWR | O_NOFOLLOW, 0) : -1;
+}
+
 static int
 pages_begin(struct fetch *f, struct task *t, struct err *e)
 {
@@ -49,6 +70,8 @@ pages_begin(struct fetch *f, struct task *t, struct err *e)
 		return err_set(
 		    e, ERR_PROTOCOL, "file \"%s\" is too large", t->job.path);
 	t->fd = tree_openat(f->o.tree, t->job.path, O_RDWR | O_NOFOLLOW, 0);
+	if (t->fd == -1 && errno == EACCES)
+		t->fd = open_read_only(f, t);
 	if (t->fd == -1 || fstat(t->fd, &st) == -1)
 		return fetch_local_error(t, "open file", e);
 	if (!S_ISREG(st.st_mode)) {

@@ -227,10 +227,8 @@ class Pair:
             sparse or rng.random() < 0.1)
         if old is None:
             return
-        # A file of pages that may not be written is an error, told.
-        modes = (0o600, 0o600, 0o600, 0o640, 0o644, 0o700)
         put(self.target, path, old,
-            rng.choice(modes if paged else modes + (0o400,) * 3),
+            rng.choice((0o600,) * 5 + (0o640, 0o644, 0o700, 0o400, 0o444)),
             sparse or rng.random() < 0.1)
         if paged:
             self.paged.append(path)
