@@ -35,15 +35,25 @@ status_worse(enum status_severity a, enum status_severity b)
 	return rank[b] > rank[a] ? b : a;
 }
 
-uint32_t
-status_timeline(const struct status_node *n)
+static bool
+receiver_tells(const struct status_node *n)
 {
 	const struct status_receiver *r = &n->receiver;
 
-	if (r->present && r->timeline != 0 &&
-	    status_same_text(r->status, "streaming"))
-		return r->timeline;
-	return n->timeline;
+	return r->present && r->timeline != 0 &&
+	       status_same_text(r->status, "streaming");
+}
+
+uint32_t
+status_timeline(const struct status_node *n)
+{
+	return receiver_tells(n) ? n->receiver.timeline : n->timeline;
+}
+
+uint32_t
+status_shown_timeline(const struct status_node *n)
+{
+	return n->outdated ? 0 : status_timeline(n);
 }
 
 static void
@@ -58,7 +68,7 @@ derived_unknown(struct status_node *n)
 	n->delay = -1;
 	n->clamped = n->ahead = n->strayed = n->silent = false;
 	n->end_of = -1;
-	n->forked = false;
+	n->forked = n->outdated = false;
 }
 
 struct status_node *
@@ -419,6 +429,34 @@ find_roles(struct status *s)
 	}
 }
 
+/* One that waits at the end of a timeline, and was told to stream that. */
+static bool
+receiver_agrees(const struct status_node *n)
+{
+	return n->receiver.present && n->receiver.timeline == n->timeline;
+}
+
+/* Without its receiver a standby tells the timeline of its last restartpoint:
+ * it may have replayed a switch since, and there is no function for that. */
+static void
+find_outdated(struct status *s)
+{
+	uint32_t newest = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->nodes[i].reach == REACH_YES &&
+		    status_in_cluster(s, (int)i))
+			newest = MAX_OF(newest, status_timeline(&s->nodes[i]));
+	for (size_t i = 0; i < s->n; i++) {
+		struct status_node *n = &s->nodes[i];
+
+		n->outdated = n->role == ROLE_STANDBY && !receiver_tells(n) &&
+			      !receiver_agrees(n) &&
+			      status_in_cluster(s, (int)i) &&
+			      n->timeline != 0 && n->timeline < newest;
+	}
+}
+
 int
 status_link(struct status *s)
 {
@@ -429,6 +467,7 @@ status_link(struct status *s)
 		return -1;
 	build_tree(s);
 	find_roles(s);
+	find_outdated(s);
 	status_lag(s);
 	return 0;
 }

@@ -148,10 +148,12 @@ struct status_node {
 	int64_t upstream_lag; /* bytes received behind what its upstream has */
 	double delay;         /* s */
 	bool clamped;         /* it had more than `end` */
-	bool ahead;   /* ... and that was read later: lags, delay unknown */
-	bool strayed; /* streams from none of the nodes, and a primary is seen
-		       */
-	bool silent;  /* its receiver has heard nothing for too long */
+	bool ahead;    /* ... and that was read later: lags, delay unknown */
+	bool outdated; /* its timeline is that of its last restartpoint, and
+			* older than one that the cluster has: unknown */
+	bool strayed;  /* streams from none of the nodes, and a primary is seen
+			*/
+	bool silent;   /* its receiver has heard nothing for too long */
 
 	/* from the state file or the last round (core/trend.h); < 0 unknown */
 	double rate, eta; /* bytes/s replayed (primary: written); s to end */
@@ -240,6 +242,8 @@ enum status_severity status_worse(
 uint32_t status_timeline(const struct status_node *n);
 /* The timeline that a node of a linked status is on for certain; 0. */
 uint32_t status_sure_timeline(const struct status_node *n);
+/* The same, to be shown: 0 also where it is only known to be no older. */
+uint32_t status_shown_timeline(const struct status_node *n);
 /* Is node i certainly fed by none of the walsenders of node up? */
 bool status_feeds_not(const struct status *s, int up, int i);
 /* Does node i certainly stream from a server that is none of the nodes? */

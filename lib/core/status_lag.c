@@ -387,7 +387,7 @@ delay_of(const struct status *s, int i)
 uint32_t
 status_sure_timeline(const struct status_node *n)
 {
-	if (n->reach != REACH_YES)
+	if (n->reach != REACH_YES || n->outdated)
 		return 0;
 	if (n->role == ROLE_STANDBY && n->sender != -1 &&
 	    n->receiver.sight != SIGHT_SEEN && !receiver_streams(n))

@@ -221,6 +221,18 @@ fed_by_nobody(const struct judge *j, int node)
 	return asked > 0;
 }
 
+/* Its timeline is unknown, but may be an old one. */
+static bool
+add_missed(const struct judge *j, const struct status_node *n, struct buf *hint)
+{
+	if (!n->outdated || j->s->primary < 0)
+		return false;
+	buf_addf(hint, " If it has missed a promotion, on %s: standby-follow ",
+	    n->name);
+	verdict_add_target(hint, verdict_node_of(j, j->s->primary));
+	return true;
+}
+
 static void
 add_no_receiver(struct judge *j, int node)
 {
@@ -241,12 +253,15 @@ add_no_receiver(struct judge *j, int node)
 	}
 	buf_addf(&w.hint,
 	    "Its server log says why: primary_conninfo (%s), pg_hba.conf or "
-	    "the slot of the upstream, WAL that is gone there. What is gone is "
-	    "made good by: standby-clone --delta",
+	    "the slot of the upstream, WAL that is gone there.",
 	    pgver(version, PGFACT_RECOVERY_IS_GUC) != NULL
 		? "SHOW primary_conninfo;"
 		: verdict_or_else(pgver(version, PGFACT_FILE_RECOVERY),
 		      "its configuration"));
+	buf_adds(&w.hint, add_missed(j, n, &w.hint)
+			      ? "; where WAL is gone: standby-clone --delta"
+			      : " What is gone is made good by: standby-clone "
+				"--delta");
 	verdict_add(j, node, &w);
 }
 
@@ -324,10 +339,11 @@ verdict_look_not_streaming(struct judge *j, int node)
 		buf_adds(&w.message, " to receive");
 	}
 	if (verdict_is(state, "waiting") || verdict_is(state, "starting") ||
-	    verdict_is(state, "stopped"))
+	    verdict_is(state, "stopped")) {
 		buf_adds(&w.hint, "Its server log says what it waits for; is "
 				  "the WAL still there on the upstream?");
-	else if (verdict_is(state, "catchup"))
+		(void)add_missed(j, n, &w.hint);
+	} else if (verdict_is(state, "catchup"))
 		buf_adds(&w.hint, "It is catching up; repl-status --watch "
 				  "shows how fast.");
 	verdict_add_as(j, node,

@@ -274,7 +274,7 @@ static void
 add_primary(
     struct buf *b, const struct human_view *v, const struct status_node *n)
 {
-	uint32_t tli = status_timeline(n);
+	uint32_t tli = status_shown_timeline(n);
 
 	buf_adds(b, "primary ");
 	show_human_add_or_dash(b, v, n->name);

@@ -203,7 +203,7 @@ static void
 cell_timeline(
     struct buf *b, const struct human_view *v, const struct status_node *n)
 {
-	uint32_t tli = status_timeline(n);
+	uint32_t tli = status_shown_timeline(n);
 
 	(void)v;
 	if (tli == 0)

@@ -148,7 +148,7 @@ put_contract(
 	jdoc_text(d, "nodes.upstream", show_name(s, n->upstream));
 	jdoc_text(d, "nodes.state", n->state);
 	jdoc_text(d, "nodes.sync", n->sync);
-	put_positive(d, "nodes.timeline", status_timeline(n));
+	put_positive(d, "nodes.timeline", status_shown_timeline(n));
 	fields_lsn(d, "nodes.written_lsn", n->written);
 	fields_lsn(d, "nodes.sent_lsn", n->sent);
 	fields_lsn(d, "nodes.received_lsn", n->received);
@@ -200,7 +200,8 @@ put_head(struct jdoc *d, const struct status *s, const struct show_opts *o)
 	jdoc_text(d, "cluster.name", s->cluster);
 	put_id(d, "cluster.system_identifier", s->system_identifier);
 	jdoc_text(d, "cluster.primary", p == NULL ? NULL : p->name);
-	put_positive(d, "cluster.timeline", p == NULL ? 0 : status_timeline(p));
+	put_positive(
+	    d, "cluster.timeline", p == NULL ? 0 : status_shown_timeline(p));
 	fields_lsn(d, "cluster.written_lsn", p == NULL ? 0 : p->written);
 	jdoc_known(
 	    d, "cluster.standbys", s->n == 0 ? -1 : (int64_t)s->standbys);

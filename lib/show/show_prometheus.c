@@ -31,7 +31,8 @@ is_primary(const struct status_node *n)
 static double
 timeline(const struct status_node *n)
 {
-	return status_timeline(n) > 0 ? status_timeline(n) : NO_VALUE;
+	return status_shown_timeline(n) > 0 ? status_shown_timeline(n)
+					    : NO_VALUE;
 }
 
 static double

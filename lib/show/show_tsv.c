@@ -59,7 +59,9 @@ add_node(struct buf *b, const struct status *s, const struct status_node *n)
 	add_text(b, show_name(s, n->upstream));
 	add_text(b, n->state);
 	add_text(b, n->sync);
-	add_bytes(b, status_timeline(n) > 0 ? (int64_t)status_timeline(n) : -1);
+	add_bytes(b, status_shown_timeline(n) > 0
+			 ? (int64_t)status_shown_timeline(n)
+			 : -1);
 	add_lsn(b, n->written);
 	add_lsn(b, n->sent);
 	add_lsn(b, n->received);

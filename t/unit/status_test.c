@@ -917,6 +917,58 @@ positions_of_two_timelines_do_not_compare(void **state)
 	status_free(&s);
 }
 
+/* pg_control of a standby is that of its last restartpoint: until the next one
+ * it says 1, on whatever timeline it is. */
+static void
+an_older_timeline_of_pg_control_is_unknown(void **state)
+{
+	struct status s = {.primary = -1};
+	int p = add_primary(&s, "node1", 0x5000), a, b;
+
+	(void)state;
+	s.nodes[p].timeline = 2;
+	a = add_standby(&s, "node2", "db2", 0x5000, 0x4000);
+	b = add_standby(&s, "node3", "db3", 0x5000, 0x5000);
+	receive(&s, b, "node3", "db1", "5432", NULL);
+	s.nodes[b].receiver.timeline = 2;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_timeline(&s.nodes[a]), 1);
+	assert_int_equal(status_sure_timeline(&s.nodes[a]), 0);
+	assert_int_equal(status_shown_timeline(&s.nodes[a]), 0);
+	assert_false(s.nodes[a].forked);
+	assert_int_equal(s.nodes[a].receive_lag, 0);
+	assert_int_equal(s.nodes[a].replay_lag, 0x1000);
+	assert_int_equal(status_shown_timeline(&s.nodes[b]), 2);
+	/* a receiver that waits at the end of the old one is on that */
+	receive(&s, a, "node2", "db1", "5432", NULL);
+	free(s.nodes[a].receiver.status);
+	s.nodes[a].receiver.status = strdup("waiting");
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_sure_timeline(&s.nodes[a]), 1);
+	assert_true(s.nodes[a].forked);
+	s.nodes[a].receiver.timeline = 2;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_sure_timeline(&s.nodes[a]), 0);
+	s.nodes[a].receiver.present = false;
+	/* one that is not older is not wrong */
+	s.nodes[a].timeline = 2;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_shown_timeline(&s.nodes[a]), 2);
+	/* nor is a newer one, which the primary is not on */
+	s.nodes[a].timeline = 3;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_sure_timeline(&s.nodes[a]), 3);
+	assert_true(s.nodes[a].forked);
+	/* a server of another cluster says nothing of these */
+	s.nodes[a].timeline = 2;
+	s.nodes[b].receiver = (struct status_receiver){.sight = SIGHT_SEEN};
+	s.nodes[b].timeline = 7;
+	s.nodes[b].system_identifier = 9;
+	assert_int_equal(status_link(&s), 0);
+	assert_int_equal(status_shown_timeline(&s.nodes[a]), 2);
+	status_free(&s);
+}
+
 static void
 what_cannot_be_seen_is_not_counted_as_missing(void **state)
 {
@@ -1568,6 +1620,7 @@ main(void)
 	    cmocka_unit_test(a_standby_alone_shows_the_view_of_its_receiver),
 	    cmocka_unit_test(below_a_broken_upstream_the_end_is_unknown),
 	    cmocka_unit_test(positions_of_two_timelines_do_not_compare),
+	    cmocka_unit_test(an_older_timeline_of_pg_control_is_unknown),
 	    cmocka_unit_test(what_cannot_be_seen_is_not_counted_as_missing),
 	    cmocka_unit_test(a_server_that_refuses_the_login_is_not_down),
 	    cmocka_unit_test(a_standby_of_nobody_known_has_strayed),
