@@ -59,20 +59,28 @@ user_of(const struct judge *j, int node, const struct status_slot *slot)
 	return NULL;
 }
 
+static bool
+streams_from_another(int node, const struct status_node *n)
+{
+	return verdict_is(n->state, "streaming") && n->upstream >= 0 &&
+	       n->upstream != node;
+}
+
 /* After a switchover: the slot is on the old primary, and its user is the
  * primary now, or streams from another node and is to, as far as the file
- * says. */
+ * says.  Of the primary's own slots only when both ends of that connection say
+ * so: any standby may have to come back to it. */
 static bool
 has_left(const struct judge *j, int node, const struct status_node *n)
 {
 	const struct status_node *holder = verdict_node_of(j, node);
 
-	if (holder->role != ROLE_STANDBY)
-		return false;
-	if (n->role == ROLE_PRIMARY)
+	if (holder->role == ROLE_STANDBY && n->role == ROLE_PRIMARY)
 		return true;
-	return verdict_is(n->state, "streaming") && n->upstream >= 0 &&
-	       n->upstream != node &&
+	return streams_from_another(node, n) &&
+	       (holder->role == ROLE_STANDBY ||
+		   (n->sender >= 0 && verdict_answers(n) &&
+		       verdict_receiver_streams(n))) &&
 	       !verdict_is(n->conf_upstream, holder->name);
 }
 
@@ -113,6 +121,11 @@ add_idle_hint(const struct judge *j, int node, const struct status_slot *slot,
 		buf_addf(b, ": start %s.", n->name);
 	else if (n->role == ROLE_PRIMARY)
 		buf_adds(b, ", which is a primary, too.");
+	else if (streams_from_another(node, n))
+		buf_addf(b,
+		    ", which streams from %s: see primary_conninfo "
+		    "there.",
+		    verdict_upstream_of(j, n)->name);
 	else if (verdict_is(n->state, "streaming"))
 		buf_adds(b, ", which streams without it: set "
 			    "primary_slot_name there.");

@@ -1257,8 +1257,8 @@ the_slot_on_an_old_primary_is_to_be_dropped(void **state)
 	 */
 	c.n[2].conf_upstream = T("node2");
 	expect_words(&c, "slot \"node3\" is not in use and keeps 0 B of WAL",
-	    "It keeps WAL for node3, which streams without it: set "
-	    "primary_slot_name there.");
+	    "It keeps WAL for node3, which streams from node1: see "
+	    "primary_conninfo there.");
 	c.n[2].conf_upstream = NULL;
 	c.n[2].reach = REACH_FAILED;
 	c.n[2].role = c.n[2].says = ROLE_UNKNOWN;
@@ -1275,6 +1275,40 @@ the_slot_on_an_old_primary_is_to_be_dropped(void **state)
 	assert_string_equal(problem(&c, "slot-inactive", 0)->hint,
 	    "It keeps WAL for node2, which is a primary, too.");
 	done(&c);
+}
+
+/* node3 streams from node2 by a slot of the same name there. */
+static void
+the_slot_of_a_standby_that_cascades_is_left_over(void **state)
+{
+	static const char message[] =
+	    "slot \"node3\" is not in use and keeps 0 B of WAL";
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	c.slot[0].active = false;
+	c.slot[0].name = T("node3");
+	c.n[2].upstream = 1;
+	c.n[2].sender = 0;
+	c.n[2].receiver.slot = T("node3");
+	c.row[1].node = 2;
+	c.n[1].senders = &c.row[1];
+	c.n[1].nsenders = 1;
+	c.n[0].nsenders = 1;
+	expect_words(&c, message,
+	    "node3, which it kept WAL for, streams from node2 now. Drop it on "
+	    "node1: SELECT pg_drop_replication_slot('node3');");
+	/* It is to come back, or only one side says so. */
+	c.n[2].conf_upstream = T("node1");
+	expect_words(&c, message,
+	    "It keeps WAL for node3, which streams from node2: see "
+	    "primary_conninfo there.");
+	c.n[2].conf_upstream = NULL;
+	c.n[2].reach = REACH_NOT_ASKED;
+	expect_words(&c, message,
+	    "It keeps WAL for node3, which streams from node2: see "
+	    "primary_conninfo there.");
 }
 
 static void
@@ -1838,6 +1872,7 @@ main(void)
 		an_inactive_slot_is_a_warning_and_judged_by_its_size),
 	    cmocka_unit_test(the_slot_of_a_node_is_not_to_be_dropped),
 	    cmocka_unit_test(the_slot_on_an_old_primary_is_to_be_dropped),
+	    cmocka_unit_test(the_slot_of_a_standby_that_cascades_is_left_over),
 	    cmocka_unit_test(replay_lag_is_what_has_come_and_is_not_replayed),
 	    cmocka_unit_test(one_cause_is_named_by_all_that_follow_from_it),
 	    cmocka_unit_test(
