@@ -200,6 +200,7 @@ status_options_map(const struct opt_set *s, const struct conf *conf,
 	o->quiet = opt_flag(s, "quiet");
 	o->named = s->nargs;
 	o->file = conf->file;
+	o->file_given = opt_get(s, "config")->source == OPT_FROM_ARGS;
 	o->ascii = opt_flag(s, "ascii");
 	o->verbose = (int)opt_get(s, "verbose")->count;
 	o->limits.min_standbys = (int)opt_number(s, "min-standbys");

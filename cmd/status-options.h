@@ -40,6 +40,7 @@ struct status_opts {
 	bool quiet, ascii, watch;
 	size_t named;     /* nodes, the first ones, by operands */
 	const char *file; /* that was read, or NULL */
+	bool file_given;  /* by -f */
 	int64_t interval_ms;
 	int verbose;
 };

@@ -208,6 +208,7 @@ status_run(const struct status_opts *o, int *status, struct err *e)
 	    .n = o->nodes.n,
 	    .application_name = STATUS_TOOL,
 	    .cluster = o->cluster,
+	    .file = o->file_given ? o->file : NULL,
 	    .timeout_ms = o->timeout_ms,
 	    .discover = o->nodes.discover,
 	    .whole = o->nodes.whole,

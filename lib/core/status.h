@@ -91,6 +91,9 @@ struct status_node {
 	bool found;        /* status_link added it, for a sender row */
 	bool named_primary; /* the user said that it is the primary */
 	char *conf_upstream, *conf_slot; /* of the file */
+	/* The file has it by that name; and its directory, so that commands
+	 * need no more than the name. */
+	bool conf_named, conf_pgdata;
 	double weight;
 	/* was it asked */
 	enum status_reach reach;
@@ -172,10 +175,11 @@ struct status_problem {
 };
 
 struct status {
-	char *cluster;   /* name: of the file, else cluster_name, else NULL */
-	bool whole;      /* a cluster is looked at: judge "no primary" */
-	bool named_part; /* the user picked some nodes out of the file's */
-	double time;     /* epoch s of the survey */
+	char *cluster;    /* name: of the file, else cluster_name, else NULL */
+	bool whole;       /* a cluster is looked at: judge "no primary" */
+	bool named_part;  /* the user picked some nodes out of the file's */
+	double time;      /* epoch s of the survey */
+	const char *file; /* borrowed: -f of this run, for hints; NULL */
 	const char *last_primary;  /* borrowed: name of the node that was the
 				    * primary when the state file was written;
 				    * NULL unknown */

@@ -106,6 +106,38 @@ verdict_add_target(struct buf *b, const struct status_node *n)
 		buf_addf(b, " -p %s", n->port);
 }
 
+void
+verdict_add_source(struct buf *b, const struct status_node *n)
+{
+	verdict_add_target(b, n);
+	buf_adds(b, " -D PGDATA");
+}
+
+void
+verdict_add_command(const struct judge *j, struct buf *b, const char *program,
+    const struct status_node *n, const struct status_node *from)
+{
+	/* They find the primary in the file; standby-clone only that. */
+	bool by_file = from->conf_named && j->s->primary >= 0 &&
+		       from == verdict_node_of(j, j->s->primary);
+
+	buf_addf(b, "%s ", program);
+	if (!n->conf_pgdata ||
+	    (!by_file && strcmp(program, VERDICT_DELTA) == 0)) {
+		verdict_add_source(b, from);
+		return;
+	}
+	shell_add_word(b, n->name);
+	if (!by_file) {
+		buf_addc(b, ' ');
+		verdict_add_target(b, from);
+	}
+	if (j->s->file != NULL) {
+		buf_adds(b, " -f ");
+		shell_add_word(b, j->s->file);
+	}
+}
+
 /* "db1:5432": where it is. */
 void
 verdict_add_place(struct buf *b, const struct status_node *n)

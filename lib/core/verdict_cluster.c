@@ -106,7 +106,7 @@ verdict_look_two_primaries(struct judge *j, int node)
 	add_others(j, first, &w.hint);
 	buf_adds(&w.hint, "by pg_ctl stop -m fast -D PGDATA) at once; then "
 			  "make it a standby: standby-clone --delta ");
-	verdict_add_target(&w.hint, first);
+	verdict_add_source(&w.hint, first);
 	verdict_add(j, node, &w);
 }
 
@@ -258,7 +258,7 @@ add_idle_standbys(const struct judge *j, struct words *w)
 		    "good is made again by: standby-clone ");
 	else
 		buf_adds(&w->hint, "Make one: standby-clone ");
-	verdict_add_target(&w->hint, verdict_node_of(j, j->s->primary));
+	verdict_add_source(&w->hint, verdict_node_of(j, j->s->primary));
 }
 
 /* The numbers are those that all formats print: one that streams from a relay

@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "core/verdict.h"
 
+#define VERDICT_DELTA "standby-clone --delta"
+
 struct row;
 
 struct judge {
@@ -63,6 +65,14 @@ void verdict_add_quoted(struct buf *b, const char *text, char quote);
 void verdict_add_lsn(struct buf *b, uint64_t lsn);
 /* "-h db1 -p 5433": how to reach it from a shell. */
 void verdict_add_target(struct buf *b, const struct status_node *n);
+/* "-h db1 -D PGDATA": what a command that works on a directory wants, whose
+ * node no file knows. */
+void verdict_add_source(struct buf *b, const struct status_node *n);
+/* "PROGRAM node2", or with -h and -D where the file does not have what that
+ * takes: as it is typed on node n to have it follow, or copy, `from`. */
+void verdict_add_command(const struct judge *j, struct buf *b,
+    const char *program, const struct status_node *n,
+    const struct status_node *from);
 /* "db1:5432": where it is. */
 void verdict_add_place(struct buf *b, const struct status_node *n);
 /* "does not answer", "hangs", "refuses the login". */

@@ -3,6 +3,8 @@
 #include "core/pgver.h"
 #include "core/verdict_int.h"
 
+#define FOLLOW "standby-follow"
+
 /* --- who a node is ------------------------------------------------------- */
 
 void
@@ -62,8 +64,8 @@ verdict_look_timeline(struct judge *j, int node)
 		return;
 	buf_addf(&w.message, "timeline %" PRIu32 " is not that of %s, %" PRIu32,
 	    status_sure_timeline(n), up->name, status_sure_timeline(up));
-	buf_addf(&w.hint, "On %s: standby-follow ", n->name);
-	verdict_add_target(&w.hint, up);
+	buf_addf(&w.hint, "On %s: ", n->name);
+	verdict_add_command(j, &w.hint, FOLLOW, n, up);
 	buf_adds(&w.hint, "; it says whether the histories have forked.");
 	verdict_add(j, node, &w);
 }
@@ -85,10 +87,9 @@ verdict_look_ahead(struct judge *j, int node)
 	buf_adds(&w.message, " only");
 	buf_addf(&w.hint,
 	    "The histories may have split: compare SELECT timeline_id FROM "
-	    "pg_control_checkpoint(); on both. When %s is right, on %s: "
-	    "standby-clone --delta ",
+	    "pg_control_checkpoint(); on both. When %s is right, on %s: ",
 	    end->name, n->name);
-	verdict_add_target(&w.hint, end);
+	verdict_add_command(j, &w.hint, VERDICT_DELTA, n, end);
 	verdict_add(j, node, &w);
 }
 
@@ -227,9 +228,9 @@ add_missed(const struct judge *j, const struct status_node *n, struct buf *hint)
 {
 	if (!n->outdated || j->s->primary < 0)
 		return false;
-	buf_addf(hint, " If it has missed a promotion, on %s: standby-follow ",
-	    n->name);
-	verdict_add_target(hint, verdict_node_of(j, j->s->primary));
+	buf_addf(hint, " If it has missed a promotion, on %s: ", n->name);
+	verdict_add_command(
+	    j, hint, FOLLOW, n, verdict_node_of(j, j->s->primary));
 	return true;
 }
 
@@ -259,9 +260,13 @@ add_no_receiver(struct judge *j, int node)
 		: verdict_or_else(pgver(version, PGFACT_FILE_RECOVERY),
 		      "its configuration"));
 	buf_adds(&w.hint, add_missed(j, n, &w.hint)
-			      ? "; where WAL is gone: standby-clone --delta"
-			      : " What is gone is made good by: standby-clone "
-				"--delta");
+			      ? "; where WAL is gone: "
+			      : " What is gone is made good by: ");
+	if (j->s->primary >= 0)
+		verdict_add_command(j, &w.hint, VERDICT_DELTA, n,
+		    verdict_node_of(j, j->s->primary));
+	else
+		buf_adds(&w.hint, VERDICT_DELTA);
 	verdict_add(j, node, &w);
 }
 
@@ -407,9 +412,10 @@ verdict_look_foreign_upstream(struct judge *j, int node)
 	    verdict_or_else(r->host, "HOST"));
 	if (r->port != NULL && strcmp(r->port, "5432") != 0)
 		buf_addf(&w.hint, " -p %s", r->port);
-	buf_addf(&w.hint, ". If it should follow %s, on %s: standby-follow ",
+	buf_addf(&w.hint, ". If it should follow %s, on %s: ",
 	    verdict_node_of(j, j->s->primary)->name, n->name);
-	verdict_add_target(&w.hint, verdict_node_of(j, j->s->primary));
+	verdict_add_command(
+	    j, &w.hint, FOLLOW, n, verdict_node_of(j, j->s->primary));
 	verdict_add(j, node, &w);
 }
 

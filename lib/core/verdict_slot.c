@@ -220,6 +220,21 @@ each_slot(struct judge *j, int node, slot_fn *look)
 }
 
 static void
+add_copy_again(const struct judge *j, int node, const struct status_slot *slot,
+    struct buf *b)
+{
+	const struct status_node *n = user_of(j, node, slot);
+
+	if (n == NULL) {
+		buf_adds(b, " and on its standby: " VERDICT_DELTA " ");
+		verdict_add_source(b, verdict_node_of(j, node));
+		return;
+	}
+	buf_addf(b, " and on %s: ", n->name);
+	verdict_add_command(j, b, VERDICT_DELTA, n, verdict_node_of(j, node));
+}
+
+static void
 slot_lost(struct judge *j, int node, const struct status_slot *slot)
 {
 	struct words w = {.message = BUF_INIT};
@@ -232,9 +247,10 @@ slot_lost(struct judge *j, int node, const struct status_slot *slot)
 	buf_adds(&w.message, ": the WAL that it kept is gone");
 	buf_adds(&w.hint, "Drop it ");
 	add_drop(&w.hint, verdict_node_of(j, node), slot);
-	buf_adds(&w.hint, slot->logical
-			      ? " and let its subscriber start anew."
-			      : " and on its standby: standby-clone --delta");
+	if (slot->logical)
+		buf_adds(&w.hint, " and let its subscriber start anew.");
+	else
+		add_copy_again(j, node, slot, &w.hint);
 	verdict_add(j, node, &w);
 }
 

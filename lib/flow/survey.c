@@ -185,6 +185,8 @@ facts_new(struct survey *v, struct survey_asked *a, struct status *facts)
 	n->expected = a->conf != NULL;
 	if (a->conf == NULL)
 		return 0;
+	n->conf_named = a->conf->name != NULL;
+	n->conf_pgdata = n->conf_named && a->conf->has_pgdata;
 	n->weight = a->conf->weight;
 	if (set_text(&n->conf_upstream, a->conf->upstream) == -1)
 		return -1;
@@ -604,6 +606,7 @@ survey_build(struct survey *v, struct status *s, size_t *map, struct err *e)
 
 	s->whole = v->o.whole;
 	s->named_part = v->o.named_part;
+	s->file = v->o.file;
 	for (size_t i = 0; i < v->n; i++) {
 		if (!counts(v, i))
 			continue;

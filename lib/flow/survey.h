@@ -16,6 +16,7 @@ struct survey_opts {
 	size_t n;
 	const char *application_name;
 	const char *cluster;    /* of the file, or NULL */
+	const char *file;       /* for struct status; NULL */
 	int64_t timeout_ms;     /* for one look, all nodes, 5000 */
 	bool discover;          /* ask standbys that nobody named */
 	bool whole, named_part; /* for struct status */

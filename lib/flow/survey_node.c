@@ -32,6 +32,7 @@ survey_node_take(struct survey_node *n, const struct conf_node *from,
 	    copy_text(&n->upstream, from->upstream, e) == -1 ||
 	    copy_text(&n->slot, from->slot, e) == -1)
 		return -1;
+	n->has_pgdata = from->pgdata != NULL;
 	n->weight = from->weight;
 	if (from->conninfo != NULL &&
 	    pg_conninfo_parse(from->conninfo, &n->conninfo, e) == -1)

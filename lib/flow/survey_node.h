@@ -14,6 +14,7 @@ struct survey_node {
 	char *name; /* NULL: HOST:PORT */
 	struct conninfo conninfo;
 	char *upstream, *slot; /* of the file, or NULL */
+	bool has_pgdata;       /* the file has its directory */
 	double weight;
 };
 

@@ -234,7 +234,7 @@ two_primaries_of_one_system_are_critical(void **state)
 	    "Decide which one is right (by its timeline node4, db4:5433) and "
 	    "stop the other (node1, db1:5432, by pg_ctl stop -m fast -D "
 	    "PGDATA) at once; then make it a standby: standby-clone --delta "
-	    "-h db4 -p 5433");
+	    "-h db4 -p 5433 -D PGDATA");
 	/* Both of them are in it, and nobody else. */
 	judge(&c);
 	assert_int_equal(c.n[0].severity, SEV_CRITICAL);
@@ -363,8 +363,24 @@ a_standby_on_another_timeline_is_critical(void **state)
 	c.n[2].receiver.timeline = 2;
 	expect(&c, "CRITICAL timeline node2");
 	expect_words(&c, "timeline 1 is not that of node1, 2",
-	    "On node2: standby-follow -h db1; it says whether the histories "
+	    "On node2: standby-follow -h db1 -D PGDATA; it says whether the "
+	    "histories "
 	    "have forked.");
+	/* The file has its directory: its name is enough. */
+	c.n[1].conf_named = c.n[1].conf_pgdata = c.n[0].conf_named = true;
+	expect_words(&c, "timeline 1 is not that of node1, 2",
+	    "On node2: standby-follow node2; it says whether the histories "
+	    "have forked.");
+	c.s.file = "/etc/a b.conf";
+	expect_words(&c, "timeline 1 is not that of node1, 2",
+	    "On node2: standby-follow node2 -f '/etc/a b.conf'; it says "
+	    "whether the histories have forked.");
+	c.s.file = NULL;
+	c.n[0].conf_named = false;
+	expect_words(&c, "timeline 1 is not that of node1, 2",
+	    "On node2: standby-follow node2 -h db1; it says whether the "
+	    "histories have forked.");
+	c.n[1].conf_named = c.n[1].conf_pgdata = false;
 	/* Its lag is unknown for that very reason. */
 	c.n[1].receive_lag = c.n[1].replay_lag = -1;
 	c.n[1].delay = -1;
@@ -397,7 +413,8 @@ a_standby_on_another_timeline_is_critical(void **state)
 	    "Its server log says why: primary_conninfo (SHOW "
 	    "primary_conninfo;), pg_hba.conf or the slot of the upstream, WAL "
 	    "that is gone there. If it has missed a promotion, on node2: "
-	    "standby-follow -h db1; where WAL is gone: standby-clone --delta");
+	    "standby-follow -h db1 -D PGDATA; where WAL is gone: "
+	    "standby-clone --delta -h db1 -D PGDATA");
 	c.n[1].timeline = 3;
 	c.n[1].outdated = false;
 	expect(&c, "CRITICAL timeline node2, CRITICAL not-streaming node2");
@@ -545,14 +562,16 @@ a_standby_without_a_receiver_is_critical(void **state)
 	    "Its server log says why: primary_conninfo (SHOW "
 	    "primary_conninfo;), pg_hba.conf or the slot of the upstream, WAL "
 	    "that is gone there. What is gone is made good by: standby-clone "
-	    "--delta");
+	    "--delta -h "
+	    "db1 -D PGDATA");
 	c.n[2].version = 110022;
 	c.n[2].received = 0;
 	c.n[0].version = 110022;
 	expect_words(&c, "no WAL receiver is running",
 	    "Its server log says why: primary_conninfo (recovery.conf), "
 	    "pg_hba.conf or the slot of the upstream, WAL that is gone there. "
-	    "What is gone is made good by: standby-clone --delta");
+	    "What is gone is made good by: standby-clone --delta -h "
+	    "db1 -D PGDATA");
 	/* Hidden is not absent, and a node not asked has none to show. */
 	c.n[2].receiver.sight = SIGHT_HIDDEN;
 	expect(&c, "UNKNOWN rights node3");
@@ -983,7 +1002,7 @@ too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
 	c.l.min_standbys = 3;
 	expect(&c, "CRITICAL few-standbys");
 	expect_words(&c, "2 of 2 standbys stream, fewer than 3",
-	    "Make one: standby-clone -h db1");
+	    "Make one: standby-clone -h db1 -D PGDATA");
 	c.l.min_standbys = 2;
 	c.n[2].state = "catchup";
 	c.row[1].state = T("catchup");
@@ -1023,7 +1042,7 @@ too_few_standbys_are_critical_when_a_primary_is_seen(void **state)
 	expect(&c, "CRITICAL few-standbys, UNKNOWN unreachable node3");
 	expect_words(&c, "1 of 1 standbys stream, fewer than 2; node3: down",
 	    "See what is said of those nodes; one that is gone for good is "
-	    "made again by: standby-clone -h db1");
+	    "made again by: standby-clone -h db1 -D PGDATA");
 	/* One of another cluster, and pg_receivewal, are no standbys. */
 	begin(&c);
 	c.l.min_standbys = 2;
@@ -1097,7 +1116,7 @@ a_lost_slot_is_critical(void **state)
 	expect(&c, "CRITICAL slot-lost node1");
 	expect_words(&c, "slot \"s'1\" is lost: the WAL that it kept is gone",
 	    "Drop it on node1: SELECT pg_drop_replication_slot('s''1'); and on "
-	    "its standby: standby-clone --delta");
+	    "its standby: standby-clone --delta -h db1 -D PGDATA");
 	c.slot[0].invalid_reason = T("wal_removed");
 	c.slot[0].wal_status = NULL;
 	expect(&c, "CRITICAL slot-lost node1");
@@ -1515,7 +1534,7 @@ a_standby_that_is_ahead_of_the_primary_is_critical(void **state)
 	    "only",
 	    "The histories may have split: compare SELECT timeline_id FROM "
 	    "pg_control_checkpoint(); on both. When node1 is right, on node2: "
-	    "standby-clone --delta -h db1");
+	    "standby-clone --delta -h db1 -D PGDATA");
 	c.n[1].system_identifier = 4;
 	expect(&c, "CRITICAL system-identifier node2");
 }
@@ -1536,7 +1555,7 @@ a_standby_of_nobody_known_is_a_warning(void **state)
 	expect(&c, "WARNING foreign-upstream node3");
 	expect_words(&c, "it streams from db9:5433, which is none of the nodes",
 	    "Is that another primary? Name it as well: -h db9 -p 5433. If it "
-	    "should follow node1, on node3: standby-follow -h db1");
+	    "should follow node1, on node3: standby-follow -h db1 -D PGDATA");
 	/* It does not count; count() of this test does not know that. */
 	c.s.n = 3;
 	c.l.min_standbys = 2;
