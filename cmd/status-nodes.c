@@ -225,7 +225,7 @@ no_node(const struct work *w, const char *name, struct err *e)
 		words[i] = w->conf->nodes[i].name;
 	near = text_nearest(name, words, n);
 	text_add_escaped(&shown, name, strlen(name));
-	(void)err_set(e, ERR_USAGE, "no node \"%s\" in %s", buf_str(&shown),
+	(void)err_set(e, ERR_CONFIG, "no node \"%s\" in %s", buf_str(&shown),
 	    w->conf->file != NULL ? w->conf->file : "any configuration file");
 	if (opt_get(w->s, "watch")->set && name[0] >= '0' && name[0] <= '9')
 		(void)err_hint(e, "If it is the pause of --watch, type: -W%s",

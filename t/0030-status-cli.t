@@ -248,6 +248,8 @@ usage "a bad node" "$T/wrong.conf:5: node \"node 2\": .*connection string" \
 sed 's/min_standbys/min_standby/' "$conf" >"$T/wrong.conf"
 usage "an unknown key" "$T/wrong.conf:7: .*min_standby" -f "$T/wrong.conf"
 usage "a node that is not in the file" "\"node3\" in $conf" -f "$conf" node3
+like "$err" 'error: .* \[configuration\]$' \
+    "a node that is not in the file: the id that all programs have"
 like "$err" 'hint: .*node1' "a node that is not in the file: the nearest"
 status -f "$conf" --list-nodes
 is "$rc/$out" $'0/node1\nnode 2' "--list-nodes: the names"

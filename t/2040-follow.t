@@ -207,6 +207,7 @@ test_refusals() {
 	before=$(state s2 p)
 	follow p nowhere --json
 	rc_is 3 "$m: a directory that is not there is refused"
+	is "$(js error.id)" target-path "$m: a directory that is not there: id"
 	mkdir -p "$T/empty"
 	follow p empty
 	rc_is 3 "$m: one that is no data directory too"

@@ -117,6 +117,9 @@ open_dir(struct follow *f, struct err *e)
 				   "runuser -u postgres -- ...");
 	}
 	if ((f->tree = tree_open(f->o->pgdata, e)) == NULL) {
+		/* As standby-clone calls it. */
+		if (e != NULL && e->code == ERR_IO)
+			e->code = ERR_TARGET_PATH;
 		err_raise(e, STATUS_REFUSED);
 		return err_hint(e, "Name the data directory of this node with "
 				   "-D.");
