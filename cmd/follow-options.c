@@ -140,6 +140,7 @@ named_node(const struct opt_set *s, const struct conf *conf,
 	    (!weak(s, "dbname") && !cli_plain_dbname(opt_text(s, "dbname"))) ||
 	    !weak(s, "service");
 
+	o->by_file = !given;
 	if (n != NULL && given) {
 		if (n->pgdata == NULL)
 			return err_set(e, ERR_CONFIG,
@@ -219,6 +220,11 @@ follow_options_map(const struct opt_set *s, const struct conf *conf,
 	    .start = !opt_flag(s, "no-start"),
 	    .wait = !opt_flag(s, "no-wait"),
 	    .timeout_ms = opt_number(s, "timeout"),
+	    .slot_given = opt_get(s, "slot")->source == OPT_FROM_ARGS,
+	    .operand = s->nargs == 1 ? s->args[0] : NULL,
+	    .config = opt_get(s, "config")->source == OPT_FROM_ARGS
+			  ? opt_text(s, "config")
+			  : NULL,
 	    .sigfd = sig_fd()};
 	if (cli_conninfo(s, &o->conninfo, e) == -1)
 		return -1;

@@ -399,6 +399,34 @@ fork_lsn() { # of the history file that s3 wrote
 	awk '$1 == 2 { print $2 }' "$T/s3/pg_wal/00000003.history"
 }
 
+# forked_by_name MAJOR: of a node of the file the name is what a person types.
+forked_by_name() {
+	local m=$1 n
+	{
+		echo 'nodes = ('
+		for n in s2 s3; do
+			echo "  { name = \"$n\"; pgdata = \"$T/$n\";" \
+			    "slot = \"slot_$n\"; conninfo = \"host=127.0.0.1" \
+			    "port=${PG_PORT[$n]} user=postgres\"; }" \
+			    "$([ "$n" = s3 ] || echo ,)"
+		done
+		echo ');'
+	} >"$T/by name.conf"
+	run "$FOLLOW" -f "$T/by name.conf" s2 --json --no-sync
+	rc_is 3 "$m: a fork, by the node's name"
+	like "$(js error.hint)" \
+	    "standby-follow --reclone s2 -f '$T/by name.conf' or" \
+	    "$m: by name: --reclone with it"
+	like "$(js error.hint)" \
+	    "standby-clone --delta s2 -f '$T/by name.conf'\$" \
+	    "$m: by name: the copy with it, that has the slot of the file"
+	run "$FOLLOW" -f "$T/by name.conf" s2 -h 127.0.0.1 \
+	    -p "${PG_PORT[s3]}" -U postgres --json --no-sync
+	like "$(js error.hint)" \
+	    "standby-clone --delta --master=127.0.0.1 -p .* -D $T/s2 --slot=slot_s2 --create-slot .*-f '" \
+	    "$m: by name and primary: the copy has the slot of the file"
+}
+
 test_forked() {
 	local m=$1 before fork
 	for n in s2 s3 p; do pg_wait_replay "$n" s1; done
@@ -431,6 +459,10 @@ test_forked() {
 	like "$(js error.hint)" \
 	    "standby-clone --delta --master=127.0.0.1 -p ${PG_PORT[s3]} -U postgres -D $T/s2" \
 	    "$m: with the command that heals it"
+	like "$(js error.hint)" \
+	    "standby-follow --reclone --master=127.0.0.1 -p ${PG_PORT[s3]} -U postgres -D $T/s2 or" \
+	    "$m: and what it would be with --reclone"
+	forked_by_name "$m"
 	unchanged "$before" s2 s3 "$m: forked"
 	[ "$m" = 10 ] || ok "$m: s2 is a standby as before" \
 	    pg_is s2 "SELECT pg_is_in_recovery()" t

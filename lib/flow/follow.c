@@ -72,20 +72,68 @@ follow_add_option(struct buf *b, const char *option, const char *value)
 	shell_add_word(b, value);
 }
 
-void
-follow_add_delta(const struct follow *f, struct buf *b)
+/* Where the new primary is and which directory this is, as both programs take
+ * them. */
+static void
+add_both(const struct follow *f, struct buf *b)
 {
 	const struct conninfo *given = &f->o->conninfo;
 	const char *host = conninfo_get(given, "host");
 
+	if (f->o->by_file) {
+		follow_add_option(b, " ", f->o->operand);
+		return;
+	}
 	if (host == NULL)
 		host = conninfo_get(given, "hostaddr");
-	buf_adds(b, "standby-clone --delta");
 	follow_add_option(b, " --master=", host);
 	follow_add_option(b, " -p ", conninfo_get(given, "port"));
 	follow_add_option(b, " -U ", conninfo_get(given, "user"));
 	follow_add_option(b, " --service=", conninfo_get(given, "service"));
 	follow_add_option(b, " -D ", f->o->pgdata);
+}
+
+/* By its directory a copy would not get what the file or an option says of this
+ * node. */
+static void
+add_own_names(const struct follow *f, struct buf *b)
+{
+	if (f->o->want_slot == SLOT_NONE) {
+		buf_adds(b, " --no-slot");
+	} else if (f->rec->slot_wanted &&
+		   (f->o->slot_given ||
+		       (!f->o->by_file &&
+			   (f->o->slot != NULL || f->o->node != NULL)))) {
+		follow_add_option(b, " --slot=", f->slot_name);
+		buf_adds(b, f->rec->slot_exists ? "" : " --create-slot");
+	}
+	if (f->o->application_name != NULL ||
+	    (f->o->node != NULL && !f->o->by_file))
+		follow_add_option(b, " --application-name=",
+		    conninfo_get(&f->to, "application_name"));
+}
+
+void
+follow_add_delta(const struct follow *f, struct buf *b)
+{
+	buf_adds(b, "standby-clone --delta");
+	add_both(f, b);
+	add_own_names(f, b);
+	follow_add_option(b, " -f ", f->o->config);
+}
+
+/* This run again, with the copy. */
+static void
+add_reclone(const struct follow *f, struct buf *b)
+{
+	buf_adds(b, "standby-follow --reclone");
+	add_both(f, b);
+	if (f->o->want_slot == SLOT_NONE)
+		buf_adds(b, " --no-slot");
+	if (f->o->slot_given)
+		follow_add_option(b, " --slot=", f->o->slot);
+	follow_add_option(b, " --application-name=", f->o->application_name);
+	follow_add_option(b, " -f ", f->o->config);
 }
 
 /* --- judging -------------------------------------------------------------- */
@@ -124,16 +172,19 @@ offer_reclone(struct follow *f)
 static void
 hint_delta(struct follow *f, struct err *e)
 {
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, again = BUF_INIT;
 
 	offer_reclone(f);
 	follow_add_delta(f, &b);
+	add_reclone(f, &again);
 	(void)err_hint(e,
-	    "Make this node a copy of it again, without its own WAL, by "
-	    "standby-follow --reclone, or%s:",
-	    f->running ? " stop the server, and type" : " by");
+	    "Make this node a copy of it again, without its own WAL, by %s or, "
+	    "%s:",
+	    buf_str(&again),
+	    f->running ? "when the server is stopped, by" : "step by step, by");
 	(void)err_command(e, "%s", buf_str(&b));
 	buf_free(&b);
+	buf_free(&again);
 }
 
 static int

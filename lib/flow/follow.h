@@ -16,6 +16,11 @@ struct follow_opts {
 	const char *slot; /* NULL: of node or host name */
 	enum slot_want want_slot;
 	const char *application_name, *replication_user, *node;
+	/* How this run was called, for commands in hints: the NODE of the
+	 * command line, whether the file tells the new primary by it, --slot,
+	 * and -f; NULL: not given. */
+	const char *operand, *config;
+	bool by_file, slot_given;
 	bool dry_run, force, sync, start, wait;
 	int64_t timeout_ms; /* 60 s */
 	int sigfd;
