@@ -100,6 +100,25 @@ on_warning(void *arg, const struct err *what)
 	say_lines(LVL_WARNING, "hint", what->hint);
 }
 
+/* Under its name, as the other command wrote it. */
+static void
+on_said(void *arg, const char *node, const char *lines)
+{
+	struct buf line = BUF_INIT;
+
+	promote_talk_flush(arg);
+	buf_addf(&line, "%s says:", node);
+	say(LVL_WARNING, "note", buf_str(&line));
+	while (text_line(&lines, &line)) {
+		struct buf b = BUF_INIT;
+
+		text_add_escaped(&b, line.data, line.len);
+		log_under(LVL_WARNING, "%s", buf_str(&b));
+		buf_free(&b);
+	}
+	buf_free(&line);
+}
+
 static void
 on_refusal(void *arg, const struct promote_refusal *r)
 {
@@ -240,6 +259,7 @@ promote_talk_init(struct promote_talk *t, struct failover_ui *ui)
 	*ui = (struct failover_ui){.step = on_step,
 	    .note = on_note,
 	    .warning = on_warning,
+	    .said = on_said,
 	    .refusal = on_refusal,
 	    .confirm = on_confirm,
 	    .assumed = on_assumed,

@@ -674,6 +674,28 @@ late() {
 	ok "late: with more time it is" grep -q IDENTIFY_SYSTEM "$T/s2.log"
 }
 
+# What standby-follow said of a sibling is shown as it said it.
+said() {
+	promote_up p s1 s2 || return 2
+	promote_conf "$CONF" p s1 s2
+	without_p s2
+	sed -i "1i host replication all all reject" "$T/s1/pg_hba.conf"
+	pg_reload s1
+	# shellcheck disable=SC2046	# nothing, or a word
+	promote -f "$CONF" $(old) s1 -y --force --siblings-follow --json
+	rc_is 7 "a sibling's standby-follow fails: exit 7"
+	like "$err" 'note: s2 says:$' "a sibling's standby-follow: who says it"
+	like "$err" '^  standby-follow: error: .*replication login.* \[db-[a-z]*\]$' \
+	    "a sibling's standby-follow: its error, a line of its own"
+	like "$err" '^  standby-follow: detail: ' \
+	    "a sibling's standby-follow: and its detail"
+	like "$err" 'not done: s2 does not follow: standby-follow ended with status 4$' \
+	    "a sibling's standby-follow: what is not done is short"
+	like "$(pj 'd["siblings"][0]["problem"]')" \
+	    'ended with status 4: .*replication login.* \[db-[a-z]*\]$' \
+	    "a sibling's standby-follow: the error is in the record"
+}
+
 # --- parts
 
 majors=$(promote_main_major)
@@ -688,6 +710,8 @@ for m in $majors; do
 	done
 	late
 	[ $? -ne 2 ] || fail "late, $m: the cluster is not as it should be"
+	said
+	[ $? -ne 2 ] || fail "said, $m: the cluster is not as it should be"
 done
 # Where a paused replay holds a promotion.
 if [ "$majors" = 15 ] && pg_bin 12 >/dev/null; then

@@ -72,6 +72,8 @@ struct failover_ui { /* every member is set */
 	void (*note)(void *arg, const char *text);
 	void (*warning)(void *arg, const struct err *what);
 	void (*refusal)(void *arg, const struct promote_refusal *r);
+	/* what a command that failed said on that node's host, some lines */
+	void (*said)(void *arg, const char *node, const char *lines);
 	/* 1: the name was typed; 0: no; -1: nobody can be asked (usage, 2) */
 	int (*confirm)(void *arg, const char *node, const char *assumed);
 	/* `assumed` of the verdict, where nobody is asked, and with what proof

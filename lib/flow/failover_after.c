@@ -12,6 +12,7 @@
 
 #define CHECKPOINT_MS 10000 /* it gets at least that */
 #define FOLLOW_MS 60000
+#define SAID_LINES 20
 
 static void add_line(struct buf *b, const char *fmt, va_list ap)
     PRINTFLIKE(2, 0);
@@ -42,6 +43,18 @@ failover_next(struct failover *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	add_line(&f->rec->next, fmt, ap);
 	va_end(ap);
+}
+
+void
+failover_said(struct failover *f, int i, const char *text)
+{
+	struct buf tail = BUF_INIT;
+
+	if (text != NULL)
+		text_add_tail(&tail, text, strlen(text), SAID_LINES, "");
+	if (tail.len > 0)
+		f->ui->said(f->ui->arg, f->s.nodes[i].name, buf_str(&tail));
+	buf_free(&tail);
 }
 
 /* --- words of commands ---------------------------------------------------- */
@@ -232,12 +245,26 @@ is_cascaded(const struct failover *f, int i)
 	       f->s.nodes[up].says == ROLE_STANDBY;
 }
 
+/* Of what a command said the error alone: for who reads the record. */
+static void
+add_its_error(struct err *e, const char *said)
+{
+	static const char mark[] = "error: ";
+	struct buf line = BUF_INIT;
+	const char *at = NULL;
+
+	while (at == NULL && text_line(&said, &line))
+		at = strstr(buf_str(&line), mark);
+	if (at != NULL)
+		(void)err_detail(e, "%s", at + sizeof(mark) - 1);
+	buf_free(&line);
+}
+
 static int
 follow(struct failover *f, int i, struct err *e)
 {
 	struct operate_request q = {.verb = OPERATE_FOLLOW};
 	struct operate_answer a;
-	struct buf text = BUF_INIT;
 	int rc;
 
 	if (f->conf[f->node] == NULL && !failover_nodes_is_here(f, i))
@@ -250,17 +277,12 @@ follow(struct failover *f, int i, struct err *e)
 	if (rc == -1)
 		return -1;
 	if (a.status != 0) {
-		if (a.text != NULL)
-			text_add_tail(&text, a.text, strlen(a.text), 3, "");
-		for (char *p = text.data; p != NULL && *p != '\0'; p++)
-			if (*p == '\n')
-				*p = p[1] != '\0' ? ' ' : '\0';
-		rc = err_set(e, ERR_PROC,
-		    "standby-follow ended with status %d: %s", a.status,
-		    buf_str(&text));
+		failover_said(f, i, a.text);
+		rc = err_set(e, ERR_PROC, "standby-follow ended with status %d",
+		    a.status);
+		add_its_error(e, a.text);
 	}
 	operate_answer_free(&a);
-	buf_free(&text);
 	return rc;
 }
 
@@ -294,6 +316,17 @@ next_follow(struct failover *f, int i)
 	buf_free(&b);
 }
 
+static char *
+text_of(const struct err *why)
+{
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, why->text);
+	if (why->detail[0] != '\0')
+		buf_addf(&b, ": %s", why->detail);
+	return buf_steal(&b);
+}
+
 static void
 one_sibling(struct failover *f, int i)
 {
@@ -311,7 +344,7 @@ one_sibling(struct failover *f, int i)
 			s->follows = true;
 			return;
 		}
-		s->problem = strdup(why.text);
+		s->problem = text_of(&why);
 		failover_failed(f, "%s does not follow: %s", s->node, why.text);
 	}
 	next_follow(f, i);

@@ -262,6 +262,8 @@ int failover_confirm(struct failover *f, struct err *e);
 int failover_after(struct failover *f, struct err *e);
 /* What a dry run would do after the promotion. */
 void failover_after_plan(struct failover *f, struct buf *b);
+/* The end of what a command said on the host of node i; NULL: nothing. */
+void failover_said(struct failover *f, int i, const char *text);
 /* A later step failed. */
 void failover_failed(struct failover *f, const char *fmt, ...) PRINTFLIKE(2, 3);
 void failover_next(struct failover *f, const char *fmt, ...) PRINTFLIKE(2, 3);

@@ -432,12 +432,32 @@ give_time(struct failover *f, int64_t ms)
 		f->deadline = MAX_OF(f->deadline, deadline_in(ms));
 }
 
+/* What it said is shown; *forked, unless NULL: it refused for that, and there
+ * is another way. */
+static int
+make_standby(struct failover *f, struct operate_request *q, const char *what,
+    int64_t ms, bool *forked, struct err *e)
+{
+	struct operate_answer a;
+	int rc = failover_nodes_operate(f, f->old, q, &a, ms, e);
+
+	if (forked != NULL)
+		*forked = follow_said_forked(a.status, a.text);
+	if (rc == 0 && a.status != 0) {
+		if (forked == NULL || !*forked)
+			failover_said(f, f->old, a.text);
+		rc = err_set(
+		    e, ERR_PROC, "%s ended with status %d", what, a.status);
+	}
+	operate_answer_free(&a);
+	return rc;
+}
+
 void
 failover_old_back(struct failover *f)
 {
 	struct operate_request q = {.verb = OPERATE_FOLLOW};
 	const char *name = old_node(f)->name;
-	struct operate_answer a;
 	struct err why = ERR_INIT;
 	bool forked;
 	int rc;
@@ -446,20 +466,17 @@ failover_old_back(struct failover *f)
 	failover_step(f, "follow", "%s, as a standby of %s", name,
 	    f->s.nodes[f->node].name);
 	give_time(f, FOLLOW_MS);
-	rc = failover_old_operate(f, &q, "standby-follow", FOLLOW_MS, &a, &why);
-	forked = follow_said_forked(a.status, a.text);
-	operate_answer_free(&a);
+	rc = make_standby(f, &q, "standby-follow", FOLLOW_MS, &forked, &why);
 	if (rc == -1 && forked) {
-		failover_step(f, "delta", "%s: %s", name, why.text);
+		failover_step(f, "delta", "%s, whose history has forked", name);
 		err_clear(&why);
 		q.verb = OPERATE_DELTA;
 		q.node = NULL;
 		give_time(f, DELTA_MS);
 		f->delta = true;
-		rc = failover_old_operate(
-		    f, &q, "standby-clone --delta", DELTA_MS, &a, &why);
+		rc = make_standby(
+		    f, &q, "standby-clone --delta", DELTA_MS, NULL, &why);
 		f->delta = false;
-		operate_answer_free(&a);
 		if (!f->o->timeout_given)
 			f->deadline = deadline_in(FOLLOW_MS);
 	}
