@@ -109,7 +109,7 @@ refuse(const struct clone *c, struct err *w)
 		    r->spared_pages == 1 ? "one" : "ones");
 	(void)err_hint(w,
 	    "Look at the disk of %s and at its server's log, restore what is "
-	    "damaged there, and run the same command again: it continues.  To "
+	    "damaged there, and run the same command again: it continues. To "
 	    "have the copy with the damage, add --force%s.",
 	    c->rec->source_host,
 	    r->spared_pages == 0

@@ -113,7 +113,8 @@ judge_replication(
 		rc = pg_identify_system(&o, &id, &timeline, &lsn, &e);
 	conninfo_free(&as);
 	if (rc == -1 && e.code != ERR_INTERRUPTED)
-		(void)err_wrap(&e, "a replication login, as the standby's");
+		(void)err_wrap(
+		    &e, "the replication login that the standby will use");
 	if (rc == 0 && (rc = clone_same_cluster(c, what, id, &e)) == -1) {
 		judge(c, rc, &e);
 		return;

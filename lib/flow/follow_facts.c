@@ -501,7 +501,8 @@ identify(struct follow *f, struct err *e)
 		goto out;
 	if (pg_identify_system(
 		&o, &f->system_identifier, &f->timeline, &f->end, e) == -1) {
-		(void)err_wrap(e, "a replication login, as the standby's");
+		(void)err_wrap(
+		    e, "the replication login that the standby will use");
 		goto out;
 	}
 	if (f->timeline > 1 &&
