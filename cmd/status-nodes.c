@@ -306,6 +306,7 @@ take_address(struct work *w, const char *text, struct err *e)
 		rc = err_set_nomem(e);
 		goto out;
 	}
+	n->stays = true; /* it has a place in what pgpool reads */
 	if (put_option(w, &n->conninfo, "username", "user", e) == -1)
 		rc = -1;
 out:

@@ -150,6 +150,19 @@ render(struct run *r, int width, struct buf *b, struct err *e)
 	return status_out_render(o, &r->s, &how, b, e);
 }
 
+/* Who types a second name of a server looks for it.  What programs read has it
+ * as data, or not at all. */
+static void
+tell_aliases(const struct run *r)
+{
+	if (r->o->quiet || strcmp(r->o->format, "human") != 0)
+		return;
+	for (size_t i = 0; i < r->s.n; i++)
+		if (r->s.nodes[i].aliases != NULL)
+			log_line(LVL_INFO, "note", "%s is %s",
+			    r->s.nodes[i].aliases, r->s.nodes[i].name);
+}
+
 static int
 once(struct run *r, struct err *e)
 {
@@ -160,6 +173,7 @@ once(struct run *r, struct err *e)
 	open_state(r);
 	if (examine(r, e) == -1)
 		goto out;
+	tell_aliases(r);
 	if (!print)
 		print = r->last.set ? trend_changed(&r->last, &r->now)
 				    : r->s.severity != SEV_OK;
@@ -213,6 +227,7 @@ status_run(const struct status_opts *o, int *status, struct err *e)
 	    .discover = o->nodes.discover,
 	    .whole = o->nodes.whole,
 	    .named_part = o->nodes.part,
+	    .merge = true,
 	    .sigfd = sig_fd()};
 	int rc = survey_new(&r.survey, &so, e);
 

@@ -176,6 +176,37 @@ several_and_operands() {
 	is "$rc $(js 'sorted(n)')" "0 c p s1 s2" "$m: the file of \$STANDBY_CONFIG"
 }
 
+# The same server by localhost, 127.0.0.1 and its socket is one node.
+one_server_two_names() {
+	local m=$1 p=${PG_PORT[p]} s1=${PG_PORT[s1]} other
+	look -h 127.0.0.1 -h localhost -p "$p" -U postgres
+	is "$rc $(js '[d["status"], len(d["nodes"])]')" "0 OK 3" \
+	    "$m: a primary by two names: one node" || diag "$(problems)"
+	is "$(js "n['127.0.0.1:$p']['aliases']")" "localhost:$p" \
+	    "$m: a primary by two names: the second is told"
+	for other in localhost "$PG_SOCK"; do
+		look -f "$T/conf" -h "$other" -p "$p" -U postgres
+		is "$rc $(js 'sorted(n)') $(js 'n["p"]["aliases"]')" \
+		    "0 c p s1 s2 $other:$p" \
+		    "$m: the file and -h ${other##*/}: its nodes, once" ||
+		    diag "$(problems)"
+	done
+	run "$REPL_STATUS" -f "$T/conf" -h localhost -p "$p" -U postgres
+	is "$rc $err" "0 repl-status: note: localhost:$p is p" \
+	    "$m: the file and -h: a note says it, once"
+	run "$REPL_STATUS" -f "$T/conf" -h localhost -p "$p" -U postgres -F nagios
+	is "$rc $err" "0 " "$m: the file and -h: no note for a plugin"
+	look -f "$T/conf" -h localhost -p "$s1" -U postgres --min-standbys=4
+	is "$rc $(js '[d["cluster"][x] for x in ("streaming", "standbys")]')" \
+	    "2 3 3" "$m: a standby by two names counts once"
+	found CRITICAL few-standbys - "$m: a standby by two names: few-standbys"
+	look -h 127.0.0.1 -h localhost -p "${PG_PORT[s2]}" -U postgres
+	is "$rc $(js 'len(d["nodes"])')" "0 1" \
+	    "$m: a standby alone by two names: nobody misses its primary"
+	run "$REPL_STATUS" -f "$T/conf" -F pgpool s1 "localhost:$s1" s2
+	is "$(wc -w <<<"$out")" 3 "$m: -F pgpool: every operand keeps its place"
+}
+
 writer() {
 	while :; do
 		pg_sql p "INSERT INTO t SELECT i, repeat(md5(i::text), 8)
@@ -477,7 +508,7 @@ discovery() {
 # --- what to do
 
 cases=(numbers_agree tree_is_drawn sync_state_is_shown primary_alone
-    standby_alone several_and_operands under_writes idle_is_not_late
+    standby_alone several_and_operands one_server_two_names under_writes idle_is_not_late
     min_standbys state_file_is_kept quiet_for_cron sessions_are_named)
 once=(usage_is_unknown output_file stdout_fails names_with_quotes discovery)
 

@@ -91,7 +91,7 @@ enum pgfact {
 				 * cluster_name (9.5),
 				 * synchronous_standby_names (9.1),
 				 * recovery_min_apply_delay in ms (12),
-				 * current_user, timeline (primary) */
+				 * current_user, timeline (primary), port */
 	PGFACT_STATUS_SENDERS,  /* rows (9.1): pid, application_name,
 				 * client_addr, state, sync_state, sent,
 				 * write, flush, replay, replay_lag (10),

@@ -66,7 +66,8 @@ static const char yes[] = "yes";
 	"  " delay ",\n"                                                       \
 	"  current_user::text,\n"                                              \
 	"  " PRIMARY "('x' || substr(" file_name "(\n"                         \
-	"    " current "()), 1, 8))::bit(32)::bigint::text END"
+	"    " current "()), 1, 8))::bit(32)::bigint::text END,\n"             \
+	"  current_setting('port')"
 #define STATUS_NODE_XLOG(replayed_at, paused, cluster, synchronous)            \
 	STATUS_NODE("pg_current_xlog_location",                                \
 	    "pg_last_xlog_receive_location", "pg_last_xlog_replay_location",   \

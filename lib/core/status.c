@@ -131,11 +131,11 @@ void
 status_node_free(struct status_node *n)
 {
 	struct status_receiver *r = &n->receiver;
-	char **const texts[] = {&n->name, &n->host, &n->port, &n->addr,
-	    &n->conf_upstream, &n->conf_slot, &n->reach_text, &n->reach_hint,
-	    &n->partial, &n->user, &n->version_text, &n->cluster_name,
-	    &n->synchronous_names, &r->status, &r->slot, &r->application_name,
-	    &r->host, &r->port};
+	char **const texts[] = {&n->name, &n->aliases, &n->host, &n->port,
+	    &n->addr, &n->conf_upstream, &n->conf_slot, &n->reach_text,
+	    &n->reach_hint, &n->partial, &n->user, &n->version_text,
+	    &n->cluster_name, &n->synchronous_names, &r->status, &r->slot,
+	    &r->application_name, &r->host, &r->port};
 
 	free_texts(texts, NELEM(texts));
 	free_rows(n);

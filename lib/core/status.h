@@ -84,6 +84,8 @@ struct status_node {
 	/* who it is */
 	char *name;        /* unique: of the file, else HOST:PORT or the
 			    * application name */
+	char *aliases;     /* other names that lead to the same server, ", "
+			    * between them; NULL: none */
 	char *host, *port; /* of the connection; of a node not asked: its
 			    * address, port NULL */
 	char *addr;        /* numeric, of the session; NULL unknown, a socket */
@@ -119,6 +121,7 @@ struct status_node {
 	double clock;        /* epoch s when the LSNs were read; < 0 */
 	double replayed_at;  /* epoch s of the last replayed commit; < 0 */
 	double started_at;   /* epoch s of the postmaster's start; < 0 */
+	int listen_port;     /* its setting; 0 unknown */
 	int paused;          /* 1, 0, -1 unknown */
 	int64_t apply_delay; /* recovery_min_apply_delay, ms; -1 unknown */
 	char *cluster_name, *synchronous_names;

@@ -1,15 +1,29 @@
 #include "base/std.h"
 #include "base/buf.h"
 #include "core/pgver.h"
+#include "core/same.h"
 #include "core/verdict_int.h"
 
 /* --- the cluster --------------------------------------------------------- */
 
 static bool
-writes(const struct judge *j, const struct status_node *n)
+is_writer(const struct judge *j, const struct status_node *n)
 {
 	return verdict_answers(n) && n->role == ROLE_PRIMARY &&
 	       !verdict_is_foreign(j, n);
+}
+
+/* Two names of one server are no two primaries: nobody is to stop the only one
+ * there is. */
+static bool
+writes(const struct judge *j, const struct status_node *n)
+{
+	if (!is_writer(j, n))
+		return false;
+	for (const struct status_node *k = j->s->nodes; k < n; k++)
+		if (is_writer(j, k) && same_server(k, n))
+			return false;
+	return true;
 }
 
 /*

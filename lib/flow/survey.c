@@ -592,12 +592,6 @@ read_again(
 	return run_until(v, until, e) == -1 ? -1 : end_hung(v, e);
 }
 
-static bool
-counts(const struct survey *v, size_t i)
-{
-	return v->asked[i].conf != NULL || survey_find_counts(v, i);
-}
-
 int
 survey_build(struct survey *v, struct status *s, size_t *map, struct err *e)
 {
@@ -608,7 +602,7 @@ survey_build(struct survey *v, struct status *s, size_t *map, struct err *e)
 	s->named_part = v->o.named_part;
 	s->file = v->o.file;
 	for (size_t i = 0; i < v->n; i++) {
-		if (!counts(v, i))
+		if (!survey_counts(v, i))
 			continue;
 		n = status_add(s, v->asked[i].name);
 		if (n == NULL ||
@@ -619,6 +613,8 @@ survey_build(struct survey *v, struct status *s, size_t *map, struct err *e)
 		if (map != NULL)
 			map[s->n - 1] = i;
 	}
+	if (survey_tell_aliases(v, s) == -1)
+		return err_set_nomem(e);
 	return status_link(s) == 0 ? 0 : err_set_nomem(e);
 }
 

@@ -20,6 +20,8 @@ struct survey_opts {
 	int64_t timeout_ms;     /* for one look, all nodes, 5000 */
 	bool discover;          /* ask standbys that nobody named */
 	bool whole, named_part; /* for struct status */
+	bool merge; /* named ones that are aliases (survey_alias) are no nodes
+		     * of the status */
 	int sigfd;
 };
 
@@ -34,6 +36,12 @@ void survey_timeout(struct survey *v, int64_t timeout_ms);
  * is a fact, not an error.  -1: ERR_INTERRUPTED, ERR_NOMEM, ERR_INTERNAL.
  */
 int survey_look(struct survey *v, struct status *s, struct err *e);
+/*
+ * After a look: the named node that named node i is another name of, as both
+ * say (core/same.h); -1: none.  The one that stays is one of the file, else the
+ * first one; two of the file both do.
+ */
+int survey_alias(const struct survey *v, size_t i);
 void survey_free(struct survey *v); /* never blocks; NULL-safe */
 
 #endif

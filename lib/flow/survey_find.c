@@ -211,8 +211,7 @@ survey_find_more(struct survey *v, size_t i, struct err *e)
 		return err_set_nomem(e);
 	if (survey_build(v, &s, map, e) == 0) {
 		for (size_t k = 0; k < v->n; k++)
-			mapped += v->asked[k].conf != NULL ||
-				  survey_find_counts(v, k);
+			mapped += survey_counts(v, k);
 		rc = add_all(v, &s, map, mapped, e);
 	}
 	status_free(&s);

@@ -110,6 +110,11 @@ int survey_find_more(struct survey *v, size_t i, struct err *e);
 /* asked[i] was read: what it calls itself, when its row left that open.  0, -1:
  * no memory. */
 int survey_find_name(struct survey *v, size_t i);
+/* The nodes of a new status get their other names; what is left of two names
+ * may be one server only, and no cluster.  0, -1: no memory. */
+int survey_tell_aliases(const struct survey *v, struct status *s);
+/* Is asked[i] a node of the status? */
+bool survey_counts(const struct survey *v, size_t i);
 /* Is this discovered one a server of the same system that is not asked under
  * another name: a standby, or one that was promoted? */
 bool survey_find_counts(const struct survey *v, size_t i);

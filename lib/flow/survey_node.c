@@ -34,6 +34,7 @@ survey_node_take(struct survey_node *n, const struct conf_node *from,
 		return -1;
 	n->has_pgdata = from->pgdata != NULL;
 	n->weight = from->weight;
+	n->stays = true;
 	if (from->conninfo != NULL &&
 	    pg_conninfo_parse(from->conninfo, &n->conninfo, e) == -1)
 		return err_wrap(

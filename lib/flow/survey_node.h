@@ -16,6 +16,8 @@ struct survey_node {
 	char *upstream, *slot; /* of the file, or NULL */
 	bool has_pgdata;       /* the file has its directory */
 	double weight;
+	bool stays; /* under its own name, whatever else leads to it: of the
+		     * file, or an operand */
 };
 
 /* A further one, empty but for weight 1; the list moves.  NULL: ERR_NOMEM. */

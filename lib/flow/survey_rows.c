@@ -173,6 +173,7 @@ take_node(struct status_node *n, const struct pg_rows *rows)
 		n->paused = get_bool(&r, 6);
 	}
 	n->started_at = get_seconds(&r, 7);
+	n->listen_port = (int)MAX_OF(get_int(&r, 13, 65535), 0);
 	n->apply_delay = get_int(&r, 10, INT32_MAX);
 	if (get_text(&r, 8, &n->cluster_name) == -1 ||
 	    get_text(&r, 9, &n->synchronous_names) == -1)
@@ -389,11 +390,12 @@ survey_rows_take(struct status_node *n, enum survey_part part,
 /* --- copies --------------------------------------------------------------- */
 
 #define NODE(field) offsetof(struct status_node, field)
-static const size_t node_texts[] = {NODE(host), NODE(port), NODE(addr),
-    NODE(conf_upstream), NODE(conf_slot), NODE(reach_text), NODE(reach_hint),
-    NODE(partial), NODE(user), NODE(version_text), NODE(cluster_name),
-    NODE(synchronous_names), NODE(receiver.status), NODE(receiver.slot),
-    NODE(receiver.application_name), NODE(receiver.host), NODE(receiver.port)};
+static const size_t node_texts[] = {NODE(aliases), NODE(host), NODE(port),
+    NODE(addr), NODE(conf_upstream), NODE(conf_slot), NODE(reach_text),
+    NODE(reach_hint), NODE(partial), NODE(user), NODE(version_text),
+    NODE(cluster_name), NODE(synchronous_names), NODE(receiver.status),
+    NODE(receiver.slot), NODE(receiver.application_name), NODE(receiver.host),
+    NODE(receiver.port)};
 #define SENDER(field) offsetof(struct status_sender, field)
 static const size_t sender_texts[] = {SENDER(application_name),
     SENDER(client_addr), SENDER(state), SENDER(sync_state)};

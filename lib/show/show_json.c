@@ -167,6 +167,7 @@ put_more(struct jdoc *d, const struct status *s, const struct status_node *n)
 {
 	jdoc_text(d, "nodes.status", status_severity_name(n->severity));
 	jdoc_flag(d, "nodes.expected", n->expected);
+	jdoc_text(d, "nodes.aliases", n->aliases);
 	jdoc_text(d, "nodes.not_reached_because", n->reach_text);
 	jdoc_text(d, "nodes.not_read", n->partial);
 	jdoc_text(d, "nodes.server_version_text", n->version_text);

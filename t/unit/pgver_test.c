@@ -152,7 +152,8 @@ static const struct want {
 	"  current_user::text,\n"
 	"  CASE WHEN NOT pg_is_in_recovery() THEN\n"
 	"    ('x' || substr(pg_xlogfile_name(\n"
-	"    pg_current_xlog_location()), 1, 8))::bit(32)::bigint::text END"},
+	"    pg_current_xlog_location()), 1, 8))::bit(32)::bigint::text END,\n"
+	"  current_setting('port')"},
     {PGFACT_STATUS_NODE, 90100, 90400,
 	"~pg_is_xlog_replay_paused() END,\n"
 	"  extract(epoch FROM "

@@ -189,6 +189,7 @@ formats_are_found_by_name(void **state)
 	"\"replay_lag_bytes\": null, \"delay_seconds\": null, "                \
 	"\"slot\": null, \"paused\": null, \"server_version\": 150018, "       \
 	"\"reachable\": true, \"status\": \"OK\", \"expected\": true, "        \
+	"\"aliases\": null, "                                                  \
 	"\"not_reached_because\": null, \"not_read\": null, "                  \
 	"\"server_version_text\": \"15.18\", "                                 \
 	"\"system_identifier\": \"7281936400112233445\", "                     \
@@ -211,6 +212,7 @@ formats_are_found_by_name(void **state)
 	"\"delay_seconds\": 0.0004, \"slot\": \"node2\", "                     \
 	"\"paused\": false, \"server_version\": 150018, "                      \
 	"\"reachable\": true, \"status\": \"WARNING\", \"expected\": true, "   \
+	"\"aliases\": null, "                                                  \
 	"\"not_reached_because\": null, \"not_read\": null, "                  \
 	"\"server_version_text\": \"15.18\", "                                 \
 	"\"system_identifier\": \"7281936400112233445\", "                     \
@@ -234,6 +236,7 @@ formats_are_found_by_name(void **state)
 	"\"replay_lag_bytes\": null, \"delay_seconds\": null, "                \
 	"\"slot\": null, \"paused\": null, \"server_version\": null, "         \
 	"\"reachable\": false, \"status\": \"UNKNOWN\", \"expected\": true, "  \
+	"\"aliases\": null, "                                                  \
 	"\"not_reached_because\": \"Connection refused\", "                    \
 	"\"not_read\": null, \"server_version_text\": null, "                  \
 	"\"system_identifier\": null, \"upstream_lag_bytes\": null, "          \

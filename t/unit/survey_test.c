@@ -85,7 +85,7 @@ a_primary_is_read(void **state)
 	struct status s = {.primary = -1};
 	const struct status_node *n = take_line(&s, PART_NODE,
 	    "f|1700000000.250000|1/A0|-|-|-|-|1600000000.5|main|*|300000|repl|"
-	    "3");
+	    "3|5433");
 
 	(void)state;
 	assert_int_equal(n->says, ROLE_PRIMARY);
@@ -93,6 +93,7 @@ a_primary_is_read(void **state)
 	assert_true(n->clock == 1700000000.25);
 	assert_true(n->started_at == 1600000000.5);
 	assert_int_equal(n->timeline, 3);
+	assert_int_equal(n->listen_port, 5433);
 	assert_string_equal(n->cluster_name, "main");
 	assert_string_equal(n->synchronous_names, "*");
 	assert_string_equal(n->user, "repl");
@@ -402,6 +403,96 @@ rows_beyond_all_limits_are_cut_and_told(void **state)
 	status_free(&s);
 }
 
+/* asked[i] answers, on that port, as node[i] of the list. */
+static void
+answer(struct survey *v, size_t i, const char *name, int port)
+{
+	struct survey_asked *a = &v->asked[i];
+	struct status_node *n;
+
+	*a = (struct survey_asked){.name = strdup(name),
+	    .conf = &v->o.nodes[i],
+	    .read = true,
+	    .upstream = -1,
+	    .facts = {.primary = -1}};
+	assert_non_null(a->name);
+	n = status_add(&a->facts, name);
+	assert_non_null(n);
+	n->reach = REACH_YES;
+	n->version = 150018;
+	n->system_identifier = 7;
+	n->started_at = 1000.5;
+	n->listen_port = port;
+}
+
+static void
+other_names_of_a_node_are_no_nodes(void **state)
+{
+	static const char *const names[] = {
+	    "localhost:1", "node1", "db1:1", "node1b", "db1:2"};
+	static const int want[] = {1, -1, 1, -1, -1};
+	struct survey_node nodes[NELEM(names)] = {
+	    [1] = {.stays = true}, [3] = {.stays = true}};
+	struct survey_asked asked[NELEM(names)];
+	struct survey v = {.o = {.nodes = nodes, .n = NELEM(names)},
+	    .asked = asked,
+	    .n = NELEM(names)};
+	struct status s = {.primary = -1};
+
+	(void)state;
+	for (size_t i = 0; i < NELEM(names); i++)
+		answer(&v, i, names[i], i == 4 ? 2 : 1);
+	for (size_t i = 0; i < NELEM(names); i++)
+		assert_int_equal(survey_alias(&v, i), want[i]);
+	assert_int_equal(survey_build(&v, &s, NULL, NULL), 0);
+	assert_int_equal(s.n, NELEM(names)); /* nobody asked for it */
+	status_free(&s);
+	v.o.merge = true;
+	assert_int_equal(survey_build(&v, &s, NULL, NULL), 0);
+	assert_int_equal(s.n, 3);
+	assert_string_equal(s.nodes[0].name, "node1");
+	assert_string_equal(s.nodes[0].aliases, "localhost:1, db1:1");
+	assert_string_equal(s.nodes[1].name, "node1b");
+	assert_null(s.nodes[1].aliases);
+	status_free(&s);
+	asked[0].read = false;
+	assert_int_equal(survey_alias(&v, 0), -1);
+	for (size_t i = 0; i < NELEM(names); i++) {
+		status_free(&asked[i].facts);
+		free(asked[i].name);
+	}
+}
+
+/* A standby by two names is one server, where nobody misses a primary. */
+static void
+two_names_are_no_cluster(void **state)
+{
+	struct survey_node nodes[2] = {{.stays = false}, {.stays = false}};
+	struct survey_asked asked[2];
+	struct survey v = {
+	    .o = {.nodes = nodes, .n = 2, .merge = true, .whole = true},
+	    .asked = asked,
+	    .n = 2};
+	struct status s = {.primary = -1};
+
+	(void)state;
+	answer(&v, 0, "localhost:1", 1);
+	answer(&v, 1, "127.0.0.1:1", 1);
+	assert_int_equal(survey_build(&v, &s, NULL, NULL), 0);
+	assert_int_equal(s.n, 1);
+	assert_false(s.whole);
+	status_free(&s);
+	asked[1].facts.nodes[0].listen_port = 2;
+	assert_int_equal(survey_build(&v, &s, NULL, NULL), 0);
+	assert_int_equal(s.n, 2);
+	assert_true(s.whole);
+	status_free(&s);
+	for (size_t i = 0; i < 2; i++) {
+		status_free(&asked[i].facts);
+		free(asked[i].name);
+	}
+}
+
 int
 main(void)
 {
@@ -419,6 +510,8 @@ main(void)
 	    cmocka_unit_test(a_server_that_refuses_the_login_is_there),
 	    cmocka_unit_test(a_copy_has_its_own_texts),
 	    cmocka_unit_test(rows_beyond_all_limits_are_cut_and_told),
+	    cmocka_unit_test(other_names_of_a_node_are_no_nodes),
+	    cmocka_unit_test(two_names_are_no_cluster),
 	};
 
 	return cmocka_run_group_tests_name("survey", tests, NULL, NULL);

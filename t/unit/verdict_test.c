@@ -214,6 +214,24 @@ a_healthy_cluster_has_no_problem(void **state)
 }
 
 static void
+two_names_of_one_primary_are_no_two_primaries(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	begin(&c);
+	primary(&c.n[3], "localhost:5432");
+	c.n[0].started_at = c.n[3].started_at = 900.25;
+	c.n[0].listen_port = c.n[3].listen_port = 5432;
+	c.s.n = 4;
+	c.s.primary = 3;
+	expect(&c, "");
+	c.n[3].started_at = 900.5;
+	expect(&c, "CRITICAL two-primaries");
+	done(&c);
+}
+
+static void
 two_primaries_of_one_system_are_critical(void **state)
 {
 	struct scene c;
@@ -1837,6 +1855,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_healthy_cluster_has_no_problem),
+	    cmocka_unit_test(two_names_of_one_primary_are_no_two_primaries),
 	    cmocka_unit_test(two_primaries_of_one_system_are_critical),
 	    cmocka_unit_test(
 		no_primary_is_critical_where_a_cluster_is_looked_at),
