@@ -601,6 +601,78 @@ follow_pgpool() {
 	    pg_wait_replay s2 s1
 }
 
+# --- a node by two names
+
+# one_node NAME [OPTION]...: the dry run has the three nodes of the file, and
+# what it would do afterwards is nothing to the candidate itself.
+one_node() {
+	local name=$1
+	shift
+	passes "$name: the dry run passes" -f "$CONF" -y "$@"
+	like "$out$err" '3 nodes, 2 answer; to promote: s1; old primary: p' \
+	    "$name: three nodes"
+	like "$err" 'note: [^ ]+:[0-9]+ is s1$' "$name: a note says it"
+	unlike "$out" "master=localhost|-D $T/s1( |\$)" \
+	    "$name: nothing is to be done to itself"
+}
+
+two_names() {
+	local words
+	promote_up p s1 s2 || return 2
+	promote_conf "$CONF" p s1 s2
+	crash p
+	alone s1 s2 || return 2
+	one_node "-h localhost" -h localhost -p "$(port s1)"
+	one_node "-h DIR" -h "$PG_SOCK" -p "$(port s1)"
+	one_node "localhost:PORT" "localhost:$(port s1)"
+	one_node "-d" -d "host=localhost port=$(port s1)"
+	cp "$CONF" "$T/ssh.conf"
+	sed -i "/name = \"s1\"/s|pgdata|ssh = \"nobody@127.0.0.1:1\"; pgdata|" \
+	    "$CONF"
+	one_node "-D, with ssh in the file" -D "$T/s1"
+	mv "$T/ssh.conf" "$CONF"
+	passes "--old-primary by another name, down: the dry run passes" \
+	    -f "$CONF" s1 -y --old-primary="host=localhost port=$(port p)"
+	like "$out$err" '3 nodes, 2 answer; to promote: s1; old primary: p' \
+	    "--old-primary by another name, down: three nodes"
+	like "$err" 'note: --old-primary is p: ' \
+	    "--old-primary by another name, down: a note says it"
+	promote -f "$CONF" s1 -y -n --old-primary="host=localhost port=$(port s1)"
+	is "$rc $(grep -c 'the old primary and the node to promote are the same' \
+	    <<<"$err")" "2 1" "--old-primary is the candidate by another name"
+	promote -f "$CONF" -h localhost -p "$(port s1)" -y
+	promoted s1 2 "-h localhost"
+	is "$(grep -c 'localhost:[0-9]* is s1' <<<"$err")" 1 \
+	    "-h localhost: the note is said once"
+	unlike "$out$err" 'master=localhost' \
+	    "-h localhost: nothing is to be done to itself"
+
+	# Two entries of the file stay two; the lock is one.
+	promote_up p s1 s2 || return 2
+	promote_conf "$CONF" p s1 s2
+	sed -i "s|^);|,{ name = \"s1b\"; conninfo = \"host=localhost port=$(port s1)\"; });|" \
+	    "$CONF"
+	crash p
+	alone s1 s2 || return 2
+	promote -f "$CONF" s1 -y
+	promoted s1 2 "two entries of the file are one server"
+	unlike "$err" 'holds the lock' \
+	    "two entries of the file are one server: the lock is its own"
+
+	# pgpool has another name for each.
+	promote_up p s1 s2 || return 2
+	CONF_MORE='promote : { trust_pgpool = true; };' \
+	    promote_conf "$CONF" p s1 s2
+	crash p
+	alone s1 s2 || return 2
+	words="0 localhost $(port p) $T/p 1 localhost 0 0 $(port s1) $T/s1"
+	# shellcheck disable=SC2086	# words
+	promote -f "$CONF" --log=stderr -v --pgpool $words localhost "$(port p)"
+	promoted s1 2 "--pgpool, by other names"
+	like "$out$err" '3 nodes, 2 answer; to promote: s1; old primary: p' \
+	    "--pgpool, by other names: three nodes"
+}
+
 # --- parts
 
 majors=$(promote_main_major)
@@ -608,7 +680,7 @@ majors=$(promote_main_major)
     majors=$(pg_majors)
 cases=("$@")
 [ $# -gt 0 ] || cases=(pg_ctl_here pg_ctl_there in_time locks resume fences
-    heard stale_names follow_pgpool)
+    heard stale_names two_names follow_pgpool)
 for m in $majors; do
 	diag "PostgreSQL $m"
 	promote_cold "$m" || bail "$m: no servers"

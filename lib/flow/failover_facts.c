@@ -293,12 +293,53 @@ find_old(struct failover *f, bool *fresh, struct err *e)
 	return rc != 0 ? rc : only_silent_one(f, e);
 }
 
+/* Other names of a node go, from the last one: those before it stay where they
+ * are.  1: look again; 0; -1. */
+static int
+merge(struct failover *f, struct err *e)
+{
+	int *of = calloc(f->nnodes + 1, sizeof(*of)), rc = 0;
+
+	if (of == NULL)
+		return err_set_nomem(e);
+	for (size_t i = 0; i < f->nnodes; i++)
+		if ((of[i] = survey_alias(f->survey, i)) != -1) {
+			failover_note(f, "%s is %s", f->s.nodes[i].name,
+			    f->s.nodes[of[i]].name);
+			rc = 1;
+		}
+	if (rc == 1) {
+		survey_free(f->survey);
+		f->survey = NULL;
+	}
+	for (size_t i = f->nnodes; i > 0 && rc == 1; i--)
+		if (of[i - 1] != -1 &&
+		    failover_nodes_merge(f, (int)i - 1, of[i - 1], e) == -1)
+			rc = -1;
+	free(of);
+	return rc;
+}
+
+/* Until every server is one node. */
+static int
+look_merged(struct failover *f, struct err *e)
+{
+	int rc;
+
+	do {
+		if (failover_look_again(f, e) == -1)
+			return -1;
+		rc = merge(f, e);
+	} while (rc == 1);
+	return rc;
+}
+
 static int
 look_first(struct failover *f, struct err *e)
 {
 	bool fresh = false;
 
-	if (failover_look_again(f, e) == -1)
+	if (look_merged(f, e) == -1)
 		return -1;
 	if (f->node == -1 && choose_best(f, e) == -1)
 		return -1;
@@ -310,7 +351,7 @@ look_first(struct failover *f, struct err *e)
 		return 0;
 	survey_free(f->survey);
 	f->survey = NULL;
-	if (failover_look_again(f, e) == -1)
+	if (look_merged(f, e) == -1)
 		return -1;
 	/* It may be a standby itself: then what is above it. */
 	if (failover_says(f, f->old, ROLE_STANDBY)) {
@@ -321,7 +362,7 @@ look_first(struct failover *f, struct err *e)
 		if (fresh) {
 			survey_free(f->survey);
 			f->survey = NULL;
-			return failover_look_again(f, e);
+			return look_merged(f, e);
 		}
 	}
 	return 0;

@@ -49,6 +49,7 @@ struct failover_lock {
 	struct pg *pg; /* NULL: the candidate's, f->pg */
 	bool held;
 	const char *name;
+	char *session;            /* what tells it from all others; NULL */
 	struct conninfo conninfo; /* its own; empty for the candidate */
 };
 
@@ -135,6 +136,10 @@ int failover_nodes_at(
  * -1 with e.  The survey must be made anew. */
 int failover_nodes_add(
     struct failover *f, const char *host, const char *port, struct err *e);
+/* Named node i is another name of `of`, which comes before it: what was typed
+ * means that one, with the login that was typed.  The survey must be made anew.
+ */
+int failover_nodes_merge(struct failover *f, int i, int of, struct err *e);
 /* How to connect to node i of f->s, also to one that was found. */
 int failover_nodes_conninfo(
     const struct failover *f, int i, struct conninfo *c, struct err *e);
@@ -150,6 +155,14 @@ const char *failover_nodes_pgdata(const struct failover *f, int i);
 int failover_nodes_operate(const struct failover *f, int i,
     struct operate_request *q, struct operate_answer *a, int64_t ms,
     struct err *e);
+
+/* --- failover_place.c ----------------------------------------------------- */
+
+/* The named node at that place, by its spelling; -1: none. */
+int failover_place(const struct failover *f, const struct conninfo *c);
+/* By the addresses of its host, for a server that need not answer: same_host()
+ * and the same port.  Names are asked for, within the run's time. */
+int failover_place_host(const struct failover *f, const struct conninfo *c);
 
 /* --- failover_facts.c ----------------------------------------------------- */
 

@@ -14,15 +14,31 @@
 #define LOCK_HIGH "7565412"
 #define LOCK_LOW "1634558323"
 
+/* Which session that is: no two of all servers are equal.  NULL: this role may
+ * not see its start. */
+#define ACTIVITY(pid, column) "(pg_stat_get_activity(" pid "))." column
+#define SESSION(pid)                                                           \
+	pid "::text || ' ' || extract(epoch FROM " ACTIVITY(                   \
+	    pid, "backend_start") ")::numeric(20,6)::text"
+
 /* An advisory lock counts within one database only: others are looked for. */
 #define HOLDERS                                                                \
-	"SELECT l.pid::text, (pg_stat_get_activity(l.pid)).application_name "  \
-	"FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted "         \
-	"AND l.classid = " LOCK_HIGH " AND l.objid = " LOCK_LOW                \
-	" AND l.objsubid = 1 AND l.pid <> pg_backend_pid()"
+	"SELECT l.pid::text, " ACTIVITY("l.pid",                               \
+	    "application_name") ", " SESSION("l.pid") " FROM pg_locks l "      \
+						      "WHERE l.locktype = "    \
+						      "'advisory' AND "        \
+						      "l.granted "             \
+						      "AND l.classid "         \
+						      "= " LOCK_HIGH           \
+						      " AND l.objid "          \
+						      "= " LOCK_LOW            \
+						      " AND l.objsubid = 1 "   \
+						      "AND l.pid <> "          \
+						      "pg_backend_pid()"
 #define TRY_LOCK                                                               \
 	"SELECT pg_try_advisory_lock((" LOCK_HIGH                              \
-	"::bigint << 32) | " LOCK_LOW "::bigint)"
+	"::bigint << 32) | " LOCK_LOW                                          \
+	"::bigint), " SESSION("pg_backend_pid()")
 
 struct order {
 	const struct status_node *n;
@@ -85,10 +101,22 @@ keep_hint(struct failover *f, const char *node, const char *pid,
 	return f->locked_hint == NULL ? err_set_nomem(e) : 0;
 }
 
-/* Who has it on that node; "" in b: nobody. */
+/* A node may be reached under two names, and nobody saw that it is one. */
+static bool
+is_ours(const struct failover *f, const char *session)
+{
+	for (size_t k = 0; session != NULL && k < f->nlocks; k++)
+		if (f->locks[k].session != NULL &&
+		    strcmp(f->locks[k].session, session) == 0)
+			return true;
+	return false;
+}
+
+/* Who has it on that node; "" in b: nobody else.  *ours: another session of
+ * this run. */
 static int
-holder(
-    struct failover *f, struct failover_lock *l, struct buf *b, struct err *e)
+holder(struct failover *f, struct failover_lock *l, struct buf *b, bool *ours,
+    struct err *e)
 {
 	struct pg_rows *r = NULL;
 	const char *app;
@@ -97,13 +125,17 @@ holder(
 	if (pg_query(l->pg, &r, failover_by(f, FAILOVER_ASK_MS), HOLDERS, 0,
 		NULL, e) == -1)
 		return -1;
-	if (pg_rows_n(r) > 0) {
-		app = pg_rows_get(r, 0, 1);
-		buf_addf(b, "process %s on %s", pg_rows_get(r, 0, 0), l->name);
+	for (int i = 0; i < pg_rows_n(r) && b->len == 0; i++) {
+		if (is_ours(f, pg_rows_get(r, i, 2))) {
+			*ours = true;
+			continue;
+		}
+		app = pg_rows_get(r, i, 1);
+		buf_addf(b, "process %s on %s", pg_rows_get(r, i, 0), l->name);
 		if (app != NULL && *app != '\0')
 			buf_addf(b, " (%s)", app);
 		buf_adds(b, " holds the lock");
-		rc = keep_hint(f, l->name, pg_rows_get(r, 0, 0), app, e);
+		rc = keep_hint(f, l->name, pg_rows_get(r, i, 0), app, e);
 	}
 	pg_rows_free(r);
 	return rc;
@@ -115,6 +147,7 @@ try_one(struct failover *f, struct failover_lock *l, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	struct pg_rows *r = NULL;
+	bool ours = false;
 	const char *t;
 	int rc = -1;
 
@@ -123,13 +156,17 @@ try_one(struct failover *f, struct failover_lock *l, struct err *e)
 		return -1;
 	t = pg_rows_get(r, 0, 0);
 	l->held = t != NULL && *t == 't';
-	if (holder(f, l, &b, e) == 0) {
-		rc = l->held && b.len == 0;
+	if (l->held &&
+	    failover_keep(&l->session, pg_rows_get(r, 0, 1), e) == -1)
+		goto out;
+	if (holder(f, l, &b, &ours, e) == 0) {
+		rc = (l->held || ours) && b.len == 0;
 		if (rc == 0 && b.len == 0) /* gone in between */
 			buf_addf(&b, "somebody on %s held the lock", l->name);
 		if (rc == 0 && (f->locked_by = buf_steal(&b)) == NULL)
 			rc = err_set_nomem(e);
 	}
+out:
 	pg_rows_free(r);
 	buf_free(&b);
 	return rc;
@@ -235,6 +272,7 @@ failover_lock_again(struct failover *f, struct err *e)
 		    &why, ERR_DB_CONNECT, "there is no session on it");
 	else
 		rc = try_one(f, &l, &why);
+	free(l.session);
 	if (why.code == ERR_INTERRUPTED || why.code == ERR_NOMEM) {
 		*e = why;
 		return -1;
@@ -248,6 +286,7 @@ failover_unlock(struct failover *f)
 	for (size_t k = 0; k < f->nlocks; k++) {
 		pg_close(f->locks[k].pg);
 		conninfo_free(&f->locks[k].conninfo);
+		free(f->locks[k].session);
 	}
 	free(f->locks);
 	f->locks = NULL;

@@ -64,15 +64,6 @@ add_conf(struct failover *f, const struct conf_node *from, struct err *e)
 	return set_defaults(f, &n->conninfo, e);
 }
 
-static int
-find_place(const struct failover *f, const struct conninfo *c)
-{
-	for (size_t i = 0; i < f->nnodes; i++)
-		if (pg_conninfo_same_place(&f->nodes[i].conninfo, c))
-			return (int)i;
-	return -1;
-}
-
 /* Also where names differ: both are of this host, and the port is the same. */
 static int
 find_local(const struct failover *f, const char *port)
@@ -103,9 +94,11 @@ failover_nodes_at(
 
 	if (set(&c, "host", host, e) == 0 &&
 	    set(&c, "port", port != NULL ? port : "5432", e) == 0) {
-		found = find_place(f, &c);
+		found = failover_place(f, &c);
 		if (found == -1 && failover_nodes_local(f, host))
 			found = find_local(f, port != NULL ? port : "5432");
+		if (found == -1)
+			found = failover_place_host(f, &c);
 	}
 	conninfo_free(&c);
 	return found;
@@ -246,7 +239,7 @@ add_conninfo(struct failover *f, struct err *e)
 {
 	struct survey_node *n;
 
-	f->node = find_place(f, f->o->conninfo);
+	f->node = failover_place(f, f->o->conninfo);
 	if (f->node == -1) {
 		if ((n = add(f, NULL, e)) == NULL)
 			return -1;
@@ -288,6 +281,23 @@ add_candidate(struct failover *f, struct err *e)
 
 /* --- the old primary ------------------------------------------------------ */
 
+/* It will often not answer, so that it cannot say which one it is. */
+static int
+find_old(struct failover *f, const struct conninfo *c)
+{
+	int found = failover_place(f, c);
+
+	if (found != -1)
+		return found;
+	found = failover_place_host(f, c);
+	if (found != -1 && f->nodes[found].name != NULL)
+		failover_note(f,
+		    "--old-primary is %s: its name leads to the "
+		    "same address",
+		    f->nodes[found].name);
+	return found;
+}
+
 static int
 add_old(struct failover *f, struct err *e)
 {
@@ -309,7 +319,7 @@ add_old(struct failover *f, struct err *e)
 		err_raise(e, STATUS_USAGE);
 		return err_wrap(e, "--old-primary");
 	}
-	if ((f->old = find_place(f, &c)) == -1) {
+	if ((f->old = find_old(f, &c)) == -1) {
 		if ((n = add(f, NULL, e)) != NULL) {
 			n->conninfo = c;
 			f->old = (int)f->nnodes - 1;
@@ -320,6 +330,17 @@ add_old(struct failover *f, struct err *e)
 	return f->old == -1 ? -1 : 0;
 }
 
+static int
+check_old(const struct failover *f, struct err *e)
+{
+	if (f->old == -1 || f->old != f->node)
+		return 0;
+	(void)err_set(e, ERR_USAGE,
+	    "the old primary and the node to promote are the same");
+	return err_hint(
+	    e, "--old-primary names the node that is to be replaced.");
+}
+
 int
 failover_nodes(struct failover *f, struct err *e)
 {
@@ -328,13 +349,58 @@ failover_nodes(struct failover *f, struct err *e)
 			return -1;
 	if (add_candidate(f, e) == -1 || add_old(f, e) == -1)
 		return -1;
-	if (f->old != -1 && f->old == f->node) {
-		(void)err_set(e, ERR_USAGE,
-		    "the old primary and the node to promote are the same");
-		return err_hint(
-		    e, "--old-primary names the node that is to be replaced.");
+	return check_old(f, e);
+}
+
+static int
+take_login(struct conninfo *c, const struct conninfo *from, struct err *e)
+{
+	static const char *const place[] = {
+	    "host", "hostaddr", "port", "service"};
+
+	for (size_t i = 0; i < from->n; i++) {
+		size_t k = 0;
+
+		while (
+		    k < NELEM(place) && strcmp(place[k], from->v[i].key) != 0)
+			k++;
+		if (k == NELEM(place) &&
+		    set(c, from->v[i].key, from->v[i].value, e) == -1)
+			return -1;
 	}
 	return 0;
+}
+
+static void
+follow_index(int *at, int i, int of)
+{
+	if (*at == i)
+		*at = of;
+	else if (*at > i)
+		--*at;
+}
+
+int
+failover_nodes_merge(struct failover *f, int i, int of, struct err *e)
+{
+	size_t after = f->nnodes - (size_t)i - 1, one = 1;
+	struct survey_node *gone = malloc(sizeof(*gone));
+
+	if (gone == NULL)
+		return err_set_nomem(e);
+	*gone = f->nodes[i];
+	if (i == f->node && f->o->conninfo != NULL &&
+	    take_login(&f->nodes[of].conninfo, f->o->conninfo, e) == -1) {
+		free(gone);
+		return -1;
+	}
+	memmove(&f->nodes[i], &f->nodes[i + 1], after * sizeof(*f->nodes));
+	memmove(&f->conf[i], &f->conf[i + 1], after * sizeof(*f->conf));
+	f->nnodes--;
+	survey_node_free(&gone, &one);
+	follow_index(&f->node, i, of);
+	follow_index(&f->old, i, of);
+	return check_old(f, e);
 }
 
 void
@@ -408,6 +474,9 @@ failover_nodes_local(const struct failover *f, const char *host)
 bool
 failover_nodes_is_here(const struct failover *f, int i)
 {
+	/* The server of -D runs here, however the file says to reach it. */
+	if (i == f->node && f->o->pgdata != NULL)
+		return true;
 	return ssh_of(f, i) == NULL && failover_nodes_local(f, host_of(f, i));
 }
 
