@@ -612,7 +612,7 @@ one_node() {
 	like "$out$err" '3 nodes, 2 answer; to promote: s1; old primary: p' \
 	    "$name: three nodes"
 	like "$err" 'note: [^ ]+:[0-9]+ is s1$' "$name: a note says it"
-	unlike "$out" "master=localhost|-D $T/s1( |\$)" \
+	unlike "$out" "standby-follow .*(master=localhost|-D $T/s1( |\$))" \
 	    "$name: nothing is to be done to itself"
 }
 
