@@ -281,18 +281,12 @@ set(struct conninfo *c, const char *key, const char *value, struct err *e)
 	return conninfo_set(c, key, value) == -1 ? err_set_nomem(e) : 0;
 }
 
-bool
-cli_plain_dbname(const char *text)
-{
-	return strchr(text, '=') == NULL && strstr(text, "://") == NULL;
-}
-
 int
 cli_set_dbname(struct conninfo *c, const char *text, struct err *e)
 {
 	if (text == NULL)
 		return 0;
-	if (cli_plain_dbname(text))
+	if (conninfo_plain_dbname(text))
 		return set(c, "dbname", text, e);
 	return pg_conninfo_parse(text, c, e);
 }

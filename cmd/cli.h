@@ -69,7 +69,6 @@ int cli_conninfo(const struct opt_set *s, struct conninfo *c, struct err *e);
 
 /* Its parts.  -d takes a conninfo string, a URI or a plain database name; one
  * password, asked for on a terminal. */
-bool cli_plain_dbname(const char *text);
 int cli_set_dbname(struct conninfo *c, const char *text, struct err *e);
 int cli_ask_password(struct conninfo *c, struct err *e);
 

@@ -135,10 +135,10 @@ named_node(const struct opt_set *s, const struct conf *conf,
     struct follow_opts *o, struct follow_owned *owned, struct err *e)
 {
 	const struct conf_node *n = conf_find_node(conf, s->args[0]);
-	bool given =
-	    !weak(s, "host") ||
-	    (!weak(s, "dbname") && !cli_plain_dbname(opt_text(s, "dbname"))) ||
-	    !weak(s, "service");
+	bool given = !weak(s, "host") ||
+		     (!weak(s, "dbname") &&
+			 !conninfo_plain_dbname(opt_text(s, "dbname"))) ||
+		     !weak(s, "service");
 
 	o->by_file = !given;
 	if (n != NULL && given) {

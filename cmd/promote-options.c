@@ -347,11 +347,11 @@ map_defaults(
 	const char *d = opt_text(s, "dbname");
 
 	o->user = opt_text(s, "username");
-	if (d != NULL && cli_plain_dbname(d))
+	if (d != NULL && conninfo_plain_dbname(d))
 		o->dbname = d;
 	else
 		o->dbname = conf_get(conf, "defaults.dbname");
-	if (o->dbname != NULL && !cli_plain_dbname(o->dbname))
+	if (o->dbname != NULL && !conninfo_plain_dbname(o->dbname))
 		o->dbname = NULL;
 }
 

@@ -84,7 +84,7 @@ take_dbname(struct work *w, const char *text, struct err *e)
 	struct survey_node *n;
 	int rc = -1;
 
-	if (cli_plain_dbname(text))
+	if (conninfo_plain_dbname(text))
 		return set(&w->base, "dbname", text, e);
 	if (pg_conninfo_parse(text, &c, e) == -1)
 		return err_wrap(e, "--dbname");

@@ -5,6 +5,12 @@
 static const char *const secrets[] = {"password", "sslpassword",
     "scram_client_key", "scram_server_key", "oauth_client_secret"};
 
+bool
+conninfo_plain_dbname(const char *text)
+{
+	return strchr(text, '=') == NULL && strstr(text, "://") == NULL;
+}
+
 /* The compiler may not drop it, as it may drop a memset before free. */
 static void
 wipe_free(char *s)

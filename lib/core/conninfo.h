@@ -15,6 +15,8 @@ struct conninfo {
 	size_t n;
 };
 
+/* Is what -d takes a database's name alone, no conninfo string and no URI? */
+bool conninfo_plain_dbname(const char *text);
 /* Set or replace a keyword; value NULL removes it.  0, or -1 no memory/full. */
 int conninfo_set(struct conninfo *c, const char *key, const char *value);
 const char *conninfo_get(const struct conninfo *c, const char *key);

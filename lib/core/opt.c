@@ -1,4 +1,5 @@
 #include "base/std.h"
+#include "core/conninfo.h"
 #include "core/opt.h"
 #include "core/text.h"
 
@@ -159,8 +160,7 @@ code_of(const struct given *g)
 static bool
 is_secret(const struct opt *o, const char *text)
 {
-	return (o->flags & OPT_SECRET) != 0 &&
-	       (strchr(text, '=') != NULL || strstr(text, "://") != NULL);
+	return (o->flags & OPT_SECRET) != 0 && !conninfo_plain_dbname(text);
 }
 
 static int

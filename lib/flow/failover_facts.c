@@ -23,6 +23,14 @@ failover_says(const struct failover *f, int i, enum status_role role)
 
 /* --- look ----------------------------------------------------------------- */
 
+/* The list of nodes changes: the next look asks all of them anew. */
+static void
+drop_survey(struct failover *f)
+{
+	survey_free(f->survey);
+	f->survey = NULL;
+}
+
 static int
 new_survey(struct failover *f, struct err *e)
 {
@@ -34,8 +42,7 @@ new_survey(struct failover *f, struct err *e)
 	    .whole = true,
 	    .sigfd = f->o->sigfd};
 
-	survey_free(f->survey);
-	f->survey = NULL;
+	drop_survey(f);
 	return survey_new(&f->survey, &so, e);
 }
 
@@ -308,10 +315,8 @@ merge(struct failover *f, struct err *e)
 			    f->s.nodes[of[i]].name);
 			rc = 1;
 		}
-	if (rc == 1) {
-		survey_free(f->survey);
-		f->survey = NULL;
-	}
+	if (rc == 1)
+		drop_survey(f);
 	for (size_t i = f->nnodes; i > 0 && rc == 1; i--)
 		if (of[i - 1] != -1 &&
 		    failover_nodes_merge(f, (int)i - 1, of[i - 1], e) == -1)
@@ -349,8 +354,7 @@ look_first(struct failover *f, struct err *e)
 		return -1;
 	if (!fresh)
 		return 0;
-	survey_free(f->survey);
-	f->survey = NULL;
+	drop_survey(f);
 	if (look_merged(f, e) == -1)
 		return -1;
 	/* It may be a standby itself: then what is above it. */
@@ -360,8 +364,7 @@ look_first(struct failover *f, struct err *e)
 		if (find_old(f, &fresh, e) == -1)
 			return -1;
 		if (fresh) {
-			survey_free(f->survey);
-			f->survey = NULL;
+			drop_survey(f);
 			return look_merged(f, e);
 		}
 	}

@@ -22,19 +22,14 @@
 	    pid, "backend_start") ")::numeric(20,6)::text"
 
 /* An advisory lock counts within one database only: others are looked for. */
+#define HELD                                                                   \
+	"l.locktype = 'advisory' AND l.granted AND l.classid = " LOCK_HIGH     \
+	" AND l.objid = " LOCK_LOW                                             \
+	" AND l.objsubid = 1 AND l.pid <> pg_backend_pid()"
+#define OTHER_SESSION                                                          \
+	ACTIVITY("l.pid", "application_name") ", " SESSION("l.pid")
 #define HOLDERS                                                                \
-	"SELECT l.pid::text, " ACTIVITY("l.pid",                               \
-	    "application_name") ", " SESSION("l.pid") " FROM pg_locks l "      \
-						      "WHERE l.locktype = "    \
-						      "'advisory' AND "        \
-						      "l.granted "             \
-						      "AND l.classid "         \
-						      "= " LOCK_HIGH           \
-						      " AND l.objid "          \
-						      "= " LOCK_LOW            \
-						      " AND l.objsubid = 1 "   \
-						      "AND l.pid <> "          \
-						      "pg_backend_pid()"
+	"SELECT l.pid::text, " OTHER_SESSION " FROM pg_locks l WHERE " HELD
 #define TRY_LOCK                                                               \
 	"SELECT pg_try_advisory_lock((" LOCK_HIGH                              \
 	"::bigint << 32) | " LOCK_LOW                                          \

@@ -33,10 +33,7 @@ set_defaults(const struct failover *f, struct conninfo *c, struct err *e)
 	if (set_default(c, "user", f->o->user, e) == -1 ||
 	    set_default(c, "dbname", f->o->dbname, e) == -1)
 		return -1;
-	if (conninfo_get(c, "service") != NULL ||
-	    getenv("PGDATABASE") != NULL || getenv("PGSERVICE") != NULL)
-		return 0;
-	return set_default(c, "dbname", "postgres", e);
+	return pg_conninfo_default_dbname(c, e);
 }
 
 static struct survey_node *

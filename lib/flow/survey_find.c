@@ -219,10 +219,10 @@ survey_find_more(struct survey *v, size_t i, struct err *e)
 	return rc;
 }
 
-/* The same server under two addresses?  The time of its start has microseconds,
- * read over two sessions it is the same text. */
+/* The same server under two addresses?  As core/same.h, but less is enough:
+ * who was found is rather left out than counted twice. */
 static bool
-same_server(const struct status_node *a, const struct status_node *b)
+may_be_same(const struct status_node *a, const struct status_node *b)
 {
 	if (a->started_at < 0 || fabs(a->started_at - b->started_at) > 1e-6)
 		return false;
@@ -296,7 +296,7 @@ survey_find_counts(const struct survey *v, size_t i)
 	for (size_t k = 0; k < v->n; k++)
 		if (k != i && v->asked[k].read &&
 		    (v->asked[k].conf != NULL || k < i) &&
-		    same_server(n, &v->asked[k].facts.nodes[0]))
+		    may_be_same(n, &v->asked[k].facts.nodes[0]))
 			return false;
 	return true;
 }
